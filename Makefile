@@ -1,0 +1,55 @@
+# Every target builds what it needs; nothing has to be installed by hand beside Python 3.11, pip and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Two cores are the least that the suite is meant for.
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench proof openapi lock clean
+
+help:  ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Where the venv module has no ensurepip (some distributions split it off), virtualenv from the registry takes its place.
+$(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { \
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(VENV)-seed virtualenv && \
+		PYTHONPATH=$(VENV)-seed $(PYTHON) -m virtualenv --quiet --clear $(VENV) && rm -rf $(VENV)-seed; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)  ## Two pretend operators, the broker, and an agent that asks; ONCE=1 ends after the table
+	@$(BIN)/trust-broker demo $(if $(ONCE),--once,)
+
+test: check  ## Everything, from nothing
+	$(BIN)/python -m pytest -n $(JOBS) -m "not proof"
+
+check: $(READY)  ## Lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY)  ## Format and apply safe lint fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULTS.md
+	$(BIN)/python -m tests.bench
+
+proof: $(READY)  ## Slow evidence: long property runs
+	$(BIN)/python -m pytest -n $(JOBS) -m proof
+
+openapi: $(READY)  ## Write the published contracts from the code
+	$(BIN)/trust-broker openapi --write
+
+lock: $(READY)  ## Choose versions anew and pin them by hash
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --quiet -o requirements.lock
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) $(VENV)-seed .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

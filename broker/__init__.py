@@ -1,0 +1,1 @@
+"""A trust broker for AI agents: one question about a phone number, one explained, signed and recorded answer."""

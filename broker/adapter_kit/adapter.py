@@ -1,0 +1,118 @@
+"""The Adapter interface: what the broker asks of an operator."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from broker.domain.check import Circle
+from broker.domain.phone import PhoneNumber
+from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
+
+
+class SignalQuery(msgspec.Struct, frozen=True):
+    """One question to one operator about one subject.
+
+    Attributes:
+        signal: what is asked.
+        phone: whom it is about.
+        purpose: one W3C DPV term without its prefix, e.g. ``FraudPreventionAndDetection``.
+        correlator: the UUID sent as ``x-correlator`` and expected back.
+        deadline_s: monotonic instant (the handed-in clock's ``monotonic_s``) after which the answer is of no use.
+        window_s: how far back an event matters, for APIs that answer for a window.
+        location: the circle to compare with; location signals are *not applicable* without one.
+        operator_token: a TS.43 temporary token, for APIs that need the subscriber's own authentication.
+    """
+
+    signal: SignalName
+    phone: PhoneNumber
+    purpose: str
+    correlator: str
+    deadline_s: float
+    window_s: float = 30 * 86_400.0
+    location: Circle | None = None
+    operator_token: str | None = None
+
+    def __repr__(self) -> str:  # the number and the token stay out of logs
+        return f"SignalQuery({self.signal}, {self.phone})"
+
+
+class Capability(msgspec.Struct, frozen=True):
+    """One network API at one version that an operator offers: ``sim-swap`` at ``2.1.0``, say."""
+
+    signal: SignalName
+    api: str
+    version: str
+
+
+class Adapter(Protocol):
+    """An operator as the broker sees it. Guards and caches implement the same interface and hold another one."""
+
+    @property
+    def operator(self) -> str:
+        """The operator's id in this deployment, as in ``config/operators``."""
+        ...
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """What can be asked at all; anything else is answered *unsupported*."""
+        ...
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Ask, and answer with an observation or a typed reason; an operator's trouble is never raised.
+
+        Raises nothing but cancellation and the errors of a programmer. It does not check consent: that is hop 7.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class ClosedAdapter:
+    """The base of every adapter: whatever is not implemented is *unsupported*, so a forgotten method is closed."""
+
+    def __init__(self, operator: str) -> None:
+        self._operator = operator
+
+    @property
+    def operator(self) -> str:
+        """The operator's id in this deployment."""
+        return self._operator
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """Nothing."""
+        return {}
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Answer *unsupported*."""
+        return Unavailable(query.signal, Unavailability.UNSUPPORTED)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+class OperatorFault(Exception):
+    """An operator gave no usable answer. Raised inside the kit only; :meth:`unavailable` makes the signal of it.
+
+    ``code`` is from a closed list (CAMARA's error codes, OAuth's, the kit's own), never an operator's free text.
+    ``status`` is the HTTP status where there was one.
+    """
+
+    def __init__(self, reason: Unavailability, code: str, *, status: int | None = None) -> None:
+        super().__init__(f"{reason}: {code}")
+        self.reason = reason
+        self.code = code
+        self.status = status
+
+    def unavailable(self, name: SignalName, source: Source | None, latency_ms: float) -> Unavailable:
+        """The signal that says so."""
+        return Unavailable(name, self.reason, self.code, source, latency_ms)
+
+
+def seconds_between(earlier: datetime, later: datetime) -> float:
+    """Elapsed seconds between two aware instants, never negative: clocks of two companies differ a little."""
+    return max(0.0, (later - earlier).total_seconds())

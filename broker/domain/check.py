@@ -1,0 +1,70 @@
+"""The question and its parts: subject, action, context, purpose, limits."""
+
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from broker.domain.phone import PhoneNumber
+
+
+class Circle(msgspec.Struct, frozen=True):
+    """An area to compare a device's place with: degrees (WGS 84) and metres."""
+
+    latitude: float
+    longitude: float
+    radius_m: float
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Whom the check is about.
+
+    ``operator_token`` is a TS.43 temporary token that the person's device fetched. ``bound_since`` is the day on which
+    the tenant linked this number to this person. Neither is stored.
+    """
+
+    phone: PhoneNumber
+    location: Circle | None = None
+    bound_since: date | None = None
+    operator_token: str | None = None
+
+    def __repr__(self) -> str:  # place and token stay out of logs as the number does
+        return f"Subject({self.phone})"
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """Money: an exact decimal and an ISO 4217 code."""
+
+    value: Decimal
+    currency: str
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What the agent wants to do. Its class is given by policy and never by the caller."""
+
+    type: str
+    amount: Amount | None = None
+    resource: str | None = None
+    attributes: dict[str, str | bool | int | float] = {}
+
+
+class CheckRequest(msgspec.Struct, frozen=True):
+    """One question, validated. Durations carry their unit; ``None`` leaves the choice to policy and settings."""
+
+    subject: Subject
+    action: Action
+    purpose: str
+    channel: str | None = None
+    conversation_id: str | None = None
+    deadline_ms: int | None = None
+    max_evidence_age_s: int | None = None
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks: a tenant's consumer, acting through an agent where it says so, with the scopes of its credential."""
+
+    tenant: str
+    consumer: str
+    agent: str | None
+    scopes: frozenset[str]
+    key_id: str

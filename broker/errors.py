@@ -1,0 +1,105 @@
+"""The error tree. The class tells the caller what to do; a failed check is never an error, it is a decision.
+
+::
+
+    BrokerError
+    ├── InvalidRequest        change the request (400); carries one pointer per fault
+    ├── NotAuthenticated      present a valid credential (401)
+    ├── NotPermitted          ask for another scope, purpose or action (403)
+    ├── NotFound              the thing is not there, or not yours (404)
+    ├── Conflict              wait, then look at what is there (409)
+    ├── IdempotencyMismatch   use another key, or the first body again (422)
+    ├── Overloaded            come back after ``retry_after_s`` (429 or 503)
+    ├── Unrecorded            nothing was decided, for no record could be written; retry (503)
+    ├── Misconfigured         fix a file or a setting; names the file and the key; raised at start
+    └── OperatorFault         an operator gave no usable answer; never leaves the adapter, becomes a signal
+
+Each error carries a text that is safe to show (``str(error)``) and a stable ``code``; causes travel as ``__cause__``
+and are never shown. Numbers, tokens and operator texts do not belong in either.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a request: a JSON pointer (RFC 6901) and a sentence that says what to do."""
+
+    pointer: str
+    detail: str
+
+
+class BrokerError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+
+class InvalidRequest(BrokerError):
+    """The request cannot be understood; retrying it unchanged will fail again."""
+
+    code = "INVALID_REQUEST"
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
+
+
+class NotAuthenticated(BrokerError):
+    """No credential, or one that is unknown, expired or revoked. The three look alike on purpose."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotPermitted(BrokerError):
+    """The credential is good and does not allow this."""
+
+    code = "NOT_PERMITTED"
+
+
+class NotFound(BrokerError):
+    """Absent, or another tenant's: from outside there is no difference."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(BrokerError):
+    """Something else is in the way now; it may not be later."""
+
+    code = "CONFLICT"
+
+    def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class IdempotencyMismatch(BrokerError):
+    """The idempotency key was first used with another body."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+
+class Overloaded(BrokerError):
+    """More work than the limits allow; nothing was started."""
+
+    code = "OVERLOADED"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unrecorded(BrokerError):
+    """No durable record could be written, so no decision exists."""
+
+    code = "NOT_RECORDED"
+
+    def __init__(self, detail: str = "No durable record could be written; nothing was decided. Retry.") -> None:
+        super().__init__(detail)
+        self.retry_after_s = 1
+
+
+class Misconfigured(BrokerError):
+    """The deployment is wrong; says which file, which key, and the fix."""
+
+    code = "MISCONFIGURED"
