@@ -1,0 +1,1 @@
+"""The record: log leaves, receipts, and their verification by anybody."""

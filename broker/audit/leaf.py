@@ -1,0 +1,51 @@
+"""Log leaves: what the transparency log says about one check. Ids, codes, a keyed commitment; nothing personal.
+
+Hashing is RFC 6962 section 2.1: a leaf is hashed with a 0x00 prefix, so that no leaf can pass as an inner node.
+"""
+
+import base64
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+_LEAF_PREFIX = b"\x00"
+
+
+class LeafBody(msgspec.Struct, frozen=True):
+    """The record of one check in the log. Encoded as JSON with members in this order; ``v`` names the layout.
+
+    ``commitment`` is a keyed digest of the stored payload: with the key one can prove what was recorded, without it the
+    digest says nothing. An abandoned check has no more than its first three members and ``at``.
+    """
+
+    check: str
+    tenant: str
+    status: str
+    consumer: str | None
+    agent: str | None
+    action_type: str | None
+    action_digest: str | None
+    action_class: str | None
+    policy: str | None
+    outcome: str | None
+    reasons: tuple[str, ...]
+    gates: tuple[str, ...]
+    commitment: str | None
+    at: datetime
+    v: int = 1
+
+
+def encode(body: LeafBody) -> bytes:
+    """The canonical bytes of a leaf: one layout, one order, no spaces."""
+    return msgspec.json.encode(body)
+
+
+def leaf_hash(encoded: bytes) -> bytes:
+    """SHA-256(0x00 || leaf), 32 bytes (RFC 6962 section 2.1)."""
+    return hashlib.sha256(_LEAF_PREFIX + encoded).digest()
+
+
+def b64url(data: bytes) -> str:
+    """Base64url without padding, as JOSE writes binary values (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

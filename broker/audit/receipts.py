@@ -1,0 +1,135 @@
+"""Receipts: a signed, short-lived proof of one decision about one action.
+
+A receipt is a compact JWS (RFC 7515) with ES256 and ``typ: trust-receipt+jwt``, so that no other token of ours can
+pass as one. Its claims bind it to tenant, agent, audience, subject pseudonym, action digest, decision, policy version
+and log leaf. Anybody with the public keys can verify it offline; whether it was used before only the broker knows.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from broker.audit.leaf import b64url
+from broker.audit.signing_key import ALGORITHM, SigningKey
+from broker.domain.check import Action
+
+TYP = "trust-receipt+jwt"
+LIFETIME_MAX_S = 300
+SKEW_S = 30
+_TOKEN_BYTES_MAX = 4096
+_REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The claims. ``iat`` and ``exp`` are seconds since the epoch; ``leaf`` is the base64url hash of the log leaf."""
+
+    iss: str
+    aud: str
+    sub: str
+    jti: str
+    iat: int
+    exp: int
+    tenant: str
+    consumer: str
+    agent: str | None
+    check: str
+    action: str
+    action_digest: str
+    decision: str
+    policy: str
+    policy_version: int
+    leaf: str
+
+
+class ReceiptInvalid(Exception):
+    """The receipt must not be relied on; the text says why."""
+
+
+def action_digest(action: Action) -> bytes:
+    """SHA-256 over the action in one canonical form, 32 bytes.
+
+    The form is JSON with sorted members and no spaces: ``amount`` (``value`` as a plain decimal without trailing zeros,
+    ``currency``), ``attributes``, ``resource``, ``type``; absent members are null. Whoever executes the action computes
+    the same digest from what is about to happen and compares.
+    """
+    amount = action.amount
+    form = {
+        "type": action.type,
+        "amount": {"value": _plain(amount.value), "currency": amount.currency} if amount else None,
+        "resource": action.resource,
+        "attributes": action.attributes,
+    }
+    return hashlib.sha256(msgspec.json.encode(form, order="sorted")).digest()
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class ReceiptSigner:
+    """Signs receipts with one key."""
+
+    def __init__(self, key: SigningKey, *, issuer: str, ttl_s: int) -> None:
+        if not 0 < ttl_s <= LIFETIME_MAX_S:
+            raise ValueError(f"a receipt lives at most {LIFETIME_MAX_S} s")
+        self._key = key
+        self._header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYP}
+        self._ttl = timedelta(seconds=ttl_s)
+        self.issuer = issuer
+
+    def valid_until(self, now: datetime) -> datetime:
+        """When a receipt signed now stops being valid; whole seconds, as a JWT counts."""
+        return (now + self._ttl).replace(microsecond=0)
+
+    def sign(self, receipt: Receipt) -> str:
+        """The compact JWS."""
+        return jws.serialize_compact(self._header, msgspec.json.encode(receipt), self._key.jwk, registry=_REGISTRY)
+
+
+def verify(token: str, jwks: Mapping[str, Any], *, now: datetime, audience: str | None = None) -> Receipt:
+    """Check a receipt against public keys alone, without asking anybody.
+
+    Signature, type, algorithm, lifetime and, where given, audience. Not checked: whether the receipt was used or
+    revoked, and whether the action about to be done is the one it was given for: compare :func:`action_digest`.
+
+    Raises:
+        ReceiptInvalid: it does not hold, with the reason.
+    """
+    receipt = _read(token, jwks)
+    at = now.timestamp()
+    if receipt.exp - receipt.iat > LIFETIME_MAX_S:
+        raise ReceiptInvalid("lives longer than a receipt may")
+    if receipt.iat > at + SKEW_S:
+        raise ReceiptInvalid("was issued in the future")
+    if receipt.exp <= at:
+        raise ReceiptInvalid("has expired")
+    if audience is not None and receipt.aud != audience:
+        raise ReceiptInvalid("is meant for another audience")
+    return receipt
+
+
+def _read(token: str, jwks: Mapping[str, Any]) -> Receipt:
+    # Defensive: the size comes first, so that a huge token costs nothing.
+    if len(token) > _TOKEN_BYTES_MAX:
+        raise ReceiptInvalid("is larger than any receipt")
+    try:
+        signed = jws.deserialize_compact(token, KeySet.import_key_set({"keys": list(jwks["keys"])}), registry=_REGISTRY)
+        # Defensive: the library verifies the signature and ignores "typ"; without this any token of ours would pass.
+        if signed.headers().get("typ") != TYP:
+            raise ReceiptInvalid("is not a receipt")
+        return msgspec.json.decode(signed.payload or b"", type=Receipt)
+    except (JoseError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        raise ReceiptInvalid("is not a receipt signed by one of these keys") from error
+
+
+def leaf_claim(leaf_hash: bytes) -> str:
+    """A leaf hash as it stands in a receipt."""
+    return b64url(leaf_hash)

@@ -1,0 +1,135 @@
+"""The synchronous client."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+
+DEFAULT_PURPOSE = "FraudPreventionAndDetection"
+
+
+class ClientError(Exception):
+    """No decision was obtained. Whoever asked must not act."""
+
+
+class BrokerUnreachable(ClientError):
+    """The broker did not answer in time, or at all."""
+
+
+class BrokerRefused(ClientError):
+    """The broker answered with a problem document (RFC 9457); ``code`` is stable, ``faults`` name what to change."""
+
+    def __init__(self, status: int, code: str, detail: str, faults: tuple[tuple[str, str], ...]) -> None:
+        where = "".join(f"\n  {pointer or '/'}: {text}" for pointer, text in faults)
+        super().__init__(f"{status} {code}: {detail}{where}")
+        self.status = status
+        self.code = code
+        self.faults = faults
+
+
+class Answer(NamedTuple):
+    """A decision. ``document`` is the whole answer as decoded JSON; the rest names what an agent acts on."""
+
+    decision: str
+    verdict: str
+    receipt: str
+    document: Mapping[str, Any]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether to act; anything but ``allow`` is no."""
+        return self.decision == "allow"
+
+
+class TrustBroker:
+    """A connection to one broker with one key. Use it as a context manager, or call :meth:`close`."""
+
+    def __init__(
+        self, url: str, key: str, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=timeout_s,
+            transport=transport,
+            # Defensive: a proxy from the environment would see the key and every number.
+            trust_env=False,
+        )
+
+    def check(  # noqa: PLR0913 - the members of the question, all but two optional and by name
+        self,
+        phone_number: str,
+        action: str,
+        *,
+        amount: tuple[str, str] | None = None,
+        attributes: Mapping[str, str | bool | int | float] | None = None,
+        resource: str | None = None,
+        location: tuple[float, float, float] | None = None,
+        operator_token: str | None = None,
+        purpose: str = DEFAULT_PURPOSE,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Ask whether ``action`` may be done for ``phone_number`` now.
+
+        ``amount`` is a decimal and an ISO 4217 code, ``location`` latitude, longitude (degrees) and radius (metres).
+
+        Raises:
+            BrokerRefused: the broker refused the question.
+            BrokerUnreachable: there was no answer.
+        """
+        subject = _present(
+            phoneNumber=phone_number,
+            location=dict(zip(("latitude", "longitude", "radiusM"), location, strict=True)) if location else None,
+            operatorToken=operator_token,
+        )
+        act = _present(
+            type=action,
+            amount=dict(zip(("value", "currency"), amount, strict=True)) if amount else None,
+            resource=resource,
+            attributes=dict(attributes) if attributes else None,
+        )
+        document = self._post({"subject": subject, "action": act, "purpose": purpose}, idempotency_key)
+        return Answer(document["decision"], document["verdict"], document["receipt"], document)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _post(self, body: Mapping[str, Any], idempotency_key: str | None) -> dict[str, Any]:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        try:
+            response = self._http.post("/v1/trust-checks", json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise BrokerUnreachable(f"no answer from the broker ({type(error).__name__})") from error
+        if response.status_code != httpx.codes.OK:
+            raise _refusal(response)
+        return _members(response)
+
+
+def _refusal(response: httpx.Response) -> BrokerRefused:
+    members = _members(response)
+    faults = tuple((fault.get("pointer", ""), fault.get("detail", "")) for fault in members.get("errors", ()))
+    return BrokerRefused(response.status_code, members.get("code", "UNKNOWN"), members.get("detail", ""), faults)
+
+
+def _members(response: httpx.Response) -> dict[str, Any]:
+    try:
+        members = response.json()
+    except ValueError as error:
+        raise BrokerUnreachable(f"status {response.status_code} without JSON; is this a trust broker?") from error
+    if not isinstance(members, dict):
+        raise BrokerUnreachable(f"status {response.status_code} without a JSON object; is this a trust broker?")
+    return members
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Purposes, legal bases, and the gate that a plan must pass."""

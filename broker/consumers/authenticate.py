@@ -1,0 +1,82 @@
+"""Who is calling: from a bearer key to a principal."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from broker.clock import Clock
+from broker.consumers import keys
+from broker.domain.check import Principal
+from broker.errors import NotAuthenticated
+from broker.storage.records import ApiKey
+
+_NOBODY = bytes(32)
+
+
+class KeyStore(Protocol):
+    """Where keys are kept."""
+
+    async def find_key(self, key_id: str) -> ApiKey | None:
+        """The key of that id, revoked and expired ones too."""
+        ...
+
+
+class _Remembered(NamedTuple):
+    principal: Principal
+    until_s: float
+
+
+class Authenticator:
+    """Turns bearer keys into principals, remembering each good key for ``memory_s`` seconds.
+
+    The memory spares a look-up in the database for each check; it is also how long a revoked key may still work on a
+    node, so it is short. Refusals are never remembered.
+    """
+
+    def __init__(self, store: KeyStore, clock: Clock, *, memory_s: float = 5.0, entries_max: int = 10_000) -> None:
+        self._store = store
+        self._clock = clock
+        self._memory_s = memory_s
+        self._entries_max = entries_max
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+
+    async def __call__(self, authorization: str | None) -> Principal:
+        """The principal behind an ``Authorization`` header.
+
+        Raises:
+            NotAuthenticated: there is none, or the key is unknown, wrong, expired or revoked.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthenticated("send a key: Authorization: Bearer tb_…")
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        known = self._remembered.get(digest)
+        if known is not None and known.until_s > self._clock.monotonic_s():
+            return known.principal
+        principal = await self._look_up(token)
+        self._remember(digest, principal)
+        return principal
+
+    async def _look_up(self, token: str) -> Principal:
+        presented = keys.parse(token)
+        stored = await self._store.find_key(presented.key_id) if presented else None
+        # Defensive: an unknown key id costs the same comparison as a wrong secret, so neither can be told by its time.
+        right = hmac.compare_digest(
+            stored.secret_hash if stored else _NOBODY, presented.secret_hash if presented else bytes(31) + b"\x01"
+        )
+        if stored is None or not right or not _live(stored, self._clock.now()):
+            raise NotAuthenticated("this key is unknown, expired or revoked")
+        return Principal(stored.tenant, stored.consumer, stored.agent, frozenset(stored.scopes), stored.key_id)
+
+    def _remember(self, digest: bytes, principal: Principal) -> None:
+        self._remembered[digest] = _Remembered(principal, self._clock.monotonic_s() + self._memory_s)
+        self._remembered.move_to_end(digest)
+        while len(self._remembered) > self._entries_max:
+            self._remembered.popitem(last=False)
+
+
+def _live(key: ApiKey, now: datetime) -> bool:
+    now_ms = int(now.timestamp() * 1000)
+    return key.revoked_ms is None and (key.expires_ms is None or key.expires_ms > now_ms)

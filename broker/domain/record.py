@@ -1,0 +1,52 @@
+"""A check from question to answer: what is stored, shown and signed."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from broker.domain.check import Action
+from broker.domain.decision import ActionClass, Assessment, Decision
+from broker.domain.evidence import Evidence
+from broker.domain.signal import SignalName
+
+
+class CheckStatus(StrEnum):
+    """Where a check stands."""
+
+    SETTLED = "settled"
+    ABANDONED = "abandoned"
+    """Operators may have been asked, and the process died before it could decide."""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One settled check. It holds no phone number, place or token: ``subject`` is the tenant's pseudonym in hex.
+
+    ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the log leaf.
+    """
+
+    id: str
+    tenant: str
+    consumer: str
+    agent: str | None
+    key_id: str
+    subject: str
+    action: Action
+    action_digest: str
+    purpose: str
+    conversation_id: str | None
+    policy_id: str
+    policy_version: int
+    action_class: ActionClass
+    operator: str | None
+    bases: dict[SignalName, str]
+    evidence: Evidence
+    assessment: Assessment
+    decision: Decision
+    calibrated: bool
+    started_at: datetime
+    settled_at: datetime
+    valid_until: datetime
+    leaf: str
+    receipt: str
+    status: CheckStatus = CheckStatus.SETTLED

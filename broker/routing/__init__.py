@@ -1,0 +1,1 @@
+"""Which operator serves a number."""

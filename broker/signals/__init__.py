@@ -1,0 +1,1 @@
+"""Run a plan against an operator and bring back evidence."""

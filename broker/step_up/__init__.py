@@ -1,0 +1,1 @@
+"""Proving more with the person present."""

@@ -1,0 +1,46 @@
+"""JSON with no second reading: size first, duplicate members refused, depth bounded.
+
+Every parser at hand keeps the last of two members with one name, so ``{"swapped": true, "swapped": false}`` reads as
+"not swapped" to one side and as "swapped" to another. Whoever decides on such a body is being played.
+"""
+
+import json
+from typing import Any
+
+_LITERALS_OF_LITTLE_COST = frozenset({"NaN", "Infinity", "-Infinity"})
+
+
+class NotStrict(ValueError):
+    """The text is not JSON that everybody reads alike; the message names the kind of fault and no content."""
+
+
+def loads(data: bytes) -> Any:
+    """Decode UTF-8 JSON into plain Python values.
+
+    Raises:
+        NotStrict: not UTF-8, not JSON, a member occurs twice, NaN or Infinity, or nested too deep.
+    """
+    try:
+        return _DECODER.decode(data.decode("utf-8"))
+    except NotStrict:
+        raise
+    except UnicodeDecodeError as error:
+        raise NotStrict("not UTF-8") from error
+    except RecursionError as error:
+        raise NotStrict("nested too deep") from error
+    except ValueError as error:
+        raise NotStrict("not JSON") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrict("a member occurs twice")
+    return members
+
+
+def _no_literal(text: str) -> Any:
+    raise NotStrict(f"{text if text in _LITERALS_OF_LITTLE_COST else 'a literal'} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_literal)

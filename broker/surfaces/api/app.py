@@ -1,0 +1,86 @@
+"""The web application: routes, errors, published contract."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, MediaType, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from broker.errors import BrokerError, Unrecorded
+from broker.surfaces.api import checks, contract, correlator, docs, problems
+from broker.surfaces.mcp import McpMount
+from broker.surfaces.ports import Services
+from broker.surfaces.wire import BODY_BYTES_MAX
+
+
+@get("/health/live", tags=["Operations"], summary="The process runs", media_type=MediaType.TEXT)
+async def live() -> str:
+    """Say so; nothing is asked of anybody."""
+    return "ok"
+
+
+@get("/health/ready", tags=["Operations"], summary="Checks can be recorded", media_type=MediaType.TEXT)
+async def ready(services: Services) -> str:
+    """Say so when the database answers; 503 otherwise, since without a record there is no decision."""
+    try:
+        await services.ready()
+    except Exception as error:
+        raise Unrecorded("the database does not answer") from error
+    return "ready"
+
+
+@get("/.well-known/jwks.json", tags=["Keys"], summary="Keys that verify receipts (RFC 7517)")
+async def receipt_keys(services: Services) -> dict[str, Any]:
+    """The public keys of receipts."""
+    return dict(services.receipt_keys)
+
+
+@get("/.well-known/client-jwks.json", tags=["Keys"], summary="Keys that operators verify our assertions with")
+async def client_keys(services: Services) -> dict[str, Any]:
+    """The public keys of client assertions (RFC 7523), for operators to fetch."""
+    return dict(services.client_keys)
+
+
+_ROUTES: Sequence[ControllerRouterHandler] = (
+    checks.create_check,
+    checks.read_check,
+    receipt_keys,
+    client_keys,
+    live,
+    ready,
+)
+
+
+def create_app(services: Services, running: Sequence[AbstractAsyncContextManager[object]] = ()) -> Litestar:
+    """The application over the given use cases; what is in ``running`` is entered at start and left at the end."""
+    mcp = McpMount(services)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for resource in (*running, mcp.running()):
+                await stack.enter_async_context(resource)
+            yield
+
+    def provide() -> Services:
+        return services
+
+    app = Litestar(
+        route_handlers=[*_ROUTES, *docs.handlers(), mcp.handler],
+        dependencies={"services": Provide(provide, sync_to_thread=False)},
+        exception_handlers={
+            BrokerError: problems.on_broker_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_anything_else,
+        },
+        before_send=[correlator.echo],
+        request_max_body_size=BODY_BYTES_MAX,
+        lifespan=[lifespan],
+        openapi_config=docs.openapi_config(),
+        logging_config=None,
+    )
+    contract.name_request_schemas(app)
+    return app

@@ -1,0 +1,93 @@
+"""``/v1/trust-checks``."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import ResponseHeader
+from litestar.exceptions import ClientException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from broker.domain.record import Check
+from broker.errors import Fault, InvalidRequest
+from broker.surfaces import wire
+from broker.surfaces.api import correlator
+from broker.surfaces.api.contract import CheckOperation, problem_responses
+from broker.surfaces.ports import Services
+from broker.usecases.ports import Asked, IdempotencyKey
+from broker.usecases.view import CheckView, ExplainedCheckView, view
+
+ENDPOINT = "POST /v1/trust-checks"
+_JSON = "application/json"
+_KEY_LENGTH_MAX = 255
+_REPLAYED = "Idempotency-Replayed"
+
+
+class UnsupportedMediaType(ClientException):
+    """The body must be JSON."""
+
+    status_code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+@post(
+    "/v1/trust-checks",
+    operation_class=CheckOperation,
+    status_code=HTTPStatus.OK,
+    tags=["Trust checks"],
+    summary="May this agent do this, for this number, now?",
+    responses={
+        200: ResponseSpec(ExplainedCheckView, description="Decided and recorded, also when it says no"),
+        **problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    response_headers=[
+        ResponseHeader(name=_REPLAYED, description="true when the answer was decided earlier", documentation_only=True)
+    ],
+)
+async def create_check(
+    request: Request[Any, Any, Any],
+    services: Services,
+    idempotency_key: Annotated[
+        str | None, Parameter(header="Idempotency-Key", description="Same key and body: the same answer again")
+    ] = None,
+) -> Response[bytes]:
+    """Answer one trust check. An operator's trouble is an unavailable signal in a 200, never an error of ours."""
+    received_s = services.clock.monotonic_s()
+    principal = await services.authenticate(request.headers.get("authorization"))
+    correlator.require_valid(request.headers.get(correlator.HEADER))
+    if request.content_type[0] != _JSON:
+        raise UnsupportedMediaType
+    members = wire.members_of(await request.body())
+    question = wire.to_request(members, deadline_cap_ms=services.deadline_cap_ms)
+    key = _key(idempotency_key, members, principal.agent)
+
+    def render(check: Check) -> bytes:
+        return msgspec.json.encode(view(check, principal))
+
+    answered = await services.run_check(Asked(principal, question, received_s, render, key))
+    headers = {_REPLAYED: "true"} if answered.replayed else {}
+    return Response(answered.body, media_type=_JSON, headers=headers)
+
+
+@get(
+    "/v1/trust-checks/{check_id:str}",
+    tags=["Trust checks"],
+    summary="The check as it stands",
+    responses={200: ResponseSpec(ExplainedCheckView, description="The check"), **problem_responses(401, 403, 404)},
+)
+async def read_check(request: Request[Any, Any, Any], services: Services, check_id: str) -> Response[bytes]:
+    """Give a check of the caller's tenant again; another tenant's is not found."""
+    principal = await services.authenticate(request.headers.get("authorization"))
+    shown: CheckView = await services.show_check(principal, check_id)
+    return Response(msgspec.json.encode(shown), media_type=_JSON)
+
+
+def _key(sent: str | None, members: Any, agent: str | None) -> IdempotencyKey | None:
+    if sent is None:
+        return None
+    if not 0 < len(sent) <= _KEY_LENGTH_MAX or not sent.isascii() or not sent.isprintable():
+        raise InvalidRequest(
+            "the header Idempotency-Key is malformed", [Fault("", "send 1 to 255 printable characters")]
+        )
+    return IdempotencyKey(ENDPOINT, sent, wire.fingerprint(members, agent))

@@ -1,0 +1,94 @@
+"""Errors as RFC 9457 problem documents: the one place where an error class becomes an HTTP status."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from broker.errors import (
+    BrokerError,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    Overloaded,
+    Unrecorded,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: dict[type[BrokerError], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    NotPermitted: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unrecorded: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_log = logging.getLogger(__name__)
+
+
+class FaultOut(msgspec.Struct, frozen=True):
+    """One thing wrong with the request: a JSON pointer into it, and what to send instead."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457: ``code`` is stable and for programs, ``detail`` is for people."""
+
+    title: str
+    status: int
+    code: str
+    detail: str
+    type: str = "about:blank"
+    errors: tuple[FaultOut, ...] = ()
+
+
+def on_broker_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """An error of ours, with the status of its class and nothing of its cause."""
+    if not isinstance(error, BrokerError) or type(error) not in _STATUS:
+        return on_anything_else(_request, error)
+    status = _STATUS[type(error)]
+    faults = tuple(FaultOut(*fault) for fault in error.faults) if isinstance(error, InvalidRequest) else ()
+    problem = Problem(status.phrase, status, error.code, str(error), errors=faults)
+    return respond(problem, _headers(error))
+
+
+def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses by itself: unknown paths, methods, bodies over the limit."""
+    status = HTTPStatus(error.status_code)
+    return respond(Problem(status.phrase, status, status.name, status.description or status.phrase), error.headers)
+
+
+def on_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A mistake of ours. The caller learns that there was one; the log learns where, without the error's own words."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "unknown"
+    _log.error("%s %s: %s at %s", request.method, request.url.path, type(error).__name__, where)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return respond(Problem(status.phrase, status, BrokerError.code, "the broker failed; nothing was decided"), None)
+
+
+def respond(problem: Problem, headers: dict[str, str] | None) -> Response[bytes]:
+    """The document as a response."""
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers or {}
+    )
+
+
+def _headers(error: BrokerError) -> dict[str, str]:
+    if isinstance(error, NotAuthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="trust-broker"'}
+    retry_after_s = getattr(error, "retry_after_s", None)
+    return {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}

@@ -1,0 +1,29 @@
+"""What the command line is handed: the function that builds things, so that nothing here imports upwards."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from broker.surfaces.ports import Services
+from broker.usecases.manage_keys import ManageKeys
+
+
+class Deployment(Protocol):
+    """One configuration folder, read and checked; nothing is opened until asked for."""
+
+    host: str
+    port: int
+    folder: Path
+
+    def services(self) -> AbstractAsyncContextManager[Services]:
+        """The running broker: database open and at its newest revision, keys there, sweeper at work."""
+        ...
+
+    def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
+        """The administration of keys on this deployment's database."""
+        ...
+
+
+OpenDeployment = Callable[[Path | None], Deployment]
+"""Reads a configuration folder (``None``: the usual places). Raises ``Misconfigured``."""

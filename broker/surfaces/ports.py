@@ -1,0 +1,29 @@
+"""What every surface is given: the use cases and the little else that it may touch."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from broker.clock import Clock
+from broker.domain.check import Principal
+from broker.usecases.ports import Answered, Asked
+from broker.usecases.view import CheckView
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built by ``bootstrap``; the same object serves HTTP, MCP and the command line.
+
+    ``receipt_keys`` and ``client_keys`` are JWK sets (RFC 7517): the former verifies our receipts, the latter our
+    client assertions at operators. They are separate, so that a key for one can never stand in for the other.
+    """
+
+    clock: Clock
+    public_url: str
+    deadline_cap_ms: int
+    authenticate: Callable[[str | None], Awaitable[Principal]]
+    run_check: Callable[[Asked], Awaitable[Answered]]
+    show_check: Callable[[Principal, str], Awaitable[CheckView]]
+    ready: Callable[[], Awaitable[None]]
+    receipt_keys: Mapping[str, Any]
+    client_keys: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""The verbs, one file each. Every surface calls these and nothing else."""

@@ -1,0 +1,76 @@
+"""Close checks whose process died between asking an operator and deciding: that, too, leaves a record."""
+
+from datetime import datetime
+from typing import Protocol
+
+from broker.audit import leaf as log
+from broker.clock import Clock
+from broker.domain.record import CheckStatus
+from broker.errors import Conflict
+from broker.storage.records import CheckCommit, Intent
+
+_BATCH_MAX = 100
+
+
+class IntentStore(Protocol):
+    """Where intents are kept until their check settles."""
+
+    async def expired_intents(self, now_ms: int, limit: int) -> list[Intent]:
+        """Intents whose time is over."""
+        ...
+
+    async def settle(self, commit: CheckCommit) -> None:
+        """Record a check and remove its intent."""
+        ...
+
+
+class CloseAbandoned:
+    """Run now and then by whoever serves."""
+
+    def __init__(self, store: IntentStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self) -> int:
+        """Record each overdue intent as an abandoned check; how many there were."""
+        now = self._clock.now()
+        closed = 0
+        for intent in await self._store.expired_intents(int(now.timestamp() * 1000), _BATCH_MAX):
+            try:
+                await self._store.settle(_abandoned(intent, now))
+            except Conflict:  # another node was quicker, or the check settled after all
+                continue
+            closed += 1
+        return closed
+
+
+def _abandoned(intent: Intent, now: datetime) -> CheckCommit:
+    body = log.encode(
+        log.LeafBody(
+            check=intent.check_id,
+            tenant=intent.tenant,
+            consumer=None,
+            agent=None,
+            status=CheckStatus.ABANDONED,
+            action_type=None,
+            action_digest=None,
+            action_class=None,
+            policy=None,
+            outcome=None,
+            reasons=(),
+            gates=(),
+            commitment=None,
+            at=now,
+        )
+    )
+    return CheckCommit(
+        tenant=intent.tenant,
+        check_id=intent.check_id,
+        status=CheckStatus.ABANDONED,
+        started_ms=intent.started_ms,
+        settled_ms=int(now.timestamp() * 1000),
+        record=b"",
+        evidence=b"",
+        leaf_body=body,
+        leaf_hash=log.leaf_hash(body),
+    )

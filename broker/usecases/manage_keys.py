@@ -1,0 +1,107 @@
+"""Create, list and revoke the bearer keys of consumers."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from broker.clock import Clock
+from broker.consumers import authorize, keys
+from broker.errors import Fault, InvalidRequest, NotFound
+from broker.storage.records import ApiKey
+
+_NAME_LENGTH_MAX = 64
+
+
+class KeyShelf(Protocol):
+    """Where keys are kept."""
+
+    async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
+        """Make the tenant where it does not exist yet."""
+        ...
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Keep a new key."""
+        ...
+
+    async def list_keys(self, tenant: str) -> list[ApiKey]:
+        """All keys of a tenant."""
+        ...
+
+    async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke a key; false when there is none that could be revoked."""
+        ...
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """What is asked for: whose key, for which agent, with which scopes, for how long (``None``: until revoked)."""
+
+    tenant: str
+    consumer: str
+    agent: str | None
+    scopes: tuple[str, ...]
+    lifetime: timedelta | None
+
+
+class ManageKeys:
+    """The administration of keys, for whoever runs the broker."""
+
+    def __init__(self, shelf: KeyShelf, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    async def create(self, wanted: NewKey) -> str:
+        """Make a key and return its token. It is shown this once: only a hash is kept.
+
+        Raises:
+            InvalidRequest: a name is empty or too long, or a scope is unknown.
+        """
+        _require_sound(wanted)
+        now = self._clock.now()
+        minted = keys.mint(self._random_bytes)
+        await self._shelf.ensure_tenant(wanted.tenant, _ms(now))
+        await self._shelf.create_key(
+            ApiKey(
+                tenant=wanted.tenant,
+                key_id=minted.key_id,
+                consumer=wanted.consumer,
+                agent=wanted.agent,
+                secret_hash=minted.secret_hash,
+                scopes=wanted.scopes,
+                created_ms=_ms(now),
+                expires_ms=_ms(now + wanted.lifetime) if wanted.lifetime else None,
+            )
+        )
+        return minted.token
+
+    async def of_tenant(self, tenant: str) -> Sequence[ApiKey]:
+        """The keys of a tenant, without their secrets."""
+        return await self._shelf.list_keys(tenant)
+
+    async def revoke(self, tenant: str, key_id: str) -> None:
+        """Revoke a key; every node refuses it within seconds.
+
+        Raises:
+            NotFound: the tenant has no such key, or it is revoked already.
+        """
+        if not await self._shelf.revoke_key(tenant, key_id, _ms(self._clock.now())):
+            raise NotFound("no such key that could be revoked")
+
+
+def _require_sound(wanted: NewKey) -> None:
+    faults = [
+        Fault(f"/{name}", f"send 1 to {_NAME_LENGTH_MAX} printable characters")
+        for name, value in (("tenant", wanted.tenant), ("consumer", wanted.consumer), ("agent", wanted.agent or "-"))
+        if not (0 < len(value) <= _NAME_LENGTH_MAX and value.isascii() and value.isprintable())
+    ]
+    unknown = sorted(set(wanted.scopes) - authorize.SCOPES)
+    if unknown or not wanted.scopes:
+        faults.append(Fault("/scopes", f"send some of: {', '.join(sorted(authorize.SCOPES))}"))
+    if faults:
+        raise InvalidRequest("this key cannot be made", faults)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,175 @@
+"""Settle a check: weigh the evidence, decide, record, sign. The tail of every check, whatever brought its evidence."""
+
+from datetime import datetime
+
+import msgspec
+
+from broker.audit import leaf as log
+from broker.audit.receipts import Receipt, ReceiptSigner, action_digest
+from broker.clock import Clock
+from broker.consent.gate import ConsentGate
+from broker.domain.decision import Assessment, Decision
+from broker.domain.evidence import Evidence
+from broker.domain.record import Check, CheckStatus
+from broker.policy.decide import decide
+from broker.policy.document import PolicyBook
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.score import assess
+from broker.privacy.pseudonyms import Pseudonyms
+from broker.storage.records import CheckCommit
+from broker.storage.store import Store
+from broker.usecases.ports import Case
+
+_CALIBRATED = False
+"""The shipped weights follow from a published table and not from any tenant's own outcomes."""
+
+
+class SettleTools(msgspec.Struct, frozen=True):
+    """What settling works with, built once by ``bootstrap``."""
+
+    clock: Clock
+    book: PolicyBook
+    table: EvidenceTable
+    gate: ConsentGate
+    pseudonyms: Pseudonyms
+    signer: ReceiptSigner
+    store: Store
+
+
+class Settle:
+    """Hops 9 to 12."""
+
+    def __init__(self, tools: SettleTools) -> None:
+        self._tools = tools
+
+    async def __call__(self, case: Case, evidence: Evidence) -> tuple[Check, bytes]:
+        """The settled check and its bytes for the caller, durable when this returns.
+
+        The receipt is signed before the commit and leaves only after it: what was never recorded was never released.
+
+        Raises:
+            Unrecorded, Overloaded: no record could be written, so there is no decision.
+        """
+        tools = self._tools
+        now = tools.clock.now()
+        # (9) Score.
+        document = tools.book.get(case.plan.policy_id, case.plan.policy_version)
+        rules = document.rules(case.plan.action_class)
+        assessment = assess(tools.table, rules, evidence, now)
+        # (10) Decide, (11) offer.
+        decision = decide(assessment, evidence, rules, document)
+        # (12) Commit.
+        check, leaf_body = self._compose(case, evidence, assessment, decision, now)
+        body = case.asked.render(check)
+        await tools.store.settle(self._commit(case, check, leaf_body, body))
+        return check, body
+
+    def _compose(
+        self, case: Case, evidence: Evidence, assessment: Assessment, decision: Decision, now: datetime
+    ) -> tuple[Check, bytes]:
+        request, principal = case.asked.request, case.asked.principal
+        digest = action_digest(request.action)
+        check = Check(
+            id=case.id,
+            tenant=principal.tenant,
+            consumer=principal.consumer,
+            agent=principal.agent,
+            key_id=principal.key_id,
+            subject=case.subject.hex(),
+            action=request.action,
+            action_digest=log.b64url(digest),
+            purpose=request.purpose,
+            conversation_id=request.conversation_id,
+            policy_id=case.plan.policy_id,
+            policy_version=case.plan.policy_version,
+            action_class=case.plan.action_class,
+            operator=case.operator,
+            bases=self._bases(case, evidence),
+            evidence=evidence,
+            assessment=assessment,
+            decision=decision,
+            calibrated=_CALIBRATED,
+            started_at=case.started_at,
+            settled_at=now,
+            valid_until=self._tools.signer.valid_until(now),
+            leaf="",
+            receipt="",
+        )
+        leaf_body = log.encode(self._leaf(check))
+        check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))
+        return msgspec.structs.replace(check, receipt=self._tools.signer.sign(self._receipt(check))), leaf_body
+
+    def _bases(self, case: Case, evidence: Evidence) -> dict[str, str]:
+        bases = {
+            signal.name: self._tools.gate.basis(case.asked.request.purpose, signal.name) for signal in evidence.signals
+        }
+        return {name: basis for name, basis in bases.items() if basis is not None}
+
+    def _leaf(self, check: Check) -> log.LeafBody:
+        payload = msgspec.json.encode((check.subject, check.action, check.evidence, check.assessment))
+        return log.LeafBody(
+            check=check.id,
+            tenant=check.tenant,
+            status=check.status,
+            consumer=check.consumer,
+            agent=check.agent,
+            action_type=check.action.type,
+            action_digest=check.action_digest,
+            action_class=check.action_class.wire,
+            policy=f"{check.policy_id}@{check.policy_version}",
+            outcome=check.decision.outcome.wire,
+            reasons=tuple(reason.code for reason in check.decision.reasons),
+            gates=check.decision.gates,
+            commitment=log.b64url(self._tools.pseudonyms.commitment(check.tenant, payload)),
+            at=check.settled_at,
+        )
+
+    def _receipt(self, check: Check) -> Receipt:
+        return Receipt(
+            iss=self._tools.signer.issuer,
+            aud=check.tenant,
+            sub=check.subject,
+            jti=check.id,
+            iat=int(check.settled_at.timestamp()),
+            exp=int(check.valid_until.timestamp()),
+            tenant=check.tenant,
+            consumer=check.consumer,
+            agent=check.agent,
+            check=check.id,
+            action=check.action.type,
+            action_digest=check.action_digest,
+            decision=check.decision.outcome.wire,
+            policy=check.policy_id,
+            policy_version=check.policy_version,
+            leaf=check.leaf,
+        )
+
+    @staticmethod
+    def _commit(case: Case, check: Check, leaf_body: bytes, body: bytes) -> CheckCommit:
+        claim = case.claim
+        return CheckCommit(
+            tenant=check.tenant,
+            check_id=check.id,
+            status=CheckStatus.SETTLED,
+            consumer=check.consumer,
+            agent=check.agent,
+            key_id=check.key_id,
+            subject=case.subject,
+            conversation_id=check.conversation_id,
+            action_type=check.action.type,
+            action_digest=action_digest(check.action),
+            action_class=check.action_class.wire,
+            policy_id=check.policy_id,
+            policy_version=check.policy_version,
+            decision=check.decision.outcome.wire,
+            verdict=check.decision.verdict,
+            trust_score=check.assessment.trust_score,
+            started_ms=int(check.started_at.timestamp() * 1000),
+            settled_ms=int(check.settled_at.timestamp() * 1000),
+            record=msgspec.json.encode(msgspec.structs.replace(check, evidence=Evidence(()))),
+            evidence=msgspec.json.encode(check.evidence),
+            leaf_body=leaf_body,
+            leaf_hash=log.leaf_hash(leaf_body),
+            claim=claim,
+            response=body if claim else None,
+        )

@@ -1,0 +1,43 @@
+"""Show a check again."""
+
+from typing import Protocol
+
+import msgspec
+
+from broker.consumers import authorize
+from broker.domain.check import Principal
+from broker.domain.evidence import Evidence
+from broker.domain.record import Check
+from broker.errors import NotFound
+from broker.storage.records import StoredCheck
+from broker.usecases.view import CheckView, view
+
+
+class CheckReader(Protocol):
+    """Where checks are kept."""
+
+    async def find_check(self, tenant: str, check_id: str) -> StoredCheck | None:
+        """The check with its evidence, or ``None``."""
+        ...
+
+
+class ShowCheck:
+    """Reads a check of the caller's own tenant."""
+
+    def __init__(self, store: CheckReader) -> None:
+        self._store = store
+
+    async def __call__(self, principal: Principal, check_id: str) -> CheckView:
+        """The check, minimised for the caller.
+
+        Raises:
+            NotPermitted: the caller lacks the scope.
+            NotFound: no such check, or another tenant's.
+        """
+        authorize.require(principal, authorize.CHECK)
+        stored = await self._store.find_check(principal.tenant, check_id)
+        if stored is None or not stored.record:
+            raise NotFound("no such check")
+        check = msgspec.json.decode(stored.record, type=Check)
+        evidence = msgspec.json.decode(stored.evidence, type=Evidence)
+        return view(msgspec.structs.replace(check, evidence=evidence), principal)

@@ -1,0 +1,171 @@
+"""What a caller may see of a check. An agent sees what to do; whoever holds ``trust:explain`` sees why."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from broker.consumers import authorize
+from broker.domain.check import Principal
+from broker.domain.decision import Reason
+from broker.domain.record import Check
+from broker.domain.signal import Observed, Signal
+from broker.policy.reasons import agent_safe
+from broker.step_up.offer import offer
+
+
+class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
+    """A reason code and the direction in which it moved the decision: ``better`` or ``worse``."""
+
+    code: str
+    effect: str
+
+
+class NextStepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human."""
+
+    type: str
+    method: str | None = None
+
+
+class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
+    """The policy that decided, its version, and the class it gave to the action."""
+
+    id: str
+    version: int
+    action_class: str
+
+
+class SourceView(msgspec.Struct, frozen=True, rename="camel"):
+    """Who answered, over which API at which version; ``cached`` when an earlier answer was used."""
+
+    operator: str
+    api: str
+    version: str
+    cached: bool
+
+
+class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One signal: ``observed`` with a coarse value, or ``unavailable`` with a reason and its code.
+
+    ``window_s`` is the period that the answer really covers; ``contribution`` its weight in nats of log-odds of fraud.
+    """
+
+    name: str
+    state: str
+    value: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    window_s: float | None = None
+    observed_at: datetime | None = None
+    age_s: float | None = None
+    source: SourceView | None = None
+    legal_basis: str | None = None
+    latency_ms: float | None = None
+    contribution: float | None = None
+
+
+class IntervalView(msgspec.Struct, frozen=True):
+    """The probability of fraud if everything missing were clean (``low``), or as under attack (``high``)."""
+
+    low: float
+    high: float
+
+
+class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The answer to a trust check. ``decision`` is what to do, ``verdict`` what the evidence says."""
+
+    id: str
+    status: str
+    decision: str
+    verdict: str
+    trust_band: str
+    confidence: str
+    reasons: tuple[ReasonView, ...]
+    next_steps: tuple[NextStepView, ...]
+    policy: PolicyView
+    degraded: bool
+    calibrated: bool
+    valid_until: datetime
+    receipt: str
+
+
+class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """The answer with its reasons in full, for ``trust:explain``.
+
+    ``trust_score`` is 0 to 1000, higher is more trusted; ``coverage`` (0-1) the share of wanted information at hand.
+    """
+
+    trust_score: int
+    probability: float
+    interval: IntervalView
+    coverage: float
+    gates: tuple[str, ...]
+    withheld_methods: tuple[str, ...]
+    signals: tuple[SignalView, ...]
+
+
+def view(check: Check, principal: Principal) -> CheckView:
+    """The check, minimised for this caller: no number, place, date or operator text, and no score without the scope."""
+    if authorize.EXPLAIN not in principal.scopes:
+        return CheckView(**_common(check, agent_safe(check.decision.reasons)))
+    assessment = check.assessment
+    return ExplainedCheckView(
+        **_common(check, check.decision.reasons),
+        trust_score=assessment.trust_score,
+        probability=assessment.probability,
+        interval=IntervalView(assessment.low, assessment.high),
+        coverage=assessment.coverage,
+        gates=check.decision.gates,
+        withheld_methods=check.decision.methods_withheld,
+        signals=tuple(_signal(signal, check) for signal in check.evidence.signals),
+    )
+
+
+def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
+    decision = check.decision
+    return {
+        "id": check.id,
+        "status": check.status,
+        "decision": decision.outcome.wire,
+        "verdict": decision.verdict,
+        "trust_band": decision.band,
+        "confidence": check.assessment.confidence,
+        "reasons": tuple(ReasonView(reason.code, reason.effect) for reason in reasons),
+        "next_steps": tuple(NextStepView(step.kind, step.method) for step in offer(decision)),
+        "policy": PolicyView(check.policy_id, check.policy_version, check.action_class.wire),
+        "degraded": decision.degraded,
+        "calibrated": check.calibrated,
+        "valid_until": check.valid_until,
+        "receipt": check.receipt,
+    }
+
+
+def _signal(signal: Signal, check: Check) -> SignalView:
+    contribution = next((part for part in check.assessment.contributions if part.signal is signal.name), None)
+    source = SourceView(*msgspec.structs.astuple(signal.source)) if signal.source else None
+    nats = contribution.nats if contribution else 0.0
+    basis = check.bases.get(signal.name)
+    if isinstance(signal, Observed):
+        return SignalView(
+            name=signal.name,
+            state="observed",
+            value=contribution.state if contribution else None,
+            window_s=signal.window.covered_s if signal.window else None,
+            observed_at=signal.observed_at,
+            age_s=max(0.0, (check.settled_at - signal.observed_at).total_seconds()),
+            source=source,
+            legal_basis=basis,
+            latency_ms=round(signal.latency_ms, 1),
+            contribution=nats,
+        )
+    return SignalView(
+        name=signal.name,
+        state="unavailable",
+        reason=signal.reason,
+        code=signal.code,
+        source=source,
+        legal_basis=basis,
+        latency_ms=round(signal.latency_ms, 1),
+        contribution=nats,
+    )

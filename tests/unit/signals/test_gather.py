@@ -1,0 +1,215 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from broker.adapter_kit.adapter import Capability, ClosedAdapter, SignalQuery
+from broker.clock import SystemClock
+from broker.domain.check import Circle
+from broker.domain.decision import ActionClass
+from broker.domain.phone import PhoneNumber
+from broker.domain.plan import Plan, PlanItem
+from broker.domain.signal import (
+    AgeRange,
+    Match,
+    Observed,
+    Overlap,
+    Presence,
+    Signal,
+    SignalName,
+    Source,
+    Unavailability,
+    Unavailable,
+    Value,
+)
+from broker.signals.freshness import Freshness
+from broker.signals.gather import Errand, Gatherer
+from tests.support.clocks import NOON, HandClock
+
+VALUES: Mapping[SignalName, Value] = {
+    SignalName.SIM_SWAP: AgeRange(1e7, 1e7),
+    SignalName.LOCATION: Presence(Overlap.INSIDE),
+    SignalName.NUMBER_VERIFICATION: Match(matched=True),
+}
+Answer = Callable[[SignalQuery], Awaitable[Signal]]
+
+
+def observed(query: SignalQuery, clock: HandClock) -> Observed:
+    source = Source("alba", query.signal, "1")
+    return Observed(query.signal, VALUES[query.signal], clock.now(), source)
+
+
+class ScriptedAdapter(ClosedAdapter):
+    """Answers with what the test says, and remembers what it was asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("alba")
+        self._answer = answer
+        self.asked: list[SignalQuery] = []
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        return {name: Capability(name, name, "1") for name in VALUES}
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        self.asked.append(query)
+        return await self._answer(query)
+
+
+def plan(*names: SignalName, max_age_s: float = 0) -> Plan:
+    items = tuple(PlanItem(name, required=False, max_age_s=max_age_s) for name in names)
+    return Plan("payment", 1, ActionClass.MEDIUM, items, (), 1500)
+
+
+def errand(deadline_s: float, **changed: object) -> Errand:
+    query = SignalQuery(
+        SignalName.SIM_SWAP, PhoneNumber("+34600000101"), "FraudPreventionAndDetection", "c", deadline_s
+    )
+    fields = {"tenant": "acme", "subject": b"s", "query": query}
+    return Errand(**(fields | changed))  # type: ignore[arg-type]
+
+
+async def run(gatherer: Gatherer, adapter: ScriptedAdapter, wanted: Plan, job: Errand) -> dict[SignalName, Signal]:
+    signals = await gatherer.gather(wanted, adapter, job, gatherer.recall(wanted, adapter, job))
+    assert len(signals) == len(wanted.items)
+    return {signal.name: signal for signal in signals}
+
+
+async def test_everything_is_asked_at_once() -> None:
+    clock, together = HandClock(), asyncio.Barrier(3)
+
+    async def answer(query: SignalQuery) -> Signal:
+        async with together:
+            return observed(query, clock)
+
+    adapter = ScriptedAdapter(answer)
+    got = await run(Gatherer(Freshness(entries_max=9), clock), adapter, plan(*VALUES), errand(clock.monotonic_s() + 5))
+    assert {name: signal.value for name, signal in got.items() if isinstance(signal, Observed)} == VALUES
+
+
+async def test_what_has_not_answered_by_the_deadline_is_late_and_cancelled() -> None:
+    clock, cancelled = SystemClock(), asyncio.Event()
+
+    async def answer(query: SignalQuery) -> Signal:
+        if query.signal is SignalName.LOCATION:
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+        return Observed(query.signal, VALUES[query.signal], clock.now(), Source("alba", query.signal, "1"))
+
+    adapter = ScriptedAdapter(answer)
+    wanted = plan(SignalName.SIM_SWAP, SignalName.LOCATION)
+    got = await run(Gatherer(Freshness(entries_max=9), clock), adapter, wanted, errand(clock.monotonic_s() + 0.05))
+    late = got[SignalName.LOCATION]
+    assert isinstance(late, Unavailable)
+    assert late.reason is Unavailability.LATE
+    assert isinstance(got[SignalName.SIM_SWAP], Observed)
+    await asyncio.wait_for(cancelled.wait(), 5)
+
+
+async def test_an_adapter_that_raises_is_an_unavailable_signal() -> None:
+    async def answer(_query: SignalQuery) -> Signal:
+        raise RuntimeError("+34600000101")
+
+    clock = HandClock()
+    wanted = plan(SignalName.SIM_SWAP)
+    got = await run(
+        Gatherer(Freshness(entries_max=9), clock), ScriptedAdapter(answer), wanted, errand(clock.monotonic_s() + 5)
+    )
+    signal = got[SignalName.SIM_SWAP]
+    assert isinstance(signal, Unavailable)
+    assert (signal.reason, signal.code) == (Unavailability.OPERATOR_ERROR, "INTERNAL")
+
+
+async def asked_after(
+    pause_s: float, first: Errand, second: Errand, *, max_age_s: float = 60, name: SignalName = SignalName.SIM_SWAP
+) -> tuple[int, Signal]:
+    clock = HandClock()
+
+    async def answer(query: SignalQuery) -> Signal:
+        return observed(query, clock)
+
+    adapter, gatherer = ScriptedAdapter(answer), Gatherer(Freshness(entries_max=9), clock)
+    wanted = plan(name, max_age_s=max_age_s)
+    await run(gatherer, adapter, wanted, first)
+    clock.advance(pause_s)
+    got = await run(gatherer, adapter, wanted, second)
+    return len(adapter.asked), got[name]
+
+
+async def test_an_answer_is_used_again_within_its_age_and_says_so() -> None:
+    asked, signal = await asked_after(59, errand(1e9), errand(1e9))
+    assert asked == 1
+    assert isinstance(signal, Observed)
+    assert signal.source.cached
+    assert signal.observed_at == NOON
+
+
+QUERY = errand(1e9).query
+OTHERS = {
+    "too old": (61, errand(1e9)),
+    "another tenant": (0, errand(1e9, tenant="globex")),
+    "another subject": (0, errand(1e9, subject=b"t")),
+    "another purpose": (0, errand(1e9, query=msgspec.structs.replace(QUERY, purpose="Other"))),
+}
+
+
+@pytest.mark.parametrize(("pause_s", "second"), OTHERS.values(), ids=OTHERS.keys())
+async def test_an_answer_is_never_used_for_anything_else(pause_s: float, second: Errand) -> None:
+    asked, signal = await asked_after(pause_s, errand(1e9), second)
+    assert asked == 2
+    assert isinstance(signal, Observed)
+    assert not signal.source.cached
+
+
+async def test_age_zero_asks_anew() -> None:
+    assert (await asked_after(0, errand(1e9), errand(1e9), max_age_s=0))[0] == 2
+
+
+async def test_a_number_verification_is_never_used_again() -> None:
+    assert (await asked_after(0, errand(1e9), errand(1e9), name=SignalName.NUMBER_VERIFICATION))[0] == 2
+
+
+async def test_another_place_is_another_question() -> None:
+    here = errand(1e9, query=msgspec.structs.replace(QUERY, location=Circle(40, -3, 5000)))
+    there = errand(1e9, query=msgspec.structs.replace(QUERY, location=Circle(41, -3, 5000)))
+    assert (await asked_after(0, here, there, name=SignalName.LOCATION))[0] == 2
+
+
+async def test_failures_are_not_kept_and_the_memory_is_bounded() -> None:
+    clock = HandClock()
+    failing = True
+
+    async def answer(query: SignalQuery) -> Signal:
+        if failing:
+            return Unavailable(query.signal, Unavailability.TIMEOUT)
+        return observed(query, clock)
+
+    adapter, gatherer = ScriptedAdapter(answer), Gatherer(Freshness(entries_max=2), clock)
+    wanted = plan(SignalName.SIM_SWAP, max_age_s=60)
+    await run(gatherer, adapter, wanted, errand(1e9))
+    failing = False
+    for subject in (b"a", b"b", b"c", b"a"):
+        await run(gatherer, adapter, wanted, errand(1e9, subject=subject))
+    assert len(adapter.asked) == 5
+
+
+def test_freshness_judges_by_the_age_that_the_reader_allows() -> None:
+    kept = Freshness(entries_max=1)
+    query = errand(1e9).query
+    clock = HandClock()
+    key = Gatherer._key(
+        PlanItem(SignalName.SIM_SWAP, required=True, max_age_s=60), ScriptedAdapter(_never), errand(1e9)
+    )
+    kept.put(key, observed(query, clock))
+    assert kept.get(key, max_age_s=10, now=NOON + timedelta(seconds=10)) is not None
+    assert kept.get(key, max_age_s=10, now=NOON + timedelta(seconds=11)) is None
+    assert kept.get(key, max_age_s=12, now=NOON + timedelta(seconds=11)) is not None
+
+
+async def _never(_query: SignalQuery) -> Signal:
+    raise AssertionError
