@@ -1,0 +1,182 @@
+"""The store as the rest of the broker sees it."""
+
+import asyncio
+from typing import Any, cast
+
+from broker.errors import Conflict, Misconfigured, NotFound
+from broker.storage import statements
+from broker.storage.backends import connect
+from broker.storage.migrate import HEAD_REVISION, recorded_revision
+from broker.storage.reader import Reader
+from broker.storage.records import (
+    ApiKey,
+    BeginOutcome,
+    Begun,
+    CheckCommit,
+    IdempotencyClaim,
+    Intent,
+    StorageLimits,
+    StoredCheck,
+)
+from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
+from broker.storage.writer import GroupWriter, WriterStats
+
+
+async def open_store(url: str, limits: StorageLimits | None = None) -> "Store":
+    """Open the database of a URL, whose schema has been brought up to date by :func:`broker.storage.migrate.upgrade`.
+
+    Raises:
+        Misconfigured: the URL is not usable, the database does not answer, or its schema is of another revision.
+    """
+    limits = limits or StorageLimits()
+    backend = connect(url, limits)
+    try:
+        _require_head(await recorded_revision(backend))
+    except BaseException:
+        await backend.aclose()
+        raise
+    return Store(backend, limits)
+
+
+def _require_head(revision: str | None) -> None:
+    if revision != HEAD_REVISION:
+        raise Misconfigured(
+            f"storage.url: the schema is at revision {revision or 'none'} and this broker needs {HEAD_REVISION};"
+            " upgrade the schema, or run the broker that wrote it"
+        )
+
+
+class Store:
+    """The durable memory. Everything that writes returns only when what it wrote is on the disk.
+
+    Every method may raise *Unrecorded* (the database cannot be used, or not in time) and *Overloaded* (too many wait).
+    What is then known about a write is said in :mod:`broker.storage.writer`.
+    """
+
+    def __init__(self, backend: Backend, limits: StorageLimits) -> None:
+        self._backend = backend
+        self._limits = limits
+        self._writer = GroupWriter(backend, limits)
+        self._reader = Reader(backend, limits)
+
+    @property
+    def stats(self) -> WriterStats:
+        """What the writer has done since the store was opened."""
+        return self._writer.stats
+
+    async def begin(self, intent: Intent | None, claim: IdempotencyClaim | None) -> BeginOutcome:
+        """Record what is about to be asked, and claim the idempotency key, together.
+
+        Without an intent only the claim is written, without either nothing is. Unless the outcome is *Begun*, nothing
+        was written. Of any number of callers with one key exactly one begins.
+        """
+        if intent is None and claim is None:
+            return Begun()
+        return cast("BeginOutcome", await self._writer.submit(Begin(intent, claim)))
+
+    async def settle(self, commit: CheckCommit) -> None:
+        """Record a check with evidence, leaf and answer in one transaction; no record, no answer.
+
+        The claim is completed only while it is this check's: one that was taken over belongs to somebody else's answer.
+
+        Raises:
+            Conflict: the check is settled already. Nothing was changed.
+        """
+        await self._writer.submit(Settle(commit))
+
+    async def release(self, claim: IdempotencyClaim) -> None:
+        """Give up a claim under which nothing was decided, so that a retry need not wait for the end of the lease.
+
+        A claim that is done, or was taken over by another check, stays as it is.
+        """
+        await self._writer.submit(Release(claim))
+
+    async def expired_intents(self, now_ms: int, limit: int) -> list[Intent]:
+        """Intents of all tenants that nobody settled in time, oldest first; the sweeper settles them as abandoned."""
+        rows = await self._reader.rows(statements.SELECT_EXPIRED_INTENTS, now_ms=now_ms, rows=self._bounded(limit))
+        return [Intent(*_fields(row)) for row in rows]
+
+    async def purge_claims(self, now_ms: int, limit: int) -> int:
+        """Delete idempotency rows of all tenants whose retention is over, ``limit`` at most; how many went."""
+        values: dict[str, Value] = {"now_ms": now_ms, "rows": self._bounded(limit)}
+        return cast("int", await self._writer.submit(Write((statements.DELETE_EXPIRED_CLAIMS,), values)))
+
+    async def find_check(self, tenant: str, check_id: str) -> StoredCheck | None:
+        """A tenant's check, ``None`` where it has none of that id."""
+        row = await self._reader.row(statements.SELECT_CHECK, tenant=tenant, check_id=check_id)
+        return StoredCheck(*_fields(row)) if row else None
+
+    async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
+        """Make a tenant where there is none of that name."""
+        await self._writer.submit(Write((statements.INSERT_TENANT,), {"tenant": tenant, "created_ms": at_ms}))
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Store a new key, and its tenant where there is none.
+
+        Raises:
+            Conflict: a key of that id exists, be it another tenant's.
+        """
+        values: dict[str, Value] = {
+            "tenant": key.tenant,
+            "key_id": key.key_id,
+            "consumer": key.consumer,
+            "agent": key.agent,
+            "secret_hash": key.secret_hash,
+            "scopes": _joined(key.scopes),
+            "created_ms": key.created_ms,
+            "expires_ms": key.expires_ms,
+            "revoked_ms": key.revoked_ms,
+        }
+        if await self._writer.submit(Write((statements.INSERT_TENANT, statements.INSERT_KEY), values)) == 0:
+            raise Conflict("a key of this id exists")
+
+    async def find_key(self, key_id: str) -> ApiKey | None:
+        """The key of that id, revoked and expired ones too: the tenant is not known before the key is."""
+        row = await self._reader.row(statements.SELECT_KEY, key_id=key_id)
+        return _key(row) if row else None
+
+    async def list_keys(self, tenant: str) -> list[ApiKey]:
+        """A tenant's keys, oldest first, revoked and expired ones too; at most ``rows_max`` of the limits."""
+        rows = await self._reader.rows(statements.SELECT_KEYS, tenant=tenant, rows=self._limits.rows_max)
+        return [_key(row) for row in rows]
+
+    async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> None:
+        """Revoke a key; repeating it keeps the first instant.
+
+        Raises:
+            NotFound: the tenant has no such key.
+        """
+        values: dict[str, Value] = {"tenant": tenant, "key_id": key_id, "at_ms": at_ms}
+        if await self._writer.submit(Write((statements.REVOKE_KEY,), values)) == 0:
+            raise NotFound("there is no such key")
+
+    async def ping(self) -> None:
+        """Return when a record can be written and read now: one write that changes nothing goes the whole way."""
+        await asyncio.gather(
+            self._writer.submit(Write((statements.PROBE,), {})), self._reader.rows(statements.SELECT_REVISION)
+        )
+
+    async def aclose(self) -> None:
+        """Write what waits, as far as time allows, and give everything back."""
+        await self._writer.aclose()
+        await self._backend.aclose()
+
+    def _bounded(self, limit: int) -> int:
+        return max(0, min(limit, self._limits.rows_max))
+
+
+def _fields(row: Row) -> tuple[Any, ...]:
+    """The columns of a row as arguments; the schema guarantees their types."""
+    return tuple(row)
+
+
+def _key(row: Row) -> ApiKey:
+    tenant, key_id, consumer, agent, secret_hash, scopes, *instants = _fields(row)
+    return ApiKey(tenant, key_id, consumer, agent, secret_hash, tuple(scopes.split()), *instants)
+
+
+def _joined(scopes: tuple[str, ...]) -> str:
+    # Defensive: a scope with a space in it would come back as two.
+    if any(not scope or scope.split() != [scope] for scope in scopes):
+        raise ValueError("a scope is one word")
+    return " ".join(scopes)
