@@ -1,0 +1,151 @@
+"""What changes from version to version of an API, as data: URL, identifiers, error codes, header pattern, strictness.
+
+Sources: the OpenAPI definition of each version; for the three newest (marked) the release notes, their files not being
+at hand: they add the strict bodies of Commonalities 0.8 and change nothing else that this operator does.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+Code = tuple[int, str]
+
+CORRELATOR_ANY = re.compile(r"[\x21-\x7e]{1,256}")
+"""Commonalities 0.4 has no pattern; what a header can carry at all is still bounded."""
+CORRELATOR_NARROW = re.compile(r"[a-zA-Z0-9-]{0,55}")
+CORRELATOR_WIDE = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
+
+Commonalities = Literal["0.4", "0.5", "0.6", "0.8"]
+
+_CORRELATORS = {"0.4": CORRELATOR_ANY, "0.5": CORRELATOR_NARROW, "0.6": CORRELATOR_WIDE, "0.8": CORRELATOR_WIDE}
+
+
+class Radius(msgspec.Struct, frozen=True):
+    """Bounds of a circle in a location request, metres, and whether only whole metres are allowed."""
+
+    minimum_m: int
+    maximum_m: int | None
+    whole: bool
+
+
+class Codes(msgspec.Struct, frozen=True, kw_only=True):
+    """Status and code for what the versions call differently; the defaults are those since Commonalities 0.5.
+
+    ``no_identifier`` answers a two-legged token without an identifier, ``unknown`` a number of nobody here,
+    ``not_applicable`` a line without the service, ``period_too_long`` a ``maxAge`` beyond the schema's maximum.
+    """
+
+    no_identifier: Code = (422, "MISSING_IDENTIFIER")
+    unknown: Code = (404, "IDENTIFIER_NOT_FOUND")
+    not_applicable: Code = (422, "SERVICE_NOT_APPLICABLE")
+    unsupported_identifier: Code = (422, "UNSUPPORTED_IDENTIFIER")
+    period_too_long: Code = (400, "OUT_OF_RANGE")
+    area_too_small: Code = (422, "LOCATION_VERIFICATION.INVALID_AREA")
+    area_not_covered: Code = (422, "LOCATION_VERIFICATION.AREA_NOT_COVERED")
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One API at one version.
+
+    ``null_period`` tells whether ``monitoredPeriod`` exists, ``unknown_result`` whether "cannot be located" is an
+    answer rather than an error, ``names_device`` whether a two-legged answer names the identifier that it used.
+    """
+
+    api: str
+    version: str
+    commonalities: Commonalities
+    codes: Codes = Codes()
+    null_period: bool = True
+    radius: Radius | None = None
+    unknown_result: bool = False
+    names_device: bool = False
+
+    @property
+    def base_path(self) -> str:
+        """``/sim-swap/v2``: below 1.0.0 the minor version shows, from then on it does not (API design guide)."""
+        major, minor, _ = self.version.split(".")
+        return f"/{self.api}/v0.{minor}" if major == "0" else f"/{self.api}/v{major}"
+
+    @property
+    def correlator(self) -> re.Pattern[str]:
+        """What ``x-correlator`` must match in full."""
+        return _CORRELATORS[self.commonalities]
+
+    @property
+    def token_identifies(self) -> bool:
+        """Whether a three-legged token forbids any identifier in the body; before 0.5 an equal one was tolerated."""
+        return self.commonalities != "0.4"
+
+    @property
+    def strict_bodies(self) -> bool:
+        """Whether unknown members of a body are refused (Commonalities 0.8)."""
+        return self.commonalities == "0.8"
+
+
+_PHONE_0_4 = Codes(
+    no_identifier=(422, "UNIDENTIFIABLE_PHONE_NUMBER"),
+    unknown=(404, "NOT_FOUND"),
+    not_applicable=(422, "NOT_SUPPORTED"),
+    period_too_long=(400, "INVALID_ARGUMENT"),
+)
+_DEVICE_0_4 = Codes(
+    no_identifier=(422, "UNIDENTIFIABLE_DEVICE"),
+    unknown=(404, "DEVICE_NOT_FOUND"),
+    not_applicable=(422, "DEVICE_NOT_APPLICABLE"),
+    unsupported_identifier=(422, "UNSUPPORTED_DEVICE_IDENTIFIERS"),
+    area_too_small=(400, "OUT_OF_RANGE"),
+    area_not_covered=(422, "UNPROCESSABLE_ENTITY"),
+)
+_BY_SIM = Codes(not_applicable=(403, "PERMISSION_DENIED"))
+
+DIALECTS = (
+    Dialect(api="sim-swap", version="1.0.0", commonalities="0.4", null_period=False, codes=_PHONE_0_4),
+    Dialect(api="sim-swap", version="2.0.0", commonalities="0.5"),
+    Dialect(api="sim-swap", version="2.1.0", commonalities="0.6"),
+    Dialect(api="sim-swap", version="2.2.0", commonalities="0.8"),  # release notes only
+    Dialect(api="number-verification", version="2.1.0", commonalities="0.6", codes=_BY_SIM),
+    Dialect(
+        api="number-verification",
+        version="2.1.1",  # release notes only
+        commonalities="0.8",
+        codes=_BY_SIM,
+    ),
+    Dialect(
+        api="location-verification",
+        version="1.0.0",
+        commonalities="0.4",
+        radius=Radius(2000, 200_000, whole=True),
+        unknown_result=True,
+        codes=_DEVICE_0_4,
+    ),
+    Dialect(
+        api="location-verification",
+        version="2.0.0",
+        commonalities="0.5",
+        radius=Radius(1, 200_000, whole=True),
+        unknown_result=True,
+    ),
+    Dialect(
+        api="location-verification",
+        version="3.0.0",
+        commonalities="0.6",
+        radius=Radius(1, None, whole=False),
+        names_device=True,
+    ),
+    Dialect(api="device-swap", version="1.0.0", commonalities="0.6"),
+    Dialect(api="device-swap", version="1.1.0", commonalities="0.8"),  # release notes only
+    Dialect(api="call-forwarding-signal", version="0.4.0", commonalities="0.6"),
+)
+
+
+def dialect(api: str, version: str) -> Dialect:
+    """The dialect of an API at a version.
+
+    Raises:
+        ValueError: this operator does not speak it.
+    """
+    for known in DIALECTS:
+        if (known.api, known.version) == (api, version):
+            return known
+    raise ValueError(f"{api} {version} is not implemented")

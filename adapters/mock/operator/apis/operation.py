@@ -1,0 +1,65 @@
+"""What an operation of an API is, seen by the pipeline that serves them all, and the question it answers."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.network.timeline import Line
+from adapters.mock.operator.profile import Geography, SwapRetention
+
+# The look-ahead is for Python, whose `$` also matches before a trailing line feed.
+PhoneNumber = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{4,14}$(?!\n)", max_length=16)]
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """How a body names its subject. ``phone_number`` is absent where all that was given cannot be used."""
+
+    phone_number: str | None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A request that was found good, with all that an answer may depend on.
+
+    ``phone_number`` is the subject, ``two_legged`` whether the body named it, ``now`` the network's time.
+    """
+
+    dialect: Dialect
+    body: Any
+    phone_number: str
+    two_legged: bool
+    line: Line
+    now: datetime
+    retention: SwapRetention
+    geography: Geography
+    utc_offset_min: int
+
+    def local(self, instant: datetime) -> datetime:
+        """An instant as this operator writes it: whole milliseconds, its own offset."""
+        zone = timezone(timedelta(minutes=self.utc_offset_min)) if self.utc_offset_min else UTC
+        written = instant.astimezone(zone)
+        return written.replace(microsecond=written.microsecond // 1000 * 1000)
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation: where it is, what it needs, and the function that answers it.
+
+    ``scopes``: one of them is enough. ``body`` is absent for GET. ``identifier`` reads the subject from a body and
+    gives ``None`` where it names none; without it the token alone can name the subject. ``by_sim`` demands a token that
+    the SIM itself proved.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    name: str
+    summary: str
+    scopes: frozenset[str]
+    answer_type: Any
+    answer: Callable[[Question], Any]
+    body: type[msgspec.Struct] | None = None
+    check: Callable[[Dialect, Any], None] | None = None
+    identifier: Callable[[Any], Identifier | None] | None = None
+    by_sim: bool = False

@@ -1,0 +1,146 @@
+"""One request to a network API, step by step: token, scope, header, media type, body, subject, permission, answer.
+
+The order 401, 403, 400, 422 is not standardised; this one tells nobody about bodies or numbers who has no token for it.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.apis.errors import CamaraError, invalid_argument, permission_denied, unauthenticated
+from adapters.mock.operator.apis.operation import Identifier, Operation, Question
+from adapters.mock.operator.authorization.tokens import SIM_BASED, AccessToken
+from adapters.mock.operator.bodies import BadBody, convert, read_object
+from adapters.mock.operator.delivery import Answer, AnyRequest
+from adapters.mock.operator.faults import Fault
+from adapters.mock.operator.journal import JournalEntry
+from adapters.mock.operator.network.directory import Subscriber
+from adapters.mock.operator.world import World
+
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/=-]{1,4096})")
+
+
+class Turn(msgspec.Struct):
+    """One request under way. ``subject`` is known from the moment that it was identified, also if an error follows."""
+
+    world: World
+    dialect: Dialect
+    operation: Operation
+    request: AnyRequest
+    entry: JournalEntry
+    subject: Subscriber | None = None
+
+
+async def serve(turn: Turn) -> tuple[Answer, Fault | None]:
+    """The answer to a request, errors included, and the fault that shall act on it."""
+    try:
+        answer = Answer(200, await _answer(turn))
+    except CamaraError as error:
+        answer = Answer(error.info.status, error.info, error.headers)
+        turn.entry.code = error.info.code
+    return answer, _fault(turn)
+
+
+def _fault(turn: Turn) -> Fault | None:
+    number = None if turn.subject is None else turn.subject.phone_number
+    planned = turn.world.faults.at_api(turn.dialect.api, number)
+    return planned or (None if turn.subject is None else turn.subject.fault)
+
+
+async def _answer(turn: Turn) -> Any:
+    token = _authorize(turn)
+    _check_correlator(turn)
+    body = await _read_body(turn)
+    if turn.operation.by_sim and not token.amr & SIM_BASED:
+        raise CamaraError(
+            403,
+            "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK",
+            "The user must be authenticated by the mobile network.",
+        )
+    number = _identify(turn, token, body)
+    return turn.operation.answer(_ask(turn, token, body, number))
+
+
+def _authorize(turn: Turn) -> AccessToken:
+    tokens, now = turn.world.access_tokens, turn.world.clocks.authorization_now()
+    given = _BEARER.fullmatch(turn.request.headers.get("authorization", ""))
+    token = None if given is None else tokens.find(given[1], now)
+    if given is None or token is None:
+        raise unauthenticated()
+    turn.entry.client, turn.entry.purpose = token.client_id, token.purpose
+    if not token.scopes & turn.operation.scopes:
+        raise permission_denied("The access token does not carry the scope of this operation.")
+    if token.single_use:
+        tokens.consume(given[1])
+    return token
+
+
+def _check_correlator(turn: Turn) -> None:
+    given = turn.request.headers.get("x-correlator")
+    if given and not turn.dialect.correlator.fullmatch(given):
+        raise invalid_argument("x-correlator does not fit its pattern")
+
+
+async def _read_body(turn: Turn) -> Any:
+    if turn.operation.body is None:
+        return None
+    media_type = turn.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await turn.request.body()
+    if raw and media_type != "application/json":
+        raise CamaraError(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.")
+    try:
+        body = convert(read_object(raw), turn.operation.body, strict=turn.dialect.strict_bodies)
+    except BadBody as error:
+        raise invalid_argument(str(error)) from error
+    if turn.operation.check is not None:
+        turn.operation.check(turn.dialect, body)
+    return body
+
+
+def _identify(turn: Turn, token: AccessToken, body: Any) -> str:
+    """The number that a request is about: from the token or from the body, by the rule of the version."""
+    named = None if turn.operation.identifier is None else turn.operation.identifier(body)
+    if token.phone_number is None:
+        return _named_number(turn.dialect, named)
+    if named is None:
+        return token.phone_number
+    if turn.dialect.token_identifies:
+        raise CamaraError(422, "UNNECESSARY_IDENTIFIER", "The subject is already identified by the access token.")
+    if _named_number(turn.dialect, named) != token.phone_number:
+        raise CamaraError(403, "INVALID_TOKEN_CONTEXT", "The identifier does not belong to the access token.")
+    return token.phone_number
+
+
+def _named_number(dialect: Dialect, named: Identifier | None) -> str:
+    if named is None:
+        raise CamaraError(*dialect.codes.no_identifier, "The subject cannot be identified.")
+    if named.phone_number is None:
+        raise CamaraError(*dialect.codes.unsupported_identifier, "Only phone numbers are supported.")
+    return named.phone_number
+
+
+def _ask(turn: Turn, token: AccessToken, body: Any, number: str) -> Question:
+    """The question about a subscriber that exists, has the service, and permits it."""
+    world, dialect = turn.world, turn.dialect
+    now = world.clocks.network_now()
+    turn.subject = subscriber = world.directory.find(number, now)
+    if subscriber is None:
+        raise CamaraError(*dialect.codes.unknown, "No subscriber of this operator has this identifier.")
+    line = subscriber.line(now)
+    if not line.permitted[dialect.api]:
+        raise permission_denied("The subscriber has not permitted this.")
+    if not line.applicable[dialect.api]:
+        raise CamaraError(*dialect.codes.not_applicable, "The service is not available for this identifier.")
+    return Question(
+        dialect=dialect,
+        body=body,
+        phone_number=number,
+        two_legged=token.phone_number is None,
+        line=line,
+        now=now,
+        retention=subscriber.retention or world.profile.swap_retention,
+        geography=world.profile.geography,
+        utc_offset_min=world.profile.utc_offset_min,
+    )

@@ -1,0 +1,72 @@
+"""The command: one pretend operator, in a process of its own, until it is told to stop."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.mock.operator.app import create_asgi
+from adapters.mock.operator.authorization.clients import Client, register
+from adapters.mock.operator.profile import Profile, load_profile
+from adapters.mock.operator.server import base_url, build, listen
+from adapters.mock.operator.world import ControlAccess, World
+
+SECRET_BYTES_MAX = 4096
+
+
+def run(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)],
+    profile: Annotated[str, typer.Option(help="A shipped profile (alba, borealis) or the path of a TOML file.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    client_jwks: Annotated[
+        str | None, typer.Option(help="The client's public keys: a file or an http(s) URL, read when first needed.")
+    ] = None,
+    client_secret_file: Annotated[Path | None, typer.Option(help="A file with the client's secret.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="The client's id, instead of the profile's.")] = None,
+    control_key_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the key of the control API; made if absent. Without it the API is closed."),
+    ] = None,
+) -> None:
+    """Run a pretend operator: authorization server, CAMARA network APIs and a control API, over real HTTP."""
+    try:
+        chosen = load_profile(profile)
+        client = _client(chosen, client_id, client_jwks, client_secret_file)
+        control = ControlAccess(None if control_key_file is None else _control_key(control_key_file))
+        listener = listen(host, port)
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+    with listener:
+        world = World(chosen, base_url(listener, host), [client], control=control)
+        typer.echo(f"{chosen.issuer_name} at {world.issuer}, control API {'open' if control.key else 'closed'}")
+        build(create_asgi(world)).run(sockets=[listener])
+
+
+def _client(profile: Profile, client_id: str | None, jwks: str | None, secret_file: Path | None) -> Client:
+    """The profile's first client under the given id, with what it proves itself with."""
+    terms = profile.clients[0]
+    if client_id is not None:
+        terms = type(terms).model_validate(terms.model_dump() | {"id": client_id})
+    return register(terms, jwks=jwks, secret=None if secret_file is None else _read_secret(secret_file))
+
+
+def _read_secret(path: Path) -> str:
+    with path.open("rb") as file:
+        secret = file.read(SECRET_BYTES_MAX + 1).decode().strip()
+    if not 0 < len(secret) <= SECRET_BYTES_MAX:
+        raise ValueError(f"{path.name} must hold a secret of at most {SECRET_BYTES_MAX} bytes")
+    return secret
+
+
+def _control_key(path: Path) -> str:
+    """The key in the file; where there is no file, a new key in a new one that only its owner can read."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_secret(path)
+    key = secrets.token_urlsafe(32)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return key

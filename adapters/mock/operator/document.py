@@ -1,0 +1,87 @@
+"""The published contract of the pretend operator: every API at every version it speaks, from the application itself.
+
+Bodies of the network APIs are read inside their handlers, so that 401 and 403 come before 400; the document gets their
+schemas from the same structs. Run as a module, this writes the document as YAML to standard output.
+"""
+
+import sys
+from typing import Any
+
+import msgspec
+import yaml
+
+from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.dialects import DIALECTS
+from adapters.mock.operator.profile import Legs, OfferedApi, Profile, load_profile, shipped_profiles
+
+REFERENCE = "#/components/schemas/{name}"
+
+
+def documented_profile() -> Profile:
+    """A profile that offers every base path once: at the version of a shipped profile where one has it."""
+    shipped = [load_profile(name) for name in shipped_profiles()]
+    spoken = {(api.name, api.version) for profile in shipped for api in profile.apis}
+    ordered = sorted(DIALECTS, key=lambda known: (known.api, known.version) in spoken)
+    by_path = {known.base_path: known for known in ordered}
+    offered = tuple(
+        OfferedApi(name=known.api, version=known.version, legs=frozenset(Legs))
+        for known in DIALECTS
+        if by_path[known.base_path] is known
+    )
+    return shipped[0].model_copy(update={"name": "every", "issuer_name": "Pretend operator", "apis": offered})
+
+
+def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the request bodies that the handlers read themselves, and the correlator that all accept."""
+    structs = {operation.body for operations in CATALOGUE.values() for operation in operations if operation.body}
+    _, schemas = msgspec.json.schema_components(sorted(structs, key=lambda body: body.__name__), ref_template=REFERENCE)
+    document["components"]["schemas"].update(schemas)
+    for known in DIALECTS:
+        for operation in CATALOGUE[known.api]:
+            described = document["paths"].get(known.base_path + operation.path, {}).get(operation.method.lower())
+            if described is not None:
+                described["security"] = [{"accessToken": [scope]} for scope in sorted(operation.scopes)]
+                described["parameters"] = [_correlator()]
+                if operation.body is not None:
+                    described["requestBody"] = _body(operation.body)
+    document["components"]["securitySchemes"] = {
+        "accessToken": {"type": "openIdConnect", "openIdConnectUrl": "/.well-known/openid-configuration"},
+        "controlKey": {"type": "http", "scheme": "bearer"},
+    }
+    for path, operations in document["paths"].items():
+        if path.startswith("/control"):
+            for described in operations.values():
+                described["security"] = [{"controlKey": []}]
+    document["paths"]["/oauth2/token"]["post"]["requestBody"] = _token_form()
+    return document
+
+
+def _body(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(name=struct.__name__)}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _correlator() -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 256}
+    return {"name": "x-correlator", "in": "header", "required": False, "schema": schema}
+
+
+def _token_form() -> dict[str, Any]:
+    fields = ("grant_type", "scope", "client_id", "client_assertion_type", "client_assertion", "assertion")
+    schema = {
+        "type": "object",
+        "properties": {field: {"type": "string"} for field in fields},
+        "required": ["grant_type"],
+    }
+    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+def to_yaml(document: dict[str, Any]) -> str:
+    """The document as it is committed: block style, order kept."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+if __name__ == "__main__":
+    from adapters.mock.operator.app import openapi_document
+
+    sys.stdout.write(to_yaml(openapi_document()))

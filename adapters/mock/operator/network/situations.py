@@ -1,0 +1,158 @@
+"""The magic numbers: what the last six digits of a sandbox number mean, as data.
+
+A number of the sandbox is the operator's prefix, zeros, and one of these endings. Instants are counted back from the
+start (or the last reset) of the operator; from then on everything ages by the network's clock.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from adapters.mock.operator.faults import (
+    DuplicateMembers,
+    Fault,
+    FutureDate,
+    Hang,
+    Html,
+    Latency,
+    Malformed,
+    Oversized,
+    Status,
+    TooMany,
+    WrongType,
+)
+from adapters.mock.operator.network.timeline import (
+    Activation,
+    Consent,
+    Detached,
+    DeviceChange,
+    Event,
+    Forwarding,
+    OwnershipChange,
+    Service,
+    SimChange,
+)
+from adapters.mock.operator.profile import SwapRetention
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+YEAR_S = 365 * DAY_S
+
+
+class Whereabouts(StrEnum):
+    """Where a sandbox subscriber is, in the words of the profile's geography."""
+
+    HOME = "home"
+    EDGE = "edge"
+    """At home, in a cell so large that it sticks out of any modest circle around home."""
+    ELSEWHERE = "elsewhere"
+    UNKNOWN = "unknown"
+
+
+class Past(msgspec.Struct, frozen=True):
+    """An event, ``ago_s`` seconds before the start."""
+
+    ago_s: float
+    event: Event
+
+
+OLD_LINE = (Past(4 * YEAR_S, Activation()), Past(2 * YEAR_S, DeviceChange()))
+"""An ordinary line: four years old, in the same device for two."""
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true about a sandbox number.
+
+    ``retention`` replaces the operator's own; ``sim_of`` is the ending of the number whose SIM really answers when an
+    operator token is fetched for this one; ``fault`` is how every API answers about it.
+    """
+
+    ending: str
+    summary: str
+    history: tuple[Past, ...] = OLD_LINE
+    whereabouts: Whereabouts = Whereabouts.HOME
+    retention: SwapRetention | None = None
+    sim_of: str | None = None
+    fault: Fault | None = None
+
+
+SITUATIONS = (
+    Situation(ending="000101", summary="steady: nothing changed for years, at home"),
+    Situation(ending="000102", summary="SIM swapped 3 hours ago", history=(*OLD_LINE, Past(3 * HOUR_S, SimChange()))),
+    Situation(ending="000103", summary="SIM swapped 3 days ago", history=(*OLD_LINE, Past(3 * DAY_S, SimChange()))),
+    Situation(
+        ending="000104", summary="location elsewhere, hundreds of kilometres away", whereabouts=Whereabouts.ELSEWHERE
+    ),
+    Situation(
+        ending="000105", summary="location PARTIAL: at home, in a cell of 20 km radius", whereabouts=Whereabouts.EDGE
+    ),
+    Situation(
+        ending="000106",
+        summary="swap date withheld: null with monitoredPeriod (30 days, where the version has it)",
+        retention=SwapRetention(hours=30 * 24, disclosed=True),
+    ),
+    Situation(
+        ending="000107",
+        summary="swap date withheld: null without monitoredPeriod, so the covered period is unknown",
+        retention=SwapRetention(hours=30 * 24, disclosed=False),
+    ),
+    Situation(
+        ending="000108",
+        summary="service not applicable to this line",
+        history=(*OLD_LINE, Past(YEAR_S, Service(applicable=False))),
+    ),
+    Situation(
+        ending="000109",
+        summary="consent missing: 403 PERMISSION_DENIED, and invalid_grant for JWT bearer",
+        history=(*OLD_LINE, Past(YEAR_S, Consent(granted=False))),
+    ),
+    Situation(ending="000110", summary="the device cannot be located", whereabouts=Whereabouts.UNKNOWN),
+    Situation(
+        ending="000111", summary="its operator token belongs to another SIM: verification is false", sim_of="000101"
+    ),
+    Situation(
+        ending="000112",
+        summary="unconditional call forwarding since an hour ago",
+        history=(*OLD_LINE, Past(HOUR_S, Forwarding(active=True))),
+    ),
+    Situation(ending="000113", summary="device changed yesterday", history=(*OLD_LINE, Past(DAY_S, DeviceChange()))),
+    Situation(
+        ending="000114",
+        summary="SIM and device changed 2 hours ago",
+        history=(*OLD_LINE, Past(2 * HOUR_S, SimChange()), Past(2 * HOUR_S, DeviceChange())),
+    ),
+    Situation(
+        ending="000115",
+        summary="location stale: at home, out of the network for 3 days",
+        history=(*OLD_LINE, Past(3 * DAY_S, Detached())),
+    ),
+    Situation(ending="000116", summary="number without any SIM yet", history=(), whereabouts=Whereabouts.UNKNOWN),
+    Situation(
+        ending="000117",
+        summary="new line, activated yesterday: a recent date that is no takeover",
+        history=(Past(DAY_S, Activation()),),
+    ),
+    Situation(
+        ending="000118",
+        summary="conditional call forwarding only (voicemail)",
+        history=(*OLD_LINE, Past(YEAR_S, Forwarding(active=True, kind="conditional_no_answer"))),
+    ),
+    Situation(
+        ending="000119",
+        summary="number given to another person 10 days ago",
+        history=(*OLD_LINE, Past(10 * DAY_S, OwnershipChange())),
+    ),
+    Situation(ending="000201", summary="slow: 3 seconds", fault=Latency(3000)),
+    Situation(ending="000202", summary="hang: no answer", fault=Hang()),
+    Situation(ending="000203", summary="500 INTERNAL", fault=Status(500)),
+    Situation(ending="000204", summary="503 UNAVAILABLE", fault=Status(503)),
+    Situation(ending="000205", summary="429 TOO_MANY_REQUESTS", fault=TooMany("TOO_MANY_REQUESTS")),
+    Situation(ending="000206", summary="429 QUOTA_EXCEEDED", fault=TooMany("QUOTA_EXCEEDED")),
+    Situation(ending="000207", summary="malformed JSON", fault=Malformed()),
+    Situation(ending="000208", summary="oversized body: 8 MiB", fault=Oversized()),
+    Situation(ending="000209", summary="wrong types: booleans as strings, dates without zone", fault=WrongType()),
+    Situation(ending="000210", summary="duplicate members that contradict each other", fault=DuplicateMembers()),
+    Situation(ending="000211", summary="HTML error page", fault=Html()),
+    Situation(ending="000212", summary="dates in the future", fault=FutureDate()),
+)
+"""Every other ending, 000404 for one, is nobody: 404."""

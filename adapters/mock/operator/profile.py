@@ -1,0 +1,139 @@
+"""What one pretend operator is like: read from a TOML file that a person writes, unknown keys refused."""
+
+import tomllib
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOUR_S = 3600
+MAX_AGE_LIMIT_H = 2400
+"""The largest ``maxAge`` the swap APIs know, hours (sim-swap, ``CreateCheckSimSwap``)."""
+
+
+class Grant(StrEnum):
+    """The CAMARA grants that this operator can accept."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+class ClientAuthentication(StrEnum):
+    """How a client proves who it is at the token endpoint (names of the OpenID Connect discovery metadata)."""
+
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    BASIC = "client_secret_basic"
+
+
+class SubjectForm(StrEnum):
+    """How a JWT bearer assertion may name the subscriber (ICM security profile, JWT bearer flow)."""
+
+    OPERATOR_TOKEN = "operatortoken"  # noqa: S105 - the prefix of a subject, no secret
+    TEL = "tel"
+
+
+class Legs(StrEnum):
+    """Whether a token stands for the client alone, or for the client and one subscriber."""
+
+    TWO = "two"
+    THREE = "three"
+
+
+class _Written(BaseModel):
+    """The base of what a person writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NumberRange(_Written):
+    """Numbers that belong to this operator: those that begin with ``prefix`` and have ``digits`` digits in all."""
+
+    prefix: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{1,9}$")]
+    digits: Annotated[int, Field(ge=8, le=15)]
+
+
+class Place(_Written):
+    """A point on the map, in degrees (WGS 84)."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+class Geography(_Written):
+    """Where the sandbox subscribers live, and how far the network reaches from there."""
+
+    home: Place
+    elsewhere: Place
+    coverage_radius_m: Annotated[float, Field(gt=0, le=20_000_000)]
+    minimum_radius_m: Annotated[float, Field(ge=1)] = 1.0
+
+
+class TokenLifetimes(_Written):
+    """How long access tokens live, seconds. Number verification allows at most 300 and one use (2.1.1)."""
+
+    two_legged_s: Annotated[int, Field(ge=1, le=86_400)]
+    three_legged_s: Annotated[int, Field(ge=1, le=3600)]
+    single_use_s: Annotated[int, Field(ge=1, le=300)]
+    operator_token_s: Annotated[int, Field(ge=1, le=3600)] = 600
+
+
+class ClientTerms(_Written):
+    """What was agreed with one client at onboarding: how it authenticates and which grants it may use."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    authentication: frozenset[ClientAuthentication] = frozenset()
+    grants: Annotated[frozenset[Grant], Field(min_length=1)]
+
+
+class OfferedApi(_Written):
+    """One network API at one version, and the kinds of token it is open to."""
+
+    name: str
+    version: str
+    legs: Annotated[frozenset[Legs], Field(min_length=1)]
+
+
+class SwapRetention(_Written):
+    """How far back swap answers reach (no hours: without end), and whether ``monitoredPeriod`` says so."""
+
+    hours: Annotated[int, Field(ge=1)] | None = None
+    disclosed: bool = True
+
+
+class Profile(_Written):
+    """One pretend operator."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    issuer_name: str
+    utc_offset_min: Annotated[int, Field(ge=-14 * 60, le=14 * 60)] = 0
+    purposes: Annotated[frozenset[str], Field(min_length=1)]
+    subject_forms: frozenset[SubjectForm] = frozenset()
+    numbers: Annotated[tuple[NumberRange, ...], Field(min_length=1)]
+    geography: Geography
+    tokens: TokenLifetimes
+    swap_retention: SwapRetention = SwapRetention()
+    clients: Annotated[tuple[ClientTerms, ...], Field(min_length=1)]
+    apis: Annotated[tuple[OfferedApi, ...], Field(min_length=1)]
+
+
+def shipped_profiles() -> list[str]:
+    """The names of the profiles that come with this package, sorted."""
+    folder = resources.files(__package__).joinpath("profiles")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """Read a shipped profile by its name, or any profile by the path of its TOML file.
+
+    Raises:
+        ValueError: nothing is there, or it does not describe an operator (pydantic's message says where).
+    """
+    if name_or_path in shipped_profiles():
+        text = resources.files(__package__).joinpath("profiles", f"{name_or_path}.toml").read_text(encoding="utf-8")
+    elif name_or_path.endswith(".toml") and Path(name_or_path).is_file():
+        text = Path(name_or_path).read_text(encoding="utf-8")
+    else:
+        raise ValueError(f"no profile {name_or_path!r}; shipped are {', '.join(shipped_profiles())}")
+    return Profile.model_validate(tomllib.loads(text))

@@ -1,0 +1,85 @@
+"""One pretend operator in memory: what its endpoints share. Built once for each process, handed to every handler."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+from joserfc.jwk import ECKey
+
+from adapters.mock.operator.apis.catalogue import scopes_of
+from adapters.mock.operator.apis.dialects import Dialect, dialect
+from adapters.mock.operator.authorization.assertions import ReplayGuard
+from adapters.mock.operator.authorization.clients import Client, Clients
+from adapters.mock.operator.authorization.tokens import AccessTokens, OperatorTokens
+from adapters.mock.operator.clocks import OperatorClocks, machine_time
+from adapters.mock.operator.faults import FaultPlan
+from adapters.mock.operator.journal import Journal
+from adapters.mock.operator.network.directory import Directory
+from adapters.mock.operator.profile import Legs, Profile
+
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
+
+
+class ControlAccess(msgspec.Struct, frozen=True):
+    """Who may use the control API: bearers of ``key``, from this machine unless ``remote``. Without a key, nobody."""
+
+    key: str | None = None
+    remote: bool = False
+
+    def __repr__(self) -> str:  # the key stays out of logs
+        return f"ControlAccess(open={self.key is not None}, remote={self.remote})"
+
+
+class World:
+    """Everything that one operator knows and has promised."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        base_url: str,
+        clients: Iterable[Client],
+        *,
+        control: ControlAccess | None = None,
+        now: Callable[[], datetime] = machine_time,
+    ) -> None:
+        self.profile = profile
+        self.issuer = base_url.rstrip("/")
+        self.control = control or ControlAccess()
+        self.clocks = OperatorClocks(now)
+        self.clients = Clients(clients)
+        self.replay = ReplayGuard()
+        self.key = ECKey.generate_key("P-256", {"kid": "operator-1", "use": "sig", "alg": "ES256"})
+        self.access_tokens = AccessTokens()
+        self.operator_tokens = OperatorTokens(self.key, self.issuer, profile.tokens.operator_token_s)
+        self.directory = Directory(profile.numbers, profile.geography)
+        self.faults = FaultPlan()
+        self.journal = Journal(self.clocks.authorization_now)
+        self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
+        self.reset()
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """What an assertion may call this server: its token endpoint, as the profile recommends, or its issuer."""
+        return frozenset({self.issuer, self.issuer + TOKEN_PATH})
+
+    def dialects(self) -> list[Dialect]:
+        """The APIs on offer, each at its version."""
+        return [spoken for spoken, _ in self.offered]
+
+    def offered_scopes(self, legs: Legs) -> frozenset[str]:
+        """The API scopes that this kind of token can carry here."""
+        return frozenset().union(*(scopes_of(spoken.api) for spoken, kinds in self.offered if legs in kinds))
+
+    def sim_behind(self, operator_token: str) -> str | None:
+        """The number of the SIM that an operator token proves; it need not be the one that was hoped for."""
+        number = self.operator_tokens.resolve(operator_token, self.clocks.authorization_now())
+        subscriber = None if number is None else self.directory.known(number)
+        return number if subscriber is None else subscriber.sim_number or number
+
+    def reset(self) -> None:
+        """Back to the start: clocks, sandbox subscribers, no faults, no tokens, an empty journal."""
+        self.clocks.reset()
+        self.directory.reset(self.clocks.network_now())
+        self.faults.clear()
+        self.access_tokens.clear()
+        self.journal.clear()
