@@ -1,0 +1,117 @@
+"""Hop 10: from the weight of the evidence to what to do about it."""
+
+import math
+
+import msgspec
+
+from broker.domain.decision import ActionClass, Assessment, Decision, Outcome, TrustBand, Verdict
+from broker.domain.evidence import Evidence
+from broker.domain.signal import Unavailability, Unavailable
+from broker.policy.costs import cheapest, expected_costs, stepwise
+from broker.policy.document import PolicyDocument
+from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, gates, in_doubt, lacking
+from broker.policy.reasons import CONFLICT_MAX, DecisionParts, explain
+from broker.policy.rules import ON_THE_PHONE_NETWORK, ClassRules, GateCode, StepUpMethod
+
+_SUSPICIOUS_NATS = math.log(2.0)
+"""Evidence that doubles the odds of fraud is suspicious whatever the action."""
+
+_BAND_WIDTH = 200
+_BANDS = tuple(TrustBand)
+
+_FAILURES = frozenset(
+    {
+        Unavailability.TIMEOUT,
+        Unavailability.OPERATOR_ERROR,
+        Unavailability.MALFORMED,
+        Unavailability.BREAKER_OPEN,
+        Unavailability.LATE,
+    }
+)
+_SUSPICIOUS_GATES = frozenset({GateCode.POSSESSION_MISMATCH, GateCode.SIM_CHANGED_24H, GateCode.EVIDENCE_CONFLICT})
+
+
+def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument) -> Decision:
+    """Choose the outcome of least expected cost, then let gates, floors and the interval tighten it.
+
+    Every step after the first is a maximum over outcomes, so nothing can loosen what was there before.
+
+    Args:
+        assessment: of the same evidence under the same rules.
+        evidence: what the gates look at.
+        rules: of the action's class, from ``document``.
+        document: the step-up methods there are.
+    """
+    fired = gates(evidence, rules)
+    withheld = frozenset().union(in_doubt(assessment), *(gate.withholds for gate in fired))
+    offered = tuple(method for method in document.methods if method not in withheld)
+    weak = bool(withheld) and not set(offered) - ON_THE_PHONE_NETWORK
+    chosen = cheapest(rules, assessment.probability, weak_step_up=weak)
+    fired += _tightening(assessment, rules, chosen, weak_step_up=weak)
+    outcome = max([chosen, *(gate.floor for gate in fired)])
+    if outcome is Outcome.STEP_UP and not offered:
+        fired += (
+            Gate(POLICY_FLOOR, Outcome.REVIEW),
+        )  # a step-up that nobody can pass safely is a question for a human
+        outcome = Outcome.REVIEW
+    return _decision(assessment, evidence, rules, document, _Settled(outcome, chosen, fired, offered))
+
+
+class _Settled(msgspec.Struct, frozen=True):
+    """The outcome, the cheapest one that it started from, what tightened it, and the methods that are left."""
+
+    outcome: Outcome
+    cheapest: Outcome
+    gates: tuple[Gate, ...]
+    offered: tuple[StepUpMethod, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The gates' codes, each once, in order."""
+        return tuple(dict.fromkeys(str(gate.code) for gate in self.gates))
+
+
+def band_of(trust_score: int) -> TrustBand:
+    """The fifth of 0 to 1000 that a score lies in; 1000 belongs to the highest."""
+    return _BANDS[min(trust_score // _BAND_WIDTH, len(_BANDS) - 1)]
+
+
+def _tightening(assessment: Assessment, rules: ClassRules, chosen: Outcome, *, weak_step_up: bool) -> tuple[Gate, ...]:
+    """For high and critical: one step stricter where what is still unknown could call for it."""
+    if rules.action_class < ActionClass.HIGH:
+        return ()
+    stricter = stepwise(chosen, cheapest(rules, assessment.high, weak_step_up=weak_step_up))
+    return (Gate(EVIDENCE_MISSING, stricter),) if stricter > chosen else ()
+
+
+def _decision(
+    assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument, settled: _Settled
+) -> Decision:
+    parts = DecisionParts(settled.outcome, settled.cheapest, settled.codes, lacking(evidence, rules))
+    return Decision(
+        outcome=settled.outcome,
+        verdict=_verdict(assessment, evidence, rules, settled.codes),
+        band=band_of(assessment.trust_score),
+        reasons=explain(assessment, evidence, parts),
+        gates=settled.codes,
+        degraded=_degraded(evidence, rules),
+        methods_offered=tuple(method.value for method in settled.offered),
+        methods_withheld=tuple(method.value for method in document.methods if method not in settled.offered),
+        expected_costs=expected_costs(rules, assessment.probability).by_name(),
+    )
+
+
+def _verdict(assessment: Assessment, evidence: Evidence, rules: ClassRules, codes: tuple[str, ...]) -> Verdict:
+    """What the observed signals say; what absent ones weigh is left out, for absence accuses nobody."""
+    said = [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
+    if sum(said) > _SUSPICIOUS_NATS or _SUSPICIOUS_GATES & set(codes):
+        return Verdict.SUSPICIOUS
+    enough = bool(said) and not lacking(evidence, rules)
+    agreed = sum(said) <= 0.0 and assessment.conflict <= CONFLICT_MAX
+    return Verdict.TRUSTED if enough and agreed else Verdict.UNKNOWN
+
+
+def _degraded(evidence: Evidence, rules: ClassRules) -> bool:
+    """Whether an operator failed us on something that was wanted."""
+    signals = (evidence.get(name) for name in rules.wanted)
+    return any(isinstance(signal, Unavailable) and signal.reason in _FAILURES for signal in signals)

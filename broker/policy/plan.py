@@ -1,0 +1,82 @@
+"""Hops 4 and 6: what to ask for a check, and what is known to be out of reach before anybody is asked."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from broker.domain.check import CheckRequest
+from broker.domain.decision import ActionClass
+from broker.domain.plan import Plan, PlanItem
+from broker.domain.signal import SignalName, Unavailability, Unavailable
+from broker.policy.document import PolicyDocument
+from broker.policy.reading import NO_LOCATION_GIVEN
+from broker.policy.rules import ClassRules
+
+NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a reason code
+"""The subscriber's own authentication did not come with the request; a step-up can add it."""
+
+# Defensive: what another session proved says nothing about who is here now, so such an answer is never used again.
+_OF_THIS_SESSION = frozenset({SignalName.NUMBER_VERIFICATION})
+
+
+def draft(
+    document: PolicyDocument,
+    action_class: ActionClass,
+    request: CheckRequest,
+    *,
+    deadline_ms_default: int,
+    deadline_ms_cap: int,
+) -> Plan:
+    """Everything that the policy wants to know, less what the request itself rules out.
+
+    A location needs a place to compare with and number verification an operator token; without them the signal is *not
+    applicable* from the start, with :data:`NO_LOCATION_GIVEN` or :data:`NO_OPERATOR_TOKEN`.
+
+    Raises:
+        KeyError: the document does not define that class.
+    """
+    rules = document.rules(action_class)
+    wanted_ms = request.deadline_ms or rules.deadline_ms or deadline_ms_default
+    plan = Plan(
+        policy_id=document.id,
+        policy_version=document.version,
+        action_class=action_class,
+        items=tuple(_item(name, rules, request) for name in rules.wanted),
+        unavailable=(),
+        deadline_ms=min(wanted_ms, deadline_ms_cap),
+    )
+    if request.subject.location is None:
+        plan = without(plan, {SignalName.LOCATION}, Unavailability.NOT_APPLICABLE, NO_LOCATION_GIVEN)
+    if request.subject.operator_token is None:
+        plan = without(plan, {SignalName.NUMBER_VERIFICATION}, Unavailability.NOT_APPLICABLE, NO_OPERATOR_TOKEN)
+    return plan
+
+
+def bind(plan: Plan, capabilities: Collection[SignalName]) -> Plan:
+    """The plan with what the operator cannot answer moved to *unsupported*."""
+    lacking = {item.signal for item in plan.items} - set(capabilities)
+    return without(plan, lacking, Unavailability.UNSUPPORTED)
+
+
+def without(plan: Plan, names: Collection[SignalName], reason: Unavailability, code: str | None = None) -> Plan:
+    """The plan with these signals moved to *unavailable* for one reason; names that it does not ask for change nothing.
+
+    ``code`` is from a closed list and never an operator's text.
+    """
+    lost = [Unavailable(item.signal, reason, code) for item in plan.items if item.signal in names]
+    return msgspec.structs.replace(
+        plan,
+        items=tuple(item for item in plan.items if item.signal not in names),
+        unavailable=tuple(sorted([*plan.unavailable, *lost], key=lambda one: one.name)),
+    )
+
+
+def _item(name: SignalName, rules: ClassRules, request: CheckRequest) -> PlanItem:
+    limits = [rules.max_age_s]
+    if request.max_evidence_age_s is not None:
+        limits.append(float(request.max_evidence_age_s))
+    return PlanItem(
+        signal=name,
+        required=any(name in group for group in rules.required),
+        max_age_s=0.0 if name in _OF_THIS_SESSION else min(limits),
+    )

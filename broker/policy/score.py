@@ -1,0 +1,189 @@
+"""Hop 9: the weight of the evidence for one action class (additive log-odds, monotone by construction)."""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from broker.domain.decision import Assessment, Confidence, Contribution
+from broker.domain.evidence import Evidence
+from broker.domain.signal import SignalName, Unavailability
+from broker.policy import ages
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.grouping import Item, Share, on_grid, shared_out
+from broker.policy.reading import Reader, Reading, joint_weight
+from broker.policy.rules import ClassRules
+from broker.policy.scenarios import NUMBER_GROUP
+
+TRUST_MAX = 1000
+
+# 500 risk points at a probability of 5 %, 50 more for each doubling of the odds.
+_POINTS_AT_EVEN_ODDS = 712.4
+_POINTS_PER_NAT = 72.135
+
+_SIM, _DEVICE = SignalName.SIM_SWAP, SignalName.DEVICE_SWAP
+
+Readings = Mapping[SignalName, Reading]
+
+
+def assess(table: EvidenceTable, rules: ClassRules, evidence: Evidence, now: datetime) -> Assessment:
+    """Weigh the evidence.
+
+    Args:
+        table: weights, caps and ageing.
+        rules: the class's prior, wanted and required signals.
+        evidence: in any order of arrival; :meth:`Evidence.of` made it canonical.
+        now: aware; the instant at which ages are taken.
+
+    Returns:
+        The assessment; equal arguments give equal bytes. ``low`` and ``high`` are the probabilities if each signal that
+        a required group still lacks came out clean, or as it does on average under attack.
+
+    Raises:
+        ValueError: an instant without zone, or a value that is not finite, out of range or of the wrong kind.
+    """
+    readings = Reader(table, rules.action_class, now).all(evidence, rules.wanted)
+    nats = _shared_out(table, readings)
+    prior = _logit(rules.prior)
+    log_odds = _log_odds(table, prior, nats)
+    unsettled = _unsettled(readings, rules)
+    low = _shared_out(table, _if_clean(table, readings, unsettled)) if unsettled else nats
+    high = _shared_out(table, _under_attack(table, readings, unsettled)) if unsettled else nats
+    conflict = _conflict(nats.values())
+    coverage = _coverage(table, readings, rules.wanted)
+    return Assessment(
+        prior_log_odds=prior,
+        evidence=sum(nats.values()),
+        log_odds=log_odds,
+        probability=probability(log_odds),
+        low=probability(_log_odds(table, prior, low)),
+        high=probability(_log_odds(table, prior, high)),
+        trust_score=TRUST_MAX - _risk_points(log_odds),
+        coverage=coverage,
+        conflict=conflict,
+        confidence=_confidence(table, coverage * (1.0 - conflict / 2.0)),
+        contributions=tuple(_contribution(table, reading, nats) for reading in readings.values()),
+    )
+
+
+def probability(log_odds: float) -> float:
+    """The probability behind log-odds, without overflow at either end."""
+    if log_odds >= 0.0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1.0 - share))
+
+
+def _risk_points(log_odds: float) -> int:
+    return min(max(round(_POINTS_AT_EVEN_ODDS + _POINTS_PER_NAT * log_odds), 0), TRUST_MAX)
+
+
+def _log_odds(table: EvidenceTable, prior: float, nats: Mapping[SignalName, float]) -> float:
+    return table.calibration.intercept + table.calibration.slope * (prior + sum(nats.values()))
+
+
+def _shared_out(table: EvidenceTable, readings: Readings) -> dict[SignalName, float]:
+    return shared_out(
+        _items(table, readings),
+        table.discounts,
+        total_low=table.caps.total_low,
+        total_high=table.caps.total_high,
+    )
+
+
+def _items(table: EvidenceTable, readings: Readings) -> list[Item]:
+    """One item a signal, but one for SIM and device together where both are known."""
+    sim, device = readings.get(_SIM), readings.get(_DEVICE)
+    paired = sim is not None and device is not None and sim.observed and device.observed
+    items = [
+        Item(_group(table, one), ((one.name, on_grid(one.aged)),))
+        for one in readings.values()
+        if not (paired and one.name in {_SIM, _DEVICE})
+    ]
+    if paired and sim is not None and device is not None:
+        items.append(Item(table.signals[_SIM].group, _pair_shares(table, sim, device)))
+    return items
+
+
+def _group(table: EvidenceTable, reading: Reading) -> str:
+    unknown = reading.missing is Unavailability.UNKNOWN_SUBSCRIBER
+    return NUMBER_GROUP if unknown else table.signals[reading.name].group
+
+
+def _pair_shares(table: EvidenceTable, sim: Reading, device: Reading) -> tuple[Share, ...]:
+    """SIM and device together; SIM carries its own weight and device what it adds to that.
+
+    Each of the two may be anything between as fresh as it is and fresh, and each mixture of "known" and "unknown" has
+    its weight; the worst of the four corners counts. So ageing never helps, a clean answer never weighs more than none,
+    and what is fully fresh is just the pair table.
+    """
+    both = joint_weight(table, sim.points, device.points)
+    corners = (
+        s * d * both + s * (1.0 - d) * sim.weight + (1.0 - s) * d * device.weight
+        for s in (1.0, sim.freshness)
+        for d in (1.0, device.freshness)
+    )
+    whole, first = on_grid(max(corners)), on_grid(sim.aged)
+    return ((_SIM, first), (_DEVICE, whole - first))
+
+
+def _unsettled(readings: Readings, rules: ClassRules) -> list[Reading]:
+    """The signals that could still settle a required group: absent, and not because nobody has the number."""
+    lacking = {name for group in rules.required if not any(readings[name].observed for name in group) for name in group}
+    return [
+        readings[name] for name in sorted(lacking) if readings[name].missing is not Unavailability.UNKNOWN_SUBSCRIBER
+    ]
+
+
+def _if_clean(table: EvidenceTable, readings: Readings, unsettled: Iterable[Reading]) -> Readings:
+    """The readings if each unsettled signal came out as clean as it can."""
+    clean = {
+        one.name: Reading(one.name, one.state, table.signals[one.name].weights[-1], 1.0, ages.CLEANEST)
+        for one in unsettled
+    }
+    return {**readings, **clean}
+
+
+def _under_attack(table: EvidenceTable, readings: Readings, unsettled: Iterable[Reading]) -> Readings:
+    """The readings if each unsettled signal came out as it does on average under attack; never below what they are."""
+    adverse = {
+        one.name: msgspec.structs.replace(one, weight=max(one.weight, table.signals[one.name].under_attack))
+        for one in unsettled
+    }
+    return {**readings, **adverse}
+
+
+def _coverage(table: EvidenceTable, readings: Readings, wanted: Iterable[SignalName]) -> float:
+    """The share of the wanted information that is there, by information value; a faded clean answer counts in part."""
+    parts = [(table.signals[name].information, _presence(readings[name])) for name in sorted(wanted)]
+    whole = math.fsum(information for information, _ in parts)
+    return math.fsum(information * there for information, there in parts) / whole if whole > 0.0 else 0.0
+
+
+def _presence(reading: Reading) -> float:
+    if not reading.observed:
+        return 1.0 if reading.missing is Unavailability.UNKNOWN_SUBSCRIBER else 0.0
+    return 1.0 if reading.weight > 0.0 else reading.freshness
+
+
+def _conflict(nats: Iterable[float]) -> float:
+    """How far good and bad evidence balance each other, 0 to 1."""
+    amounts = list(nats)
+    adverse = sum(amount for amount in amounts if amount > 0.0)
+    clean = -sum(amount for amount in amounts if amount < 0.0)
+    return min(adverse, clean) / max(adverse, clean) if adverse > 0.0 and clean > 0.0 else 0.0
+
+
+def _confidence(table: EvidenceTable, share: float) -> Confidence:
+    if share >= table.confidence.high_from:
+        return Confidence.HIGH
+    return Confidence.MEDIUM if share >= table.confidence.medium_from else Confidence.LOW
+
+
+def _contribution(table: EvidenceTable, reading: Reading, nats: Mapping[SignalName, float]) -> Contribution:
+    return Contribution(reading.name, _group(table, reading), reading.state, reading.weight, nats[reading.name])

@@ -1,0 +1,132 @@
+"""Worked examples inside policies: an action and its evidence in a few words, and the decision that must come out."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+from pydantic import Field
+
+from broker.domain.check import Action, Amount
+from broker.domain.decision import ActionClass, Outcome
+from broker.domain.evidence import Evidence
+from broker.domain.signal import (
+    AgeRange,
+    Flag,
+    Match,
+    Observed,
+    Overlap,
+    Presence,
+    Signal,
+    SignalName,
+    Source,
+    Unavailability,
+    Unavailable,
+    Value,
+)
+from broker.policy.yaml_text import Written
+
+INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
+"""When examples happen; every sketched answer is as fresh as can be."""
+
+_AGE = re.compile(r"([<>]?)([0-9]{1,6})([mhd])")
+_SECONDS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
+_SOURCE = Source("example", "example", "1")
+
+_WORDS: dict[SignalName, dict[str, Value]] = {
+    SignalName.NUMBER_VERIFICATION: {"match": Match(matched=True), "mismatch": Match(matched=False)},
+    SignalName.CALL_FORWARDING: {"active": Flag(active=True), "inactive": Flag(active=False)},
+    SignalName.LOCATION: {overlap.value: Presence(overlap) for overlap in Overlap},
+}
+
+
+class ActionSketch(Written):
+    """``amount`` is written ``950.00 EUR``."""
+
+    type: str
+    amount: str | None = None
+    resource: str | None = None
+    attributes: dict[str, bool | int | float | str] = Field(default={})
+
+
+class ExampleFile(Written):
+    """One worked example, as written.
+
+    Evidence is a word a signal: an age (``3h``, ``12d``; ``>30d`` for "not within", ``<24h`` for "within"), a state
+    (``match``, ``mismatch``, ``inside``, ``partial``, ``outside``, ``active``, ``inactive``), or why there is no answer
+    (``timeout``, ``unsupported``, ...).
+    """
+
+    name: str
+    action: ActionSketch
+    evidence: dict[SignalName, str]
+    expected_class: Literal["low", "medium", "high", "critical"] = Field(alias="class")
+    decision: Literal["allow", "step_up", "review", "deny"]
+
+    def compiled(self) -> "Example":
+        """The nouns behind the words.
+
+        Raises:
+            ValueError: a word that means nothing for its signal.
+        """
+        return Example(
+            name=self.name,
+            action=_action(self.action),
+            evidence=Evidence.of(signal(name, word) for name, word in self.evidence.items()),
+            action_class=ActionClass[self.expected_class.upper()],
+            outcome=Outcome[self.decision.upper()],
+        )
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One worked example, ready to be decided at :data:`INSTANT`."""
+
+    name: str
+    action: Action
+    evidence: Evidence
+    action_class: ActionClass
+    outcome: Outcome
+
+
+def signal(name: SignalName, word: str) -> Signal:
+    """The signal that a word stands for.
+
+    Raises:
+        ValueError: the word means nothing for this signal.
+    """
+    if word in set(Unavailability):
+        return Unavailable(name, Unavailability(word))
+    value = _age(word) if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP} else _WORDS[name].get(word)
+    if value is None:
+        raise ValueError(f"{word!r} means nothing for {name.value}")
+    return Observed(name, value, INSTANT, _SOURCE)
+
+
+def _age(word: str) -> AgeRange | None:
+    found = _AGE.fullmatch(word)
+    if found is None:
+        return None
+    sign, count, unit = found.groups()
+    seconds = int(count) * _SECONDS[unit]
+    match sign:
+        case "<":
+            return AgeRange(0.0, seconds)
+        case ">":
+            return AgeRange(seconds, None)
+        case _:
+            return AgeRange(seconds, seconds)
+
+
+def _action(sketch: ActionSketch) -> Action:
+    return Action(sketch.type, _amount(sketch.amount), sketch.resource, dict(sketch.attributes))
+
+
+def _amount(text: str | None) -> Amount | None:
+    if text is None:
+        return None
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not an amount such as '950.00 EUR'")
+    return Amount(Decimal(found[1]), found[2])

@@ -1,0 +1,115 @@
+"""YAML that people write: strict reading, and errors that name file, line and key."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from broker.errors import Misconfigured
+
+TEXT_LENGTH_MAX = 256 * 1024
+_FAULTS_SHOWN_MAX = 8
+
+Path = tuple[str | int, ...]
+
+
+class Written(BaseModel):
+    """Base of everything that people write here: immutable, no unknown keys, no NaN and no infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Defensive: YAML keeps the last of two equal keys, so a second ``default:`` could loosen a policy unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class YamlText:
+    """A parsed file that remembers where its keys stood.
+
+    Args:
+        text: the whole file, at most ``TEXT_LENGTH_MAX`` characters.
+        file: its name, for messages only.
+
+    Raises:
+        Misconfigured: the text is too long, is not YAML, repeats a key, uses an alias, or is not a mapping.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        if len(text) > TEXT_LENGTH_MAX:
+            raise Misconfigured(f"{file}: longer than {TEXT_LENGTH_MAX} characters")
+        self.file = file
+        try:
+            # Defensive: nested aliases unfold to gigabytes in whoever walks the result.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+                raise Misconfigured(f"{file}: aliases (*name) are not accepted; write the value out")
+            self._root = yaml.compose(text, Loader=_StrictLoader)
+            value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+        except (yaml.YAMLError, RecursionError) as error:
+            raise Misconfigured(f"{file}: {_one_line(error)}") from error
+        if not isinstance(value, dict):
+            raise Misconfigured(f"{file}: expected keys and values at the top")
+        self.value: dict[str, Any] = value
+
+    def line_of(self, path: Path) -> int:
+        """The line, from 1, of the deepest key on ``path`` that the file contains."""
+        node, line = self._root, 1
+        for step in path:
+            entry = _child(node, step)
+            if entry is None:
+                break
+            node, line = entry
+        return line
+
+    def where(self, path: Path) -> str:
+        """``file, line n, key a.b.c``."""
+        return f"{self.file}, line {self.line_of(path)}, key {dotted(path)}"
+
+
+def misconfigured(source: str | YamlText, error: ValidationError) -> Misconfigured:
+    """All faults that pydantic found, each with file, line where known, and key."""
+    faults = [f"{place(source, tuple(one['loc']))}: {one['msg']}" for one in error.errors()]
+    more = len(faults) - _FAULTS_SHOWN_MAX
+    tail = [f"and {more} more"] if more > 0 else []
+    return Misconfigured("; ".join(faults[:_FAULTS_SHOWN_MAX] + tail))
+
+
+def place(source: str | YamlText, path: Path) -> str:
+    """Where a key stands, as well as the source can tell."""
+    return source.where(path) if isinstance(source, YamlText) else f"{source}, key {dotted(path)}"
+
+
+def dotted(path: Path) -> str:
+    """``a.b.0.c``, or ``(top)``."""
+    return ".".join(str(step) for step in path) or "(top)"
+
+
+def as_mapping(value: Mapping[str, Any] | YamlText) -> Mapping[str, Any]:
+    """The plain mapping behind either form."""
+    return value.value if isinstance(value, YamlText) else value
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(step):
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        item = node.value[step]
+        return item, item.start_mark.line + 1
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
