@@ -1,0 +1,31 @@
+"""CAMARA's network APIs, one module each: a question becomes a request, the answer a value of the domain.
+
+Sources are the released OpenAPI files of the CAMARA project; each module names the releases that it speaks.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from broker.adapter_kit.camara import (
+    call_forwarding,
+    device_swap,
+    location_verification,
+    number_verification,
+    sim_swap,
+)
+from broker.adapter_kit.camara.line import ApiVersion
+from broker.domain.signal import SignalName
+
+APIS: Mapping[tuple[str, str], ApiVersion] = MappingProxyType(
+    {
+        (version.api, version.version): version
+        for module in (sim_swap, device_swap, number_verification, location_verification, call_forwarding)
+        for version in module.VERSIONS
+    }
+)
+"""Every API and version that the kit speaks."""
+
+SIGNALS: Mapping[str, SignalName] = MappingProxyType({api: version.signal for (api, _), version in APIS.items()})
+"""Which signal an API gives."""
+
+__all__ = ["APIS", "SIGNALS"]

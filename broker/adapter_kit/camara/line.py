@@ -1,0 +1,174 @@
+"""One network API of one operator, bound to one question: token, headers, identifier, limits, errors in one place."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+
+from broker.adapter_kit.adapter import OperatorFault, SignalQuery
+from broker.adapter_kit.camara.errors import fault_of
+from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.oauth import Flow, TokenManager, TokenWanted
+from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
+from broker.adapter_kit.wire import Reader, malformed
+from broker.clock import Clock
+from broker.domain.signal import SignalName, Unavailability, Value, Window
+
+T = TypeVar("T")
+
+
+class IdentifierRule(StrEnum):
+    """Whether a request body names the subject: by the token's kind (Commonalities 6.2), or as an operator does it."""
+
+    BY_TOKEN = "by_token"  # noqa: S105 - the name of a rule
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How one operator offers one API: from its manifest and settings, ready for use.
+
+    ``url`` is the API's root without a trailing slash; ``scopes`` maps each operation that is offered to its scope.
+    Times are in seconds, ``radius_min_m`` in metres. ``sentinel_dates`` maps texts that stand in for a date to what
+    they mean: ``no_event`` (as ``null``) or ``no_data``.
+    """
+
+    url: str
+    flow: Flow
+    scopes: Mapping[str, str]
+    attempt_timeout_s: float
+    identifier: IdentifierRule = IdentifierRule.BY_TOKEN
+    phone_plus: bool = True
+    echo_required: bool = True
+    window_max_s: float = 2400 * 3600.0
+    window_fallback_s: float = 168 * 3600.0
+    radius_min_m: float = 2000.0
+    location_age_max_s: float = 3600.0
+    sentinel_dates: Mapping[str, str] = {}
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What an API said, in the broker's words: the value, and the window that it covers where there is one."""
+
+    value: Value
+    window: Window | None = None
+
+
+class ApiVersion(msgspec.Struct, frozen=True):
+    """One released version of one CAMARA API, as the kit implements it.
+
+    ``scopes`` maps operations (the last part of their path) to the scope each needs. ``base_path`` is ``None`` where
+    the release leaves it to the operator. ``not_found`` is what 404 ``NOT_FOUND`` means in it. ``flows`` are the grants
+    whose tokens the API can be asked with at all; ``single_use`` says that a token is spent by one call.
+    """
+
+    signal: SignalName
+    api: str
+    version: str
+    base_path: str | None
+    scopes: Mapping[str, str]
+    ask: "Callable[[ApiLine], Awaitable[Reading]]"
+    not_found: Unavailability = Unavailability.UNSUPPORTED
+    identifier: IdentifierRule = IdentifierRule.BY_TOKEN
+    flows: frozenset[Flow] = frozenset(Flow)
+    single_use: bool = False
+
+
+class BoundApi(msgspec.Struct, frozen=True):
+    """An API at an operator with everything that asking takes."""
+
+    version: ApiVersion
+    terms: Terms
+    transport: Transport
+    tokens: TokenManager
+    clock: Clock
+
+
+class ApiLine:
+    """A bound API and one question about one subject. Made for the question and thrown away with it."""
+
+    def __init__(self, bound: BoundApi, query: SignalQuery) -> None:
+        self.query = query
+        self.terms = bound.terms
+        self.clock = bound.clock
+        self._bound = bound
+
+    @property
+    def identifier(self) -> str | None:
+        """The number as this operator writes it; ``None`` where the token names the subject and the body must not."""
+        rule = self.terms.identifier
+        absent = rule is IdentifierRule.NEVER or (rule is IdentifierRule.BY_TOKEN and self.terms.flow.three_legged)
+        return None if absent else self.phone
+
+    @property
+    def phone(self) -> str:
+        """The number as this operator writes it."""
+        return self.query.phone.e164 if self.terms.phone_plus else self.query.phone.e164.removeprefix("+")
+
+    def offers(self, operation: str) -> bool:
+        """Whether the operator's manifest has this operation."""
+        return operation in self.terms.scopes
+
+    async def post(self, operation: str, body: Mapping[str, object], reader: Reader[T]) -> T:
+        """Call an operation (``check`` posts to ``…/check``) and read its documented success.
+
+        A 401 drops the token and is tried again once with a new one, unless the token can be used only once.
+
+        Raises:
+            OperatorFault: anything but that success, with its typed reason.
+        """
+        if not self.offers(operation):
+            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
+        content = msgspec.json.encode(body)
+        wanted = self._wanted(operation)
+        token = await self._token(wanted)
+        response = await self._send(operation, token, content)
+        if response.status == HTTPStatus.UNAUTHORIZED and not wanted.single_use:
+            self._bound.tokens.invalidate(wanted, token)
+            response = await self._send(operation, await self._token(wanted), content)
+        if response.status != HTTPStatus.OK:
+            raise fault_of(response.status, response.body, self._bound.version.not_found)
+        self._check_echo(response)
+        return reader.read(response.body)
+
+    def _wanted(self, operation: str) -> TokenWanted:
+        return TokenWanted(
+            flow=self.terms.flow,
+            subject=self._subject(),
+            purpose=self.query.purpose,
+            scopes=tuple(self.terms.scopes[operation].split()),
+            single_use=self._bound.version.single_use,
+        )
+
+    def _subject(self) -> str | None:
+        if self.terms.flow is Flow.CLIENT_CREDENTIALS:
+            return None
+        if self.terms.flow is Flow.JWT_BEARER_TEL:
+            return f"tel:{self.query.phone.e164}"
+        if self.terms.flow is not Flow.JWT_BEARER_OPERATOR_TOKEN:
+            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
+        if not self.query.operator_token:
+            raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_OPERATOR_TOKEN)
+        return f"operatortoken:{self.query.operator_token}"
+
+    async def _token(self, wanted: TokenWanted) -> str:
+        return await self._bound.tokens.token(wanted, deadline_s=self.query.deadline_s)
+
+    async def _send(self, operation: str, token: str, content: bytes) -> WireResponse:
+        headers = (
+            (b"authorization", b"Bearer " + token.encode("ascii")),
+            (b"content-type", b"application/json"),
+            (b"accept", b"application/json"),
+            (b"x-correlator", self.query.correlator.encode("ascii")),
+        )
+        left_s = self.query.deadline_s - self.clock.monotonic_s()
+        request = WireRequest("POST", f"{self.terms.url}/{operation}", headers, content)
+        return await self._bound.transport.send(request, timeout_s=min(self.terms.attempt_timeout_s, left_s))
+
+    def _check_echo(self, response: WireResponse) -> None:
+        """Defensive: an answer that carries another correlator, or none where CAMARA demands it, may be another's."""
+        echo = response.headers.get("x-correlator")
+        if echo != self.query.correlator and (echo is not None or self.terms.echo_required):
+            raise malformed(KitCode.CORRELATOR_MISMATCH)

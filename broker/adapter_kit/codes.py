@@ -1,0 +1,77 @@
+"""The kit's own codes: what went wrong between us and an operator, besides what CAMARA and OAuth have words for.
+
+``Unavailable.code`` is always one of these, one of CAMARA's (:mod:`broker.adapter_kit.camara.errors`) or one of OAuth's
+(:mod:`broker.adapter_kit.oauth_errors`); an operator's own text never becomes a code.
+"""
+
+from enum import StrEnum
+
+
+class KitCode(StrEnum):
+    """Closed list. The comment of each group names the reason that its codes come with."""
+
+    # timeout
+    DEADLINE = "DEADLINE"
+    """No time was left to ask."""
+    ATTEMPT_TIMEOUT = "ATTEMPT_TIMEOUT"
+    """The operator was asked and did not finish in the time that one call has."""
+    CONNECT_TIMEOUT = "CONNECT_TIMEOUT"
+    """No connection came about in time; the operator has not seen the request."""
+    POOL_TIMEOUT = "POOL_TIMEOUT"
+    """Every connection to this operator stayed busy."""
+
+    # operator_error
+    CONNECT_FAILED = "CONNECT_FAILED"
+    """Refused, unresolvable, or TLS failed; the operator has not seen the request."""
+    CONNECTION_LOST = "CONNECTION_LOST"
+    """The connection broke while the request or the answer was under way."""
+    PROTOCOL_BROKEN = "PROTOCOL_BROKEN"
+    """What came back is not HTTP."""
+    REQUEST_REFUSED = "REQUEST_REFUSED"
+    """The HTTP client would not send the request: an impossible URL or header, which is our mistake."""
+    REDIRECTED = "REDIRECTED"
+    """The operator pointed elsewhere; nothing follows."""
+    TRANSPORT_FAILED = "TRANSPORT_FAILED"
+    """The HTTP client failed in a way that it does not name."""
+    HTTP_CLIENT_ERROR = "HTTP_CLIENT_ERROR"
+    """A 4xx that says no more."""
+    HTTP_SERVER_ERROR = "HTTP_SERVER_ERROR"
+    """A 5xx that says no more."""
+    INTERNAL = "INTERNAL"
+    """Our own code failed on this answer; also CAMARA's word for an operator's 500."""
+
+    # malformed
+    RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
+    CONTENT_ENCODED = "CONTENT_ENCODED"
+    UNEXPECTED_STATUS = "UNEXPECTED_STATUS"
+    """A success or an informational status other than the one that the API documents."""
+    NOT_JSON = "NOT_JSON"
+    DUPLICATE_MEMBER = "DUPLICATE_MEMBER"
+    WRONG_TYPE = "WRONG_TYPE"
+    """A required member is missing or has another type than the API documents."""
+    ABSURD_DATE = "ABSURD_DATE"
+    ABSURD_VALUE = "ABSURD_VALUE"
+    CORRELATOR_MISMATCH = "CORRELATOR_MISMATCH"
+    TOKEN_MALFORMED = "TOKEN_MALFORMED"  # noqa: S105 - a code, not a secret
+    TOKEN_TYPE_UNKNOWN = "TOKEN_TYPE_UNKNOWN"  # noqa: S105 - a code, not a secret
+
+    # not_permitted
+    SCOPE_REDUCED = "SCOPE_REDUCED"
+    """The token carries fewer scopes, or another purpose, than asked for."""
+    PURPOSE_INVALID = "PURPOSE_INVALID"
+
+    # not_applicable
+    NO_MONITORED_PERIOD = "NO_MONITORED_PERIOD"
+    """No date, and the operator does not say for how long it would have known one."""
+    NO_DATE = "NO_DATE"
+    """The operator holds no date for this line, in a form that says nothing about the past."""
+    NO_LOCATION_GIVEN = "NO_LOCATION_GIVEN"
+    NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a code, not a secret
+    LOCATION_UNKNOWN = "LOCATION_UNKNOWN"
+    RADIUS_TOO_LARGE = "RADIUS_TOO_LARGE"
+
+    # unsupported
+    NOT_OFFERED = "NOT_OFFERED"
+    """The operator's manifest does not have this API, or not this operation of it."""
+    FLOW_NOT_BUILT = "FLOW_NOT_BUILT"
+    """Offered over a grant in which the person's device takes part; it cannot be asked from a server."""

@@ -1,0 +1,148 @@
+"""What one deployment knows about one operator: ``config/operators/<id>.toml``. The manifest says the rest."""
+
+import ipaddress
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from broker.adapter_kit.toml_files import read_toml
+from broker.errors import Misconfigured
+
+_SECRET_BYTES_MAX = 16_384
+_OPERATOR_ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+def _safe_url(url: str) -> str:
+    """Defensive: tokens and numbers go there, so it is https, or this machine, and nothing is hidden in it."""
+    if not url.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", url):
+        raise ValueError("only printable ASCII without spaces or backslashes")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError("not a URL") from error
+    if not host or parts.username is not None or parts.password is not None or "?" in url or "#" in url:
+        raise ValueError("needs a host, and no user, query or fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ValueError("must be https; http is for loopback addresses only")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_Url = Annotated[str, Field(max_length=500), AfterValidator(_safe_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretRef(_Section):
+    """Where a secret is: in a file or in an environment variable, never in the settings themselves."""
+
+    file: Path | None = None
+    env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SecretRef":
+        if (self.file is None) == (self.env is None):
+            raise ValueError("give exactly one of file and env")
+        return self
+
+    def read(self) -> str:
+        """The secret, without the newline that editors put at its end. A relative path starts at the working folder.
+
+        Raises:
+            Misconfigured: it is not there, empty, or far too long; the message never holds any of it.
+        """
+        text = self._text().rstrip("\r\n")
+        if not text:
+            raise Misconfigured(f"{self}: is empty; put the secret there")
+        return text
+
+    def _text(self) -> str:
+        if self.env is not None:
+            if self.env not in os.environ:
+                raise Misconfigured(f"{self}: not set; put the secret there")
+            return os.environ[self.env]
+        assert self.file is not None  # noqa: S101 - model validation has seen to it
+        try:
+            with self.file.open("rb") as file:
+                content = file.read(_SECRET_BYTES_MAX + 1)
+            if len(content) > _SECRET_BYTES_MAX:
+                raise Misconfigured(f"{self}: longer than {_SECRET_BYTES_MAX} bytes; that is not a secret or a key")
+            return content.decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"{self}: cannot be read as text; put the secret there") from error
+
+    def __str__(self) -> str:
+        return f"environment variable {self.env}" if self.env is not None else f"file {self.file}"
+
+
+class Price(_Section):
+    """What one call of an API costs; a price is per operation call, since every question is billed."""
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    per_call: dict[str, Annotated[Decimal, Field(ge=0, le=1000)]]
+
+
+class OperatorSettings(_Section):
+    """One operator of this deployment."""
+
+    adapter: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    """The name under which the adapter is registered in the entry points ``broker.adapters``."""
+    base_url: _Url
+    token_url: _Url | None = None
+    """Where the authorization server lives elsewhere than below ``base_url``."""
+    issuer: _Url | None = None
+    """The audience of assertions where the manifest wants the issuer; ``base_url`` if left out."""
+    client_id: str = Field(pattern=r"^[!-~]+$", max_length=200)
+    client_secret: SecretRef | None = None
+    client_key: SecretRef | None = None
+    client_key_id: str | None = Field(default=None, pattern=r"^[!-~]+$", max_length=200)
+    """``kid`` of assertions; the key's RFC 7638 thumbprint if left out."""
+    price: Price | None = None
+    attempt_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
+    token_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
+    body_bytes_max: int = Field(default=65_536, ge=1024, le=65_536)
+    connections_max: int = Field(default=64, ge=1, le=1024)
+    tokens_max: int = Field(default=10_000, ge=1, le=1_000_000)
+
+
+def load_operator(path: Path) -> OperatorSettings:
+    """Read one file.
+
+    Raises:
+        Misconfigured: names the file, the key and the fix.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: cannot be read as text") from error
+    return read_toml(OperatorSettings, text, str(path))
+
+
+def load_operators(folder: Path) -> dict[str, OperatorSettings]:
+    """Every ``*.toml`` of a folder; the file's name is the operator's id.
+
+    Raises:
+        Misconfigured: a file is wrong, or its name cannot be an id.
+    """
+    operators = {}
+    for path in sorted(folder.glob("*.toml")):
+        if _OPERATOR_ID.fullmatch(path.stem) is None:
+            raise Misconfigured(f"{path}: name it by the operator's id: small letters, digits, '-' and '_'")
+        operators[path.stem] = load_operator(path)
+    return operators

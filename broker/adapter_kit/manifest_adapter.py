@@ -1,0 +1,118 @@
+"""The adapter for every operator whose manifest says all there is to say."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+
+import msgspec
+
+from broker.adapter_kit.adapter import Capability, ClosedAdapter, OperatorFault, SignalQuery
+from broker.adapter_kit.camara.line import ApiLine, BoundApi, Terms
+from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.manifest import CapabilityManifest, Manifest
+from broker.adapter_kit.oauth import TokenManager
+from broker.adapter_kit.transport import Transport
+from broker.clock import Clock
+from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
+
+_log = logging.getLogger(__name__)
+
+
+class AdapterParts(msgspec.Struct, frozen=True):
+    """What an adapter is made of. An adapter's own ``build`` gets these and may use as many as it likes."""
+
+    operator: str
+    manifest: Manifest
+    settings: OperatorSettings
+    transport: Transport
+    tokens: TokenManager
+    clock: Clock
+
+
+class ManifestAdapter(ClosedAdapter):
+    """Asks an operator as its manifest says. Owns the transport and the tokens that it was given."""
+
+    def __init__(self, parts: AdapterParts) -> None:
+        super().__init__(parts.operator)
+        self._transport = parts.transport
+        self._tokens = parts.tokens
+        self._clock = parts.clock
+        bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
+        self._bound = {api.version.signal: api for api in bound}
+        self._capabilities = {
+            name: Capability(name, api.version.api, api.version.version) for name, api in self._bound.items()
+        }
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """What the manifest declares."""
+        return self._capabilities
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Ask, and answer with an observation or a typed reason. Only cancellation is raised."""
+        bound = self._bound.get(query.signal)
+        if bound is None:
+            return Unavailable(query.signal, Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
+        source = Source(self.operator, bound.version.api, bound.version.version)
+        started_s = self._clock.monotonic_s()
+        try:
+            return await self._ask(bound, query, source, started_s)
+        except OperatorFault as fault:
+            return fault.unavailable(query.signal, source, self._since_ms(started_s))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours about one operator must not end the whole check
+            _log_failure(source, error)
+            ours = OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
+            return ours.unavailable(query.signal, source, self._since_ms(started_s))
+
+    async def aclose(self) -> None:
+        """Give up token requests and close connections."""
+        await self._tokens.aclose()
+        await self._transport.aclose()
+
+    async def _ask(self, bound: BoundApi, query: SignalQuery, source: Source, started_s: float) -> Signal:
+        if not bound.terms.flow.built:
+            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
+        reading = await bound.version.ask(ApiLine(bound, query))
+        latency_ms = self._since_ms(started_s)
+        return Observed(query.signal, reading.value, self._clock.now(), source, reading.window, latency_ms)
+
+    def _since_ms(self, started_s: float) -> float:
+        return (self._clock.monotonic_s() - started_s) * 1000
+
+
+def _bind(parts: AdapterParts, capability: CapabilityManifest) -> BoundApi:
+    terms = _terms(parts.manifest, parts.settings, capability)
+    return BoundApi(capability.known, terms, parts.transport, parts.tokens, parts.clock)
+
+
+def _terms(manifest: Manifest, settings: OperatorSettings, capability: CapabilityManifest) -> Terms:
+    """Pydantic's words become the kit's here, once, so that nothing on the way of a check touches a model."""
+    return Terms(
+        url=settings.base_url + capability.root_path,
+        flow=capability.flow,
+        scopes=capability.offered_scopes,
+        attempt_timeout_s=settings.attempt_timeout_ms / 1000,
+        identifier=capability.identifier or capability.known.identifier,
+        phone_plus=manifest.phone_format == "e164",
+        echo_required=manifest.correlator_echo == "required",
+        window_max_s=capability.window_hours_max * 3600.0,
+        window_fallback_s=capability.window_hours_fallback * 3600.0,
+        radius_min_m=capability.radius_m_min,
+        location_age_max_s=capability.location_age_s_max,
+        sentinel_dates=manifest.sentinel_dates,
+    )
+
+
+def _log_failure(source: Source, error: Exception) -> None:
+    """Type and place only: the message of an exception may quote a number, a token or an operator's text."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error(
+        "asking %s %s at operator %s failed with %s in %s line %s",
+        source.api,
+        source.version,
+        source.operator,
+        type(error).__name__,
+        place.name,
+        place.lineno,
+    )

@@ -1,0 +1,135 @@
+"""What a token endpoint answered: a grant that may be used, or a typed fault. Nothing in between is ever kept."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+
+import msgspec
+
+from broker.adapter_kit.adapter import OperatorFault
+from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.transport import WireResponse
+from broker.adapter_kit.wire import Reader, malformed
+from broker.domain.signal import Unavailability
+
+_ERROR = Unavailability.OPERATOR_ERROR
+_PERMIT = Unavailability.NOT_PERMITTED
+
+OAUTH_ERRORS: Mapping[str, Unavailability] = MappingProxyType(
+    {
+        # Without consent, CAMARA's JWT bearer grant has no better word than this one (ICM profile).
+        "invalid_grant": _PERMIT,
+        "access_denied": _PERMIT,
+        "consent_required": _PERMIT,
+        "unknown_user_id": Unavailability.UNKNOWN_SUBSCRIBER,
+        "invalid_request": _ERROR,
+        "invalid_client": _ERROR,
+        "unauthorized_client": _ERROR,
+        "unsupported_grant_type": _ERROR,
+        "invalid_scope": _ERROR,
+        "invalid_target": _ERROR,
+        "invalid_request_object": _ERROR,
+        "invalid_dpop_proof": _ERROR,
+        "use_dpop_nonce": _ERROR,
+        "authorization_pending": _ERROR,
+        "slow_down": _ERROR,
+        "expired_token": _ERROR,
+        "login_required": _ERROR,
+        "interaction_required": _ERROR,
+        "server_error": _ERROR,
+        "temporarily_unavailable": _ERROR,
+    }
+)
+
+_TTL_S_MAX = 86_400.0
+_TOKEN_CHARS_MAX = 8_192
+# Defensive: RFC 6750's alphabet and nothing else, so that no token can write a header of its own.
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """A token, and the seconds that it is good for; ``None`` where the operator does not say."""
+
+    value: str
+    ttl_s: float | None
+
+    def __repr__(self) -> str:
+        return f"Granted(…, {self.ttl_s} s)"
+
+
+class _TokenAnswer(msgspec.Struct):
+    access_token: str
+    token_type: str
+    expires_in: int | float | str | None = None
+    scope: str | None = None
+
+
+class _ErrorAnswer(msgspec.Struct):
+    error: str | None = None
+
+
+_TOKENS = Reader(_TokenAnswer)
+_ERRORS = Reader(_ErrorAnswer)
+
+
+def read_grant(response: WireResponse, asked: str) -> Granted:
+    """The token in a token endpoint's answer (RFC 6749 5.1 and 5.2), once it is proved to be one.
+
+    Raises:
+        OperatorFault: an OAuth error, an error page, a token of another type, or one for less than the scope ``asked``.
+    """
+    error = _error_in(response)
+    if error is not None:
+        raise error
+    try:
+        answer = _TOKENS.read(response.body)
+    except OperatorFault as fault:
+        raise malformed(KitCode.TOKEN_MALFORMED) from fault
+    if answer.token_type.lower() != "bearer":
+        raise malformed(KitCode.TOKEN_TYPE_UNKNOWN)
+    if len(answer.access_token) > _TOKEN_CHARS_MAX or _TOKEN.fullmatch(answer.access_token) is None:
+        raise malformed(KitCode.TOKEN_MALFORMED)
+    if answer.scope is not None:
+        _refuse_less(set(answer.scope.split()), set(asked.split()))
+    return Granted(answer.access_token, _ttl_s(answer.expires_in))
+
+
+def _error_in(response: WireResponse) -> OperatorFault | None:
+    """Defensive: gateways answer with bodies that are not OAuth's; whatever is not a plain 200 is never a token."""
+    try:
+        name = _ERRORS.read(response.body).error
+    except OperatorFault:
+        name = None
+    if name is not None:
+        known = name in OAUTH_ERRORS
+        reason = OAUTH_ERRORS[name] if known else _ERROR
+        return OperatorFault(reason, name if known else KitCode.HTTP_CLIENT_ERROR, status=response.status)
+    if response.status == HTTPStatus.OK:
+        return None
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return OperatorFault(_ERROR, "TOO_MANY_REQUESTS", status=response.status)
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return OperatorFault(_ERROR, KitCode.HTTP_SERVER_ERROR, status=response.status)
+    if response.status >= HTTPStatus.BAD_REQUEST:
+        return OperatorFault(_ERROR, KitCode.HTTP_CLIENT_ERROR, status=response.status)
+    return OperatorFault(Unavailability.MALFORMED, KitCode.UNEXPECTED_STATUS, status=response.status)
+
+
+def _refuse_less(granted: set[str], asked: set[str]) -> None:
+    """Every API scope must be there; the purpose need not be repeated, but no other may stand in its place."""
+    purposes_granted, purposes_asked = _purposes(granted), _purposes(asked)
+    if not (asked - purposes_asked) <= granted or (purposes_granted and not purposes_asked <= purposes_granted):
+        raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.SCOPE_REDUCED)
+
+
+def _purposes(scopes: set[str]) -> set[str]:
+    """Purposes alone or glued to a scope with ``#``, as some operators write them."""
+    return {scope.partition("#")[0] for scope in scopes if scope.startswith("dpv:")}
+
+
+def _ttl_s(expires_in: float | str | None) -> float | None:
+    """Seconds; several operators send them as a string. Anything else counts as not said."""
+    if isinstance(expires_in, str):
+        expires_in = int(expires_in) if re.fullmatch(r"[0-9]{1,9}", expires_in) else None
+    return None if expires_in is None else float(min(max(expires_in, 0), _TTL_S_MAX))
