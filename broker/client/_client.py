@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -68,11 +69,13 @@ class TrustBroker:
         location: tuple[float, float, float] | None = None,
         operator_token: str | None = None,
         purpose: str = DEFAULT_PURPOSE,
+        max_evidence_age_s: int | None = None,
         idempotency_key: str | None = None,
     ) -> Answer:
         """Ask whether ``action`` may be done for ``phone_number`` now.
 
         ``amount`` is a decimal and an ISO 4217 code, ``location`` latitude, longitude (degrees) and radius (metres).
+        ``max_evidence_age_s`` is how old an earlier answer of an operator may be; 0 asks anew.
 
         Raises:
             BrokerRefused: the broker refused the question.
@@ -89,8 +92,13 @@ class TrustBroker:
             resource=resource,
             attributes=dict(attributes) if attributes else None,
         )
-        document = self._post({"subject": subject, "action": act, "purpose": purpose}, idempotency_key)
-        return Answer(document["decision"], document["verdict"], document["receipt"], document)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        question = _present(subject=subject, action=act, purpose=purpose, maxEvidenceAgeS=max_evidence_age_s)
+        return self._send("POST", "/v1/trust-checks", json=question, headers=headers)
+
+    def read(self, check_id: str) -> Answer:
+        """A check that was decided earlier, as this key may see it; raises as :meth:`check`."""
+        return self._send("GET", f"/v1/trust-checks/{quote(check_id, safe='')}")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -104,15 +112,22 @@ class TrustBroker:
     ) -> None:
         self.close()
 
-    def _post(self, body: Mapping[str, Any], idempotency_key: str | None) -> dict[str, Any]:
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    def _send(self, method: str, path: str, **content: Any) -> Answer:
         try:
-            response = self._http.post("/v1/trust-checks", json=body, headers=headers)
+            response = self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise BrokerUnreachable(f"no answer from the broker ({type(error).__name__})") from error
         if response.status_code != httpx.codes.OK:
             raise _refusal(response)
-        return _members(response)
+        return _answer(_members(response))
+
+
+def _answer(document: dict[str, Any]) -> Answer:
+    try:
+        return Answer(document["decision"], document["verdict"], document["receipt"], document)
+    except KeyError as error:
+        # Defensive: an answer without a decision must never be taken for one.
+        raise BrokerUnreachable("the answer holds no decision; is this a trust broker?") from error
 
 
 def _refusal(response: httpx.Response) -> BrokerRefused:

@@ -8,7 +8,7 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize, keys
-from broker.errors import Fault, InvalidRequest, NotFound
+from broker.errors import Fault, InvalidRequest
 from broker.storage.records import ApiKey
 
 _NAME_LENGTH_MAX = 64
@@ -17,20 +17,16 @@ _NAME_LENGTH_MAX = 64
 class KeyShelf(Protocol):
     """Where keys are kept."""
 
-    async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
-        """Make the tenant where it does not exist yet."""
-        ...
-
     async def create_key(self, key: ApiKey) -> None:
-        """Keep a new key."""
+        """Keep a new key, and make its tenant where there is none."""
         ...
 
     async def list_keys(self, tenant: str) -> list[ApiKey]:
         """All keys of a tenant."""
         ...
 
-    async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> bool:
-        """Revoke a key; false when there is none that could be revoked."""
+    async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> None:
+        """Revoke a key, or raise ``NotFound``."""
         ...
 
 
@@ -61,7 +57,6 @@ class ManageKeys:
         _require_sound(wanted)
         now = self._clock.now()
         minted = keys.mint(self._random_bytes)
-        await self._shelf.ensure_tenant(wanted.tenant, _ms(now))
         await self._shelf.create_key(
             ApiKey(
                 tenant=wanted.tenant,
@@ -84,10 +79,9 @@ class ManageKeys:
         """Revoke a key; every node refuses it within seconds.
 
         Raises:
-            NotFound: the tenant has no such key, or it is revoked already.
+            NotFound: the tenant has no such key.
         """
-        if not await self._shelf.revoke_key(tenant, key_id, _ms(self._clock.now())):
-            raise NotFound("no such key that could be revoked")
+        await self._shelf.revoke_key(tenant, key_id, _ms(self._clock.now()))
 
 
 def _require_sound(wanted: NewKey) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from broker.domain.check import CheckRequest, Principal
 from broker.domain.plan import Plan
 from broker.domain.record import Check
+from broker.policy.document import PolicyDocument
 from broker.storage.records import IdempotencyClaim
 
 Render = Callable[[Check], bytes]
@@ -49,6 +50,7 @@ class Case(msgspec.Struct, frozen=True):
     id: str
     asked: Asked
     subject: bytes
+    document: PolicyDocument
     plan: Plan
     operator: str | None
     started_at: datetime

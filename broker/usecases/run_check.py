@@ -10,12 +10,14 @@ from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
+from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
-from broker.domain.signal import Unavailability
-from broker.errors import Conflict, Fault, IdempotencyMismatch, InvalidRequest
+from broker.domain.signal import SignalName, Unavailability
+from broker.errors import Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
-from broker.policy.document import PolicyBook
+from broker.policy.book import PolicyBook
+from broker.policy.document import PolicyDocument
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.router import Router
 from broker.signals.gather import Errand, Gatherer
@@ -70,22 +72,22 @@ class RunCheck:
 
         Raises:
             InvalidRequest: action type, purpose or deadline that this broker does not know or allow.
-            NotPermitted: the caller lacks the scope.
+            NotPermitted: the caller lacks the scope, or the policy does not cover the purpose.
             IdempotencyMismatch, Conflict: the idempotency key was used for another request, or for one under way.
             Unrecorded, Overloaded: nothing was decided; try again.
         """
         # (3) Begin: permission, and the class of the action as the policy has it.
         authorize.require(asked.principal, authorize.CHECK)
-        self._require_purpose(asked)
+        document, action_class = self._tools.book.resolve(asked.request.action)
+        self._require_purpose(asked, document)
         started_at = self._tools.clock.now()
 
         # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        plan = self._draft(asked)
         adapter = self._route(asked)
-        plan = self._narrow(plan, adapter, asked)
+        plan = self._narrow(self._draft(asked, document, action_class), adapter, asked)
 
         # (3, again) The intent is durable before any operator hears of the number, and the idempotency key is ours.
-        case = self._open(asked, plan, adapter, started_at)
+        case = self._open(asked, document, plan, adapter, started_at)
         errand = self._errand(case)
         recalled = self._tools.gatherer.recall(plan, adapter, errand) if adapter else {}
         replay = await self._begin(case, asks=len(plan.items) > len(recalled))
@@ -104,15 +106,16 @@ class RunCheck:
         # (13) Answer.
         return Answered(body, replayed=False)
 
-    def _require_purpose(self, asked: Asked) -> None:
-        gate = self._tools.gate
-        if not gate.knows(asked.request.purpose):
+    def _require_purpose(self, asked: Asked, document: PolicyDocument) -> None:
+        purpose, gate = asked.request.purpose, self._tools.gate
+        if not gate.knows(purpose):
             known = ", ".join(gate.known())
             raise InvalidRequest("the purpose is not known", [Fault("/purpose", f"send one of: {known}")])
+        if not document.permits_purpose(purpose):
+            raise NotPermitted(f"the policy {document.id} does not allow this action for the purpose {purpose}")
 
-    def _draft(self, asked: Asked) -> Plan:
+    def _draft(self, asked: Asked, document: PolicyDocument, action_class: ActionClass) -> Plan:
         limits = self._tools.limits
-        document, action_class = self._tools.book.resolve(asked.request.action)
         return planning.draft(
             document,
             action_class,
@@ -133,17 +136,20 @@ class RunCheck:
         barred = [name for name in names if self._tools.gate.basis(asked.request.purpose, name) is None]
         return planning.without(bound, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
 
-    def _open(self, asked: Asked, plan: Plan, adapter: Adapter | None, started_at: datetime) -> Case:
+    def _open(
+        self, asked: Asked, document: PolicyDocument, plan: Plan, adapter: Adapter | None, started_at: datetime
+    ) -> Case:
         check_id = self._tools.new_id()
         subject = self._tools.pseudonyms.subject(asked.principal.tenant, asked.request.subject.phone)
         claim = _claim(asked, check_id, started_at, plan.deadline_ms)
-        return Case(check_id, asked, subject, plan, adapter.operator if adapter else None, started_at, claim)
+        operator = adapter.operator if adapter else None
+        return Case(check_id, asked, subject, document, plan, operator, started_at, claim)
 
     def _errand(self, case: Case) -> Errand:
         request = case.asked.request
-        # The first item's name only fills the field; each item asks under its own.
+        # The signal only fills the field: each item of the plan asks under its own name.
         query = SignalQuery(
-            signal=planning.ANY_SIGNAL,
+            signal=SignalName.SIM_SWAP,
             phone=request.subject.phone,
             purpose=request.purpose,
             correlator=self._tools.new_correlator(),

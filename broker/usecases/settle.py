@@ -11,8 +11,8 @@ from broker.consent.gate import ConsentGate
 from broker.domain.decision import Assessment, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check, CheckStatus
+from broker.domain.signal import SignalName
 from broker.policy.decide import decide
-from broker.policy.document import PolicyBook
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.score import assess
 from broker.privacy.pseudonyms import Pseudonyms
@@ -28,7 +28,6 @@ class SettleTools(msgspec.Struct, frozen=True):
     """What settling works with, built once by ``bootstrap``."""
 
     clock: Clock
-    book: PolicyBook
     table: EvidenceTable
     gate: ConsentGate
     pseudonyms: Pseudonyms
@@ -53,11 +52,10 @@ class Settle:
         tools = self._tools
         now = tools.clock.now()
         # (9) Score.
-        document = tools.book.get(case.plan.policy_id, case.plan.policy_version)
-        rules = document.rules(case.plan.action_class)
+        rules = case.document.rules(case.plan.action_class)
         assessment = assess(tools.table, rules, evidence, now)
         # (10) Decide, (11) offer.
-        decision = decide(assessment, evidence, rules, document)
+        decision = decide(assessment, evidence, rules, case.document)
         # (12) Commit.
         check, leaf_body = self._compose(case, evidence, assessment, decision, now)
         body = case.asked.render(check)
@@ -99,11 +97,11 @@ class Settle:
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))
         return msgspec.structs.replace(check, receipt=self._tools.signer.sign(self._receipt(check))), leaf_body
 
-    def _bases(self, case: Case, evidence: Evidence) -> dict[str, str]:
+    def _bases(self, case: Case, evidence: Evidence) -> dict[SignalName, str]:
         bases = {
             signal.name: self._tools.gate.basis(case.asked.request.purpose, signal.name) for signal in evidence.signals
         }
-        return {name: basis for name, basis in bases.items() if basis is not None}
+        return {name: str(basis) for name, basis in bases.items() if basis is not None}
 
     def _leaf(self, check: Check) -> log.LeafBody:
         payload = msgspec.json.encode((check.subject, check.action, check.evidence, check.assessment))

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 from litestar import Litestar, MediaType, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
@@ -23,7 +23,7 @@ async def live() -> str:
 
 
 @get("/health/ready", tags=["Operations"], summary="Checks can be recorded", media_type=MediaType.TEXT)
-async def ready(services: Services) -> str:
+async def ready(services: NamedDependency[Services]) -> str:
     """Say so when the database answers; 503 otherwise, since without a record there is no decision."""
     try:
         await services.ready()
@@ -33,13 +33,13 @@ async def ready(services: Services) -> str:
 
 
 @get("/.well-known/jwks.json", tags=["Keys"], summary="Keys that verify receipts (RFC 7517)")
-async def receipt_keys(services: Services) -> dict[str, Any]:
+async def receipt_keys(services: NamedDependency[Services]) -> dict[str, Any]:
     """The public keys of receipts."""
     return dict(services.receipt_keys)
 
 
 @get("/.well-known/client-jwks.json", tags=["Keys"], summary="Keys that operators verify our assertions with")
-async def client_keys(services: Services) -> dict[str, Any]:
+async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
     """The public keys of client assertions (RFC 7523), for operators to fetch."""
     return dict(services.client_keys)
 

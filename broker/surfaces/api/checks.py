@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter
 
 from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
@@ -47,9 +48,9 @@ class UnsupportedMediaType(ClientException):
 )
 async def create_check(
     request: Request[Any, Any, Any],
-    services: Services,
+    services: NamedDependency[Services],
     idempotency_key: Annotated[
-        str | None, Parameter(header="Idempotency-Key", description="Same key and body: the same answer again")
+        str | None, HeaderParameter(name="Idempotency-Key", description="Same key and body: the same answer again")
     ] = None,
 ) -> Response[bytes]:
     """Answer one trust check. An operator's trouble is an unavailable signal in a 200, never an error of ours."""
@@ -76,7 +77,9 @@ async def create_check(
     summary="The check as it stands",
     responses={200: ResponseSpec(ExplainedCheckView, description="The check"), **problem_responses(401, 403, 404)},
 )
-async def read_check(request: Request[Any, Any, Any], services: Services, check_id: str) -> Response[bytes]:
+async def read_check(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+) -> Response[bytes]:
     """Give a check of the caller's tenant again; another tenant's is not found."""
     principal = await services.authenticate(request.headers.get("authorization"))
     shown: CheckView = await services.show_check(principal, check_id)

@@ -54,7 +54,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         """Two pretend operators, the broker, and an agent that asks."""
         from broker.surfaces.cli.demo import run  # loads the web framework
 
-        raise typer.Exit(run(folder, once=once))
+        raise typer.Exit(run(folder, open_deployment, once=once))
 
     @cli.command()
     def openapi(

@@ -1,0 +1,233 @@
+"""The one place that builds things: settings in, a running broker out."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import tomllib
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import msgspec
+
+from broker import settings as settings_module
+from broker.adapter_kit.assembly import Surroundings
+from broker.adapter_kit.deployment import OperatorSettings, load_operators
+from broker.audit import signing_key
+from broker.audit.receipts import ReceiptSigner
+from broker.audit.signing_key import SigningKey
+from broker.clock import Clock, SystemClock
+from broker.consent.gate import ConsentGate, LegalBasis, Purpose
+from broker.consumers.authenticate import Authenticator
+from broker.domain.ids import new_check_id
+from broker.domain.signal import SignalName
+from broker.errors import BrokerError, Misconfigured
+from broker.operators.registry import Registry
+from broker.policy.book import PolicyBook
+from broker.policy.document import PolicyDocument
+from broker.policy.evidence_table import EvidenceTable
+from broker.privacy import secret_files
+from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
+from broker.routing.router import Router, faults_of
+from broker.settings import Settings
+from broker.signals.freshness import Freshness
+from broker.signals.gather import Gatherer
+from broker.storage.migrate import upgrade
+from broker.storage.store import Store, open_store
+from broker.surfaces.ports import Services
+from broker.usecases.admission import Admission
+from broker.usecases.close_abandoned import CloseAbandoned
+from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
+from broker.usecases.settle import Settle, SettleTools
+from broker.usecases.show_check import ShowCheck
+
+_SWEEP_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+def open_deployment(folder: Path | None = None) -> "Deployment":
+    """Read a configuration folder; nothing is opened yet.
+
+    Raises:
+        Misconfigured: names the file, the key and the fix.
+    """
+    found = settings_module.config_folder(folder)
+    return Deployment(found, settings_module.load(found), SystemClock())
+
+
+class Deployment:
+    """One configuration folder, and the broker that follows from it."""
+
+    def __init__(self, folder: Path, settings: Settings, clock: Clock) -> None:
+        self.folder = folder
+        self.host = settings.server.host
+        self.port = settings.server.port
+        self._settings = settings
+        self._clock = clock
+
+    @contextlib.asynccontextmanager
+    async def services(self) -> AsyncIterator[Services]:
+        """The running broker."""
+        async with contextlib.AsyncExitStack() as stack:
+            store = await stack.enter_async_context(self._store())
+            parts = self._parts()
+            stack.push_async_callback(parts.registry.aclose)
+            await stack.enter_async_context(_sweeping(CloseAbandoned(store, self._clock)))
+            yield self._services(parts, store)
+
+    @contextlib.asynccontextmanager
+    async def key_ring(self) -> AsyncIterator[ManageKeys]:
+        """The administration of keys."""
+        async with self._store() as store:
+            yield ManageKeys(store, self._clock, secrets.token_bytes)
+
+    @contextlib.asynccontextmanager
+    async def _store(self) -> AsyncIterator[Store]:
+        url = self._settings.storage.url
+        await asyncio.to_thread(upgrade, url)
+        store = await open_store(url)
+        try:
+            yield store
+        finally:
+            await store.aclose()
+
+    def _parts(self) -> "_Parts":
+        operators = load_operators(self.folder / "operators")
+        client_keys = _client_keys(operators)
+        surroundings = Surroundings(self._clock, SystemRandom(), self._settings.http.client)
+        keys = self._settings.keys.directory
+        receipt_pem = secret_files.read_or_create(keys / "receipts.pem", signing_key.generate_pem)
+        root = secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
+        return _Parts(
+            registry=Registry(operators, surroundings),
+            router=_router(self.folder / "routing" / "prefixes.toml", frozenset(operators)),
+            gate=_gate(self.folder / "purposes.toml"),
+            book=_book(self.folder / "policies", table := _table(self.folder / self._settings.evidence.table)),
+            table=table,
+            receipt_key=SigningKey(receipt_pem),
+            client_keys=client_keys,
+            pseudonyms=Pseudonyms(root),
+        )
+
+    def _services(self, parts: "_Parts", store: Store) -> Services:
+        checks = self._settings.checks
+        public_url = self._settings.server.public_url
+        signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
+        settle = Settle(SettleTools(self._clock, parts.table, parts.gate, parts.pseudonyms, signer, store))
+        tools = CheckTools(
+            clock=self._clock,
+            new_id=lambda: new_check_id(self._clock.now(), os.urandom),
+            new_correlator=lambda: str(uuid.uuid4()),
+            book=parts.book,
+            router=parts.router,
+            adapters=parts.registry.adapters,
+            gate=parts.gate,
+            gatherer=Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
+            pseudonyms=parts.pseudonyms,
+            store=store,
+            limits=CheckLimits(checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms),
+        )
+        return Services(
+            clock=self._clock,
+            public_url=public_url,
+            deadline_cap_ms=checks.deadline_cap_ms,
+            authenticate=Authenticator(store, self._clock),
+            run_check=Admission(RunCheck(tools, settle), self._settings.server.checks_in_flight_max),
+            show_check=ShowCheck(store),
+            ready=store.ping,
+            receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
+            client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
+        )
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """What follows from the configuration folder alone."""
+
+    registry: Registry
+    router: Router
+    gate: ConsentGate
+    book: PolicyBook
+    table: EvidenceTable
+    receipt_key: SigningKey
+    client_keys: tuple[SigningKey, ...]
+    pseudonyms: Pseudonyms
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(close_abandoned: CloseAbandoned) -> AsyncIterator[None]:
+    """Close abandoned checks now and then, for as long as the broker runs."""
+
+    async def sweep() -> None:
+        while True:
+            try:
+                if closed := await close_abandoned():
+                    _log.warning("closed %d checks whose process died before it could decide", closed)
+            except BrokerError as error:
+                _log.warning("could not look for abandoned checks: %s", error.code)
+            await asyncio.sleep(_SWEEP_S)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _client_keys(operators: Mapping[str, OperatorSettings]) -> tuple[SigningKey, ...]:
+    """The keys of our client assertions, one for each operator; made on first start where a file is named."""
+    pems = [
+        secret_files.read_or_create(settings.client_key.file, signing_key.generate_pem)
+        for settings in operators.values()
+        if settings.client_key is not None and settings.client_key.file is not None
+    ]
+    return tuple(SigningKey(pem) for pem in dict.fromkeys(pems))
+
+
+def _router(path: Path, operators: frozenset[str]) -> Router:
+    prefixes = _toml(path).get("prefixes", {})
+    if faults := faults_of(prefixes, operators):
+        raise Misconfigured(f"{path}: {'; '.join(faults)}")
+    return Router(prefixes)
+
+
+def _gate(path: Path) -> ConsentGate:
+    purposes = {}
+    for name, entries in _toml(path).items():
+        try:
+            signals = {SignalName(signal): LegalBasis(basis) for signal, basis in entries.items()}
+        except ValueError as error:
+            raise Misconfigured(
+                f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
+            ) from error
+        purposes[name] = Purpose(name, signals)
+    return ConsentGate(purposes)
+
+
+def _table(path: Path) -> EvidenceTable:
+    return EvidenceTable.read(_text(path), source=str(path))
+
+
+def _book(folder: Path, table: EvidenceTable) -> PolicyBook:
+    documents = [PolicyDocument.read(_text(path), source=str(path)) for path in sorted(folder.glob("*.yaml"))]
+    return PolicyBook(documents, table)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path}: not TOML: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: cannot be read as text") from error

@@ -1,0 +1,14 @@
+"""Identifiers that sort by time and cannot be guessed."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+_CHARACTERS = 26
+_RANDOM_BYTES = 10
+
+
+def new_check_id(at: datetime, random_bytes: Callable[[int], bytes]) -> str:
+    """``chk_`` and a ULID: 48 bits of milliseconds, then 80 random bits."""
+    number = int(at.timestamp() * 1000) << 80 | int.from_bytes(random_bytes(_RANDOM_BYTES), "big")
+    return "chk_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_CHARACTERS - 1), -1, -5))

@@ -1,0 +1,211 @@
+"""``trust-broker demo``: two pretend operators, the broker and an agent, each a process of its own, over real HTTP."""
+
+import asyncio
+import re
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from broker.client import Answer, TrustBroker
+from broker.surfaces.cli.ports import Deployment, OpenDeployment
+from broker.surfaces.cli.processes import Processes, StartFailed, free_port
+from broker.surfaces.cli.situations import SITUATIONS, Situation
+from broker.usecases.manage_keys import NewKey
+
+_BROKER_PORT = 8080
+_OPERATOR_PORTS = {"alba": 9101, "borealis": 9102}
+_DOWN = "borealis"
+_WIDTH = 160
+_COLOURS = {"allow": "green", "step_up": "yellow", "review": "magenta", "deny": "red"}
+
+
+class Stage(NamedTuple):
+    """Where everything is: the folder of the demo, the address of the broker, and the ports of the operators."""
+
+    folder: Path
+    url: str
+    broker_port: int
+    operator_ports: dict[str, int]
+
+
+def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
+    """Set the stage, run the situations, print the table; then stay up unless ``once``. The exit code."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    stage = _stage(folder, open_deployment)
+    deployment = open_deployment(folder / "config")
+    agent_key, analyst_key = asyncio.run(_keys(deployment))
+    _write_credentials(stage, analyst_key)
+    try:
+        with Processes(folder, {}) as processes:
+            _start(stage, processes)
+            _perform(stage, processes, agent_key, analyst_key, console)
+            if not once:
+                _invite(stage, analyst_key, console)
+                _wait_for_the_end()
+    except StartFailed as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    return 0
+
+
+def _stage(folder: Path, open_deployment: OpenDeployment) -> Stage:
+    """A configuration of its own, so that the demo neither needs nor changes anybody's."""
+    source = open_deployment(None).folder
+    config = folder / "config"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    shutil.copytree(source, config)
+    port = free_port(_BROKER_PORT)
+    operator_ports = {name: free_port(preferred) for name, preferred in _OPERATOR_PORTS.items()}
+    url = f"http://127.0.0.1:{port}"
+    for path in config.rglob("*.toml"):
+        path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")
+    _set(config / "broker.toml", port=port, public_url=url)
+    for name, operator_port in operator_ports.items():
+        _set(config / "operators" / f"{name}.toml", base_url=f"http://127.0.0.1:{operator_port}")
+    secret = _secret(folder)
+    secret.parent.mkdir(mode=0o700)
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(32), "utf-8")
+    return Stage(folder, url, port, operator_ports)
+
+
+def _secret(folder: Path) -> Path:
+    """The secret that broker and older operator share; the newer one trusts the broker's public key alone."""
+    return folder / "keys" / "borealis-client.secret"
+
+
+def _set(path: Path, **values: str | int) -> None:
+    """Change settings in a TOML file and keep its comments, so that the demo's files still explain themselves."""
+    text = path.read_text("utf-8")
+    for name, value in values.items():
+        shown = str(value) if isinstance(value, int) else f'"{value}"'
+        text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {shown}", text)
+        if count != 1:
+            raise StartFailed(f"{path} has no single setting {name}")
+    path.write_text(text, "utf-8")
+
+
+async def _keys(deployment: Deployment) -> tuple[str, str]:
+    async with deployment.key_ring() as ring:
+        agent = await ring.create(NewKey("demo", "shop", "till-agent", ("trust:check",), None))
+        analyst = await ring.create(NewKey("demo", "analyst", None, ("trust:check", "trust:explain"), None))
+        return agent, analyst
+
+
+def _write_credentials(stage: Stage, key: str) -> None:
+    path = stage.folder / "credentials.toml"
+    path.touch(mode=0o600)
+    path.write_text(f'url = "{stage.url}"\nkey = "{key}"\n', "utf-8")
+
+
+def _start(stage: Stage, processes: Processes) -> None:
+    for name in stage.operator_ports:
+        _start_operator(stage, processes, name)
+    processes.start("broker", ["serve", "--config", str(stage.folder / "config")])
+    for name, port in stage.operator_ports.items():
+        processes.wait_for(name, f"http://127.0.0.1:{port}/.well-known/openid-configuration")
+    processes.wait_for("broker", f"{stage.url}/health/ready")
+
+
+def _start_operator(stage: Stage, processes: Processes, name: str) -> None:
+    secret = ("--client-secret-file", str(_secret(stage.folder))) if name == _DOWN else ()
+    keys = f"{stage.url}/.well-known/client-jwks.json"
+    port = str(stage.operator_ports[name])
+    processes.start(name, ["mock-operator", "--port", port, "--profile", name, "--client-jwks", keys, *secret])
+
+
+def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: str, console: Console) -> None:
+    table = Table(title="An agent asks before it acts", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for column in ("situation", "action", "decision", "verdict", "trust", "reasons", "ms"):
+        table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=column != "reasons")
+    with TrustBroker(stage.url, agent_key) as agent, TrustBroker(stage.url, analyst_key) as analyst:
+        _warm_up(agent)
+        for situation in SITUATIONS:
+            with _downtime(stage, processes, situation):
+                started_s = time.perf_counter()
+                answer = _ask(agent, situation)
+                latency_ms = (time.perf_counter() - started_s) * 1000
+            # The agent is told what to do; why, in full, is for whoever may explain.
+            explained = analyst.read(answer.document["id"])
+            table.add_row(*_row(situation, answer, explained, latency_ms))
+    console.print(table)
+
+
+def _warm_up(agent: TrustBroker) -> None:
+    """The first check fetches tokens and opens connections; that is not what the table is about."""
+    for situation in SITUATIONS:
+        _ask(agent, situation)
+
+
+def _ask(agent: TrustBroker, situation: Situation) -> Answer:
+    return agent.check(
+        situation.number,
+        situation.action,
+        amount=situation.amount,
+        attributes=dict(situation.attributes),
+        location=situation.place,
+        operator_token=situation.operator_token,
+        max_evidence_age_s=0,
+    )
+
+
+@contextmanager
+def _downtime(stage: Stage, processes: Processes, situation: Situation) -> Iterator[None]:
+    if not situation.operator_down:
+        yield
+        return
+    processes.stop(_DOWN)
+    yield
+    _start_operator(stage, processes, _DOWN)
+    processes.wait_for(_DOWN, f"http://127.0.0.1:{stage.operator_ports[_DOWN]}/.well-known/openid-configuration")
+
+
+def _row(situation: Situation, answer: Answer, explained: Answer, latency_ms: float) -> tuple[str, ...]:
+    colour = _COLOURS[answer.decision]
+    document = explained.document
+    action = " ".join((situation.action, *(situation.amount or ())))
+    reasons = ", ".join(reason["code"] for reason in document["reasons"])
+    trust = f"{document['trustBand']} {document['trustScore']}"
+    decision = f"[{colour}]{answer.decision}[/{colour}]"
+    return (situation.title, action, decision, answer.verdict, trust, reasons or "-", f"{latency_ms:.0f}")
+
+
+def _invite(stage: Stage, key: str, console: Console) -> None:
+    question = (
+        '{"subject":{"phoneNumber":"+34600000102"},'
+        '"action":{"type":"payment.transfer","amount":{"value":"950.00","currency":"EUR"}},'
+        '"purpose":"FraudPreventionAndDetection"}'
+    )
+    console.print("\n[bold]Still running.[/bold] Try:\n")
+    command = (
+        f"curl -s {stage.url}/v1/trust-checks -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+    )
+    console.print(f"{command} -d '{question}'\n", soft_wrap=True, highlight=False, markup=False)
+    console.print(
+        ".venv/bin/trust-broker check +34600000101 --action payment.transfer --amount 950 --currency EUR\n",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(
+        f"MCP       {stage.url}/mcp  (Streamable HTTP, tool check_trust, the same bearer key)", highlight=False
+    )
+    console.print(f"API docs  {stage.url}/schema", highlight=False)
+    for name, port in stage.operator_ports.items():
+        console.print(f"Operator  http://127.0.0.1:{port}  ({name})", highlight=False)
+    console.print("\nCtrl-C ends everything.")
+
+
+def _wait_for_the_end() -> None:
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})

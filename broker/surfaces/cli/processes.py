@@ -1,0 +1,88 @@
+"""Child processes of the demo: started together, watched, ended together."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+_START_S = 30.0
+_STOP_S = 10.0
+_PAUSE_S = 0.05
+
+
+class StartFailed(Exception):
+    """A process ended or stayed silent; the text names its log."""
+
+
+class Processes:
+    """A set of ``trust-broker`` processes with one log file each in ``folder``."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, **environment}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start ``trust-broker ARGUMENTS`` as ``name``."""
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+                [sys.executable, "-m", "broker", *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_for(self, name: str, url: str) -> None:
+        """Return when ``url`` answers with less than 500.
+
+        Raises:
+            StartFailed: the process ended, or half a minute went by.
+        """
+        until_s = time.monotonic() + _START_S
+        while time.monotonic() < until_s:
+            if self._running[name].poll() is not None:
+                break
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(url, timeout=1, trust_env=False).status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    return
+            time.sleep(_PAUSE_S)
+        raise StartFailed(f"{name} did not start; see {self._folder / f'{name}.log'}")
+
+    def stop(self, name: str) -> None:
+        """End one process and wait for it."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in reversed(list(self._running)):
+            self.stop(name)
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port where nobody listens on it, any free one otherwise."""
+    for port in (preferred, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise StartFailed("no free port on 127.0.0.1")

@@ -1,0 +1,140 @@
+"""A running broker for tests: real server, real database, real HTTP, in a thread of the test process."""
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import uvicorn
+
+from broker import settings as settings_module
+from broker.bootstrap import Deployment
+from broker.client import TrustBroker
+from broker.clock import Clock, SystemClock
+from broker.surfaces.api.app import create_app
+from broker.usecases.manage_keys import NewKey
+
+CONFIG = Path(__file__).parents[2] / "config"
+_START_S = 20
+
+
+class RunningBroker(NamedTuple):
+    """Where it is and how to get in. ``agent`` may check, ``analyst`` may check and explain."""
+
+    url: str
+    folder: Path
+    deployment: Deployment
+    agent_key: str
+    analyst_key: str
+
+    def client(self, key: str | None = None) -> TrustBroker:
+        return TrustBroker(self.url, key or self.agent_key)
+
+    def http(self, key: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {key or self.agent_key}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
+
+    def key(self, tenant: str, *scopes: str) -> str:
+        return asyncio.run(_create_key(self.deployment, NewKey(tenant, "test", None, scopes, None)))
+
+
+def free_socket() -> socket.socket:
+    """A listening place of its own: bound now, so that its address is known before anything starts."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Mapping[str, Any] | None = None) -> None:
+    """A copy of the shipped configuration in ``folder/config``, with operators at the given addresses."""
+    config = folder / "config"
+    shutil.copytree(CONFIG, config)
+    for path in config.rglob("*.toml"):
+        path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")
+    broker = config / "broker.toml"
+    text = broker.read_text("utf-8").replace("8080", str(port))
+    for before, after in (changes or {}).items():
+        assert text.count(before) == 1, before
+        text = text.replace(before, str(after))
+    broker.write_text(text, "utf-8")
+    for path in (config / "operators").glob("*.toml"):
+        if path.stem in operators:
+            lines = path.read_text("utf-8").splitlines()
+            path.write_text(
+                "\n".join(
+                    f'base_url = "{operators[path.stem]}"' if line.startswith("base_url") else line for line in lines
+                ),
+                "utf-8",
+            )
+
+
+@contextmanager
+def running_broker(
+    folder: Path,
+    operators: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    changes: Mapping[str, Any] | None = None,
+    at: socket.socket | None = None,
+) -> Iterator[RunningBroker]:
+    """Configure, start, hand over, stop. ``at`` is a bound socket where the address had to be known earlier."""
+    bound = at or free_socket()
+    port = bound.getsockname()[1]
+    configure(folder, operators, port, changes)
+    config = folder / "config"
+    deployment = Deployment(config, settings_module.load(config), clock or SystemClock())
+    agent = asyncio.run(_create_key(deployment, NewKey("acme", "shop", "till", ("trust:check",), None)))
+    analyst = asyncio.run(_create_key(deployment, NewKey("acme", "desk", None, ("trust:check", "trust:explain"), None)))
+    with _serving(deployment, bound):
+        yield RunningBroker(f"http://127.0.0.1:{port}", folder, deployment, agent, analyst)
+
+
+async def _create_key(deployment: Deployment, wanted: NewKey) -> str:
+    async with deployment.key_ring() as ring:
+        return await ring.create(wanted)
+
+
+@contextmanager
+def _serving(deployment: Deployment, bound: socket.socket) -> Iterator[None]:
+    servers: list[uvicorn.Server] = []
+    failures: list[BaseException] = []
+    started = threading.Event()
+
+    async def serve() -> None:
+        async with deployment.services() as services:
+            server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, access_log=False))
+            servers.append(server)
+            asyncio.get_running_loop().call_soon(_announce, server, started)
+            await server.serve(sockets=[bound])
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # noqa: BLE001 - told to the test that waits
+            failures.append(error)
+            started.set()
+
+    thread = threading.Thread(target=run, name="broker")
+    thread.start()
+    try:
+        assert started.wait(_START_S), "the broker did not start"
+        if failures:
+            raise failures[0]
+        yield
+    finally:
+        for server in servers:
+            server.should_exit = True
+        thread.join(_START_S)
+        bound.close()
+
+
+def _announce(server: uvicorn.Server, started: threading.Event) -> None:
+    if server.started:
+        started.set()
+    else:
+        asyncio.get_running_loop().call_later(0.01, _announce, server, started)
