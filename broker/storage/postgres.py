@@ -94,7 +94,7 @@ class PostgresBackend:
     async def _connected(self) -> asyncpg.Connection:
         if self._writer is not None and not self._writer.is_closed():
             return self._writer
-        if not self._backoff.ready:
+        if not self._backoff.ready():
             raise Unavailable("WAITING_TO_RECONNECT")
         self._writer = await asyncpg.connect(self._dsn, server_settings=self._settings())
         # Never weaken what the server was told; only its weaker levels are raised to a commit that is on the disk.

@@ -85,7 +85,7 @@ class _Link:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            if not self._backoff.ready:
+            if not self._backoff.ready():
                 raise Unavailable("WAITING_TO_RECONNECT")
             self._connection = self._open()
         return self._connection

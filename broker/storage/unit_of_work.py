@@ -141,7 +141,6 @@ class Backoff:
         self._pause_s = 0.0
         self._not_before_s = float("-inf")
 
-    @property
     def ready(self) -> bool:
         """Whether the pause is over."""
         return self._monotonic_s() >= self._not_before_s

@@ -109,7 +109,7 @@ def test_the_migrations_make_the_tables_as_the_code_has_them(backend: str, tmp_p
 
 # Alembic's comparison is blind to check constraints and table options; the databases' own catalogues are not.
 CATALOGUE = {
-    "sqlite": ("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name",
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name",
     "postgres": (
         "SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'"
