@@ -1,5 +1,6 @@
 """What people write about operators: read strictly, and every complaint names the file, the key and the fix."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from broker.adapter_kit.camara import APIS
 from broker.adapter_kit.camara.line import IdentifierRule
 from broker.adapter_kit.deployment import OperatorSettings, SecretRef, load_operator, load_operators
-from broker.adapter_kit.manifest import Manifest, load_manifest
+from broker.adapter_kit.manifest import CapabilityManifest, Manifest, OAuthManifest, load_manifest
 from broker.adapter_kit.oauth import Flow
 from broker.errors import Misconfigured
 
@@ -55,6 +56,30 @@ def test_the_shipped_manifests_say_what_the_pretend_operators_are() -> None:
     assert (mock.needs_key, mock.needs_secret) == (True, False)
     assert (legacy.needs_key, legacy.needs_secret) == (True, True)
     assert mock.oauth.token_path == legacy.oauth.token_path == "/oauth2/token"
+
+
+def test_the_readme_lists_what_the_manifests_say() -> None:
+    readme = (PROJECT / "adapters" / "README.md").read_text()
+    rows = [line for line in readme.partition("## What is offered")[2].splitlines() if line.startswith("| mock")]
+    packages = sorted(path.parent.name for path in (PROJECT / "adapters").glob("*/manifest.toml"))
+    expected = [
+        f"| {name} | {one.api} | {one.version} | {one.flow} |"
+        for name in packages
+        for one in load_manifest(f"adapters.{name}").capabilities
+    ]
+    assert rows == expected
+
+
+def test_every_key_that_the_readme_names_exists() -> None:
+    readme = (PROJECT / "adapters" / "README.md").read_text()
+    table = readme.partition("| the operator")[2].partition("\n\n")[0]
+    named = {
+        key.removeprefix("oauth.")
+        for key in re.findall(r"`([a-z_.]+)`", table.replace("`+`", "").replace("`x-correlator`", ""))
+    }
+    known = {*Manifest.model_fields, *OAuthManifest.model_fields, *CapabilityManifest.model_fields}
+    assert len(named) > 10
+    assert named <= known
 
 
 def test_the_shipped_operators_fit_their_adapters() -> None:

@@ -103,7 +103,8 @@ async def test_since_3_both_are_malformed(answer: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("_api", "version"), LOCATIONS)
 @pytest.mark.parametrize(
-    ("radius_m", "min_m", "sent_m"), [(5000.0, 2000.0, 5000), (1.0, 2000.0, 2000), (100.0, 7500.0, 7500)]
+    ("radius_m", "min_m", "sent_m"),
+    [(5000.0, 2000.0, 5000), (1.0, 2000.0, 2000), (100.0, 7500.0, 7500), (1.0, 10.0, 2000)],
 )
 async def test_a_small_circle_is_raised_to_what_may_be_asked(
     _api: str, version: str, radius_m: float, min_m: float, sent_m: int
