@@ -5,10 +5,13 @@ CONCURRENCY connections, each sending the next when the last was answered.
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -18,10 +21,10 @@ _MARK = b"{n}"
 class Connection(asyncio.Protocol):
     """Sends, waits for the whole answer, notes the time, sends again until told to stop."""
 
-    def __init__(self, request: bytes, until_s: float, number: int) -> None:
+    def __init__(self, request: bytes, until_s: float, numbers: Iterator[int]) -> None:
         self._request = request
         self._until_s = until_s
-        self._next = number * 1_000_000
+        self._numbers = numbers
         self._held = b""
         self._sent_s = 0.0
         self._out: asyncio.Transport | None = None
@@ -30,8 +33,7 @@ class Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._out = transport
+        self._out = cast("asyncio.Transport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -64,9 +66,9 @@ class Connection(asyncio.Protocol):
         if self._sent_s >= self._until_s:
             self._out.close()
             return
-        self._next += 1
         # A fixed width keeps the content length right; each request is about another subject.
-        self._out.write(self._request.replace(_MARK, b"%09d" % self._next) if _MARK in self._request else self._request)
+        marked = _MARK in self._request
+        self._out.write(self._request.replace(_MARK, b"%09d" % next(self._numbers)) if marked else self._request)
 
 
 async def main(port: int, concurrency: int, seconds: float, request: bytes) -> dict[str, float]:
@@ -74,9 +76,11 @@ async def main(port: int, concurrency: int, seconds: float, request: bytes) -> d
     loop = asyncio.get_running_loop()
     started_s = time.perf_counter()
     connections: list[Connection] = []
-    for number in range(concurrency):
+    # Numbers follow the clock, so that no run meets a subject of an earlier one in the broker's memory.
+    numbers = (number % 1_000_000_000 for number in itertools.count(time.time_ns() // 100_000))
+    for _ in range(concurrency):
         _, connection = await loop.create_connection(
-            lambda number=number: Connection(request, started_s + seconds, number),  # type: ignore[misc]
+            lambda: Connection(request, started_s + seconds, numbers),
             "127.0.0.1",
             port,
         )

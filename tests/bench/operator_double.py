@@ -8,6 +8,7 @@ Run: ``python -m tests.bench.operator_double PORT DELAY_MS``.
 import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import uvloop
 
@@ -30,8 +31,7 @@ class Operator(asyncio.Protocol):
         self._out: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._out = transport
+        self._out = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         data = self._held + data
