@@ -8,6 +8,7 @@
 `now` is a callable, a `HandClock.now` for one, and then both sides of the wire can live in the same time.
 """
 
+import hashlib
 import socket
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 import httpx
 import msgspec
 import uvicorn
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from adapters.mock.operator.app import create_asgi
 from adapters.mock.operator.authorization.clients import Client
@@ -43,7 +44,7 @@ STOP_WITHIN_S = 5.0
 class JwksBytes:
     """A key set that is simply there."""
 
-    keys: Sequence[ECKey]
+    keys: Sequence[ECKey | RSAKey]
 
     async def read(self) -> bytes:
         return msgspec.json.encode({"keys": [key.as_dict(private=False) for key in self.keys]})
@@ -140,14 +141,12 @@ def running_operator(
             yield operator
 
 
-def default_client(profile: Profile, key: ECKey) -> Client:
+def default_client(profile: Profile, key: ECKey | RSAKey) -> Client:
     """The profile's client with this key and `SECRET`."""
     return Client(profile.clients[0], ClientKeys(JwksBytes([key])), sha256(SECRET))
 
 
 def sha256(text: str) -> bytes:
-    import hashlib
-
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -55,7 +55,7 @@ class OperatorClient:
             "jti": f"{uuid.uuid4()}-{next(self._numbers)}",
         }
         used = {name: value for name, value in (good | claims).items() if value is not ...}
-        full_header = {"alg": "ES256", "kid": self.key.kid} | (header or {})
+        full_header = {"alg": "ES256" if isinstance(self.key, ECKey) else "RS256", "kid": self.key.kid} | (header or {})
         return jwt.encode(
             {name: value for name, value in full_header.items() if value is not ...},
             used,

@@ -10,7 +10,7 @@ JOURNAL_MAX = 10_000
 
 
 class JournalEntry(msgspec.Struct, rename="camel"):
-    """One request. ``status`` is absent while it is unanswered; a hang that the caller gave up stays so.
+    """One request. ``status`` is absent while it is under way, then what was answered, caller still there or not.
 
     ``at`` is the authorization server's time, ``client`` and ``purpose`` are known once the credential was accepted,
     ``code`` is the refusal's, and ``fault`` names what was done to the answer.

@@ -57,6 +57,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     commonalities: Commonalities
     codes: Codes = Codes()
     null_period: bool = True
+    single_member: bool = False
     radius: Radius | None = None
     unknown_result: bool = False
     names_device: bool = False
@@ -79,8 +80,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strict_bodies(self) -> bool:
-        """Whether unknown members of a body are refused (Commonalities 0.8)."""
-        return self.commonalities == "0.8"
+        """Whether unknown members of a body are refused: since Commonalities 0.8, and where only one member may be."""
+        return self.commonalities == "0.8" or self.single_member
 
 
 _PHONE_0_4 = Codes(
@@ -104,7 +105,7 @@ DIALECTS = (
     Dialect(api="sim-swap", version="2.0.0", commonalities="0.5"),
     Dialect(api="sim-swap", version="2.1.0", commonalities="0.6"),
     Dialect(api="sim-swap", version="2.2.0", commonalities="0.8"),  # release notes only
-    Dialect(api="number-verification", version="2.1.0", commonalities="0.6", codes=_BY_SIM),
+    Dialect(api="number-verification", version="2.1.0", commonalities="0.6", codes=_BY_SIM, single_member=True),
     Dialect(
         api="number-verification",
         version="2.1.1",  # release notes only

@@ -1,0 +1,202 @@
+"""Every answer about every magic number, held against the official OpenAPI definition of the version that gave it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.dialects import DIALECTS, dialect
+from adapters.mock.operator.apis.operation import Operation
+from adapters.mock.operator.network.situations import SITUATIONS
+from adapters.mock.operator.profile import Legs, OfferedApi, SwapRetention, load_profile
+from tests.support.mock_operator import RunningOperator, running_operator
+from tests.support.mock_operator_schemas import DEFINITIONS, error_validator, request_validator, response_validator
+
+if not DEFINITIONS.is_dir():
+    pytest.skip(
+        "the official CAMARA definitions are not beside the project: answers go unchecked", allow_module_level=True
+    )
+
+SPOKEN = [(known.api, known.version) for known in DIALECTS if (DEFINITIONS / known.api / known.version).is_dir()]
+RELEASE_NOTES_ONLY = {("sim-swap", "2.2.0"), ("number-verification", "2.1.1"), ("device-swap", "1.1.0")}
+EVERY_OPERATION = [(api, version, operation) for api, version in SPOKEN for operation in CATALOGUE[api]]
+
+
+def _named(*operations: Any) -> list[Any]:
+    return [pytest.param(*values, id="-".join(map(_name, values))) for values in operations]
+
+
+def _name(value: object) -> str:
+    return value.name if isinstance(value, Operation) else str(value)
+
+
+# What these do to a body is the point of them; the other faults must stay inside the contract.
+SPOILED = {"000202", "000207", "000208", "000209", "000210", "000211"}
+SLOW = {"000201"}
+ENDINGS = [s.ending for s in SITUATIONS if s.ending not in SPOILED | SLOW] + ["000404"]
+HOME = {"latitude": 40.4168, "longitude": -3.7038}
+CIRCLE = {"areaType": "CIRCLE", "center": HOME, "radius": 5000}
+
+
+@pytest.fixture(scope="module")
+def operators() -> Iterator[Any]:
+    """One operator for each API and version, started when first asked for."""
+    with ExitStack() as stack:
+        running: dict[tuple[str, str, int | None], RunningOperator] = {}
+
+        def start(api: str, version: str, retention_h: int | None = None) -> RunningOperator:
+            key = (api, version, retention_h)
+            if key not in running:
+                offered = (OfferedApi(name=api, version=version, legs=frozenset(Legs)),)
+                changes = {"apis": offered, "swap_retention": SwapRetention(hours=retention_h)}
+                running[key] = stack.enter_context(running_operator(load_profile("alba").model_copy(update=changes)))
+            return running[key]
+
+        yield start
+
+
+def _bodies(operation: Operation, number: str) -> list[Any]:
+    """Bodies for a two-legged token, or for the three-legged one of number verification."""
+    if operation.body is None:
+        return [...]
+    if operation.by_sim:
+        return [{"phoneNumber": number}, {"phoneNumber": "+34600000101"}, {"hashedPhoneNumber": "ab" * 32}]
+    if "location" in next(iter(operation.scopes)):
+        device = {"device": {"phoneNumber": number}}
+        elsewhere = {"areaType": "CIRCLE", "center": {"latitude": 41.3874, "longitude": 2.1686}, "radius": 5000}
+        return [
+            device | {"area": CIRCLE},
+            device | {"area": CIRCLE, "maxAge": 60},
+            device | {"area": CIRCLE | {"radius": 200_000}, "maxAge": 0},
+            device | {"area": elsewhere},
+            {"area": CIRCLE},
+            device | {"area": CIRCLE | {"radius": 1}},
+            device | {"area": CIRCLE | {"radius": 0}},
+            device | {"area": CIRCLE | {"center": {"latitude": -40.0, "longitude": 170.0}}},
+        ]
+    plain: list[Any] = [{"phoneNumber": number}, {}, {"phoneNumber": number[1:]}]
+    if operation.path == "/check":
+        plain += [{"phoneNumber": number, "maxAge": hours} for hours in (1, 24, 800, 2400, 2401)]
+    return plain
+
+
+def _token(operator: RunningOperator, operation: Operation, number: str) -> str | None:
+    scope = max(operation.scopes)
+    if not operation.by_sim:
+        return operator.client.token(scope)
+    response = operator.client.ask_three_legged(f"operatortoken:ot-{number[1:]}", scope)
+    # No consent, no such subscriber: there is no token, and nothing to hold against a definition.
+    return str(response.json()["access_token"]) if response.is_success else None
+
+
+WITH_RETENTION = [
+    (*known, hours) for known in EVERY_OPERATION for hours in ([None, 168] if known[0].endswith("-swap") else [None])
+]
+
+
+@pytest.mark.parametrize(("api", "version", "operation", "retention_h"), _named(*WITH_RETENTION))
+def test_every_answer_fits_the_definition(
+    operators: Any, api: str, version: str, operation: Operation, retention_h: int | None
+) -> None:
+    operator = operators(api, version, retention_h)
+    path = dialect(api, version).base_path + operation.path
+    seen: set[int] = set()
+    two_legged = None if operation.by_sim else _token(operator, operation, "")
+    for ending in ENDINGS:
+        number = operator.number(ending)
+        bodies = _bodies(operation, number)
+        # An operator that is down is down for every body.
+        for body in bodies if ending < "000200" else bodies[:1]:
+            token = two_legged or _token(operator, operation, number)
+            if token is None:
+                continue
+            response = operator.client.call(token, path, body)
+            validator = response_validator(api, version, operation.path, operation.method, response.status_code)
+            validator = validator or error_validator(api, version)
+            problems = [error.message for error in validator.iter_errors(response.json())]
+            assert problems == [], (ending, body, response.text)
+            seen.add(response.status_code)
+    assert 200 in seen
+    assert seen >= ({404, 422, 400} if operation.body and not operation.by_sim else set())
+
+
+WRONG_BODIES: list[Any] = [
+    {},
+    {"phoneNumber": "+34600000101"},
+    {"phoneNumber": "34600000101"},
+    {"phoneNumber": "0034600000101"},
+    {"phoneNumber": "+3460000010１"},
+    {"phoneNumber": "+0"},
+    {"phoneNumber": None},
+    {"phoneNumber": 34600000101},
+    {"maxAge": "240"},
+    {"maxAge": True},
+    {"maxAge": None},
+    {"maxAge": 0},
+    {"maxAge": 1},
+    {"maxAge": 2400},
+    {"maxAge": 2401},
+    {"unknown": 1},
+    {"hashedPhoneNumber": "ab" * 32},
+    {"hashedPhoneNumber": "ab" * 31},
+    {"hashedPhoneNumber": "zz" * 32},
+    {"phoneNumber": "+34600000101", "hashedPhoneNumber": "ab" * 32},
+    {"phoneNumber": "+34600000101", "unknown": 1},
+    {"device": {}, "area": CIRCLE},
+    {"device": None, "area": CIRCLE},
+    {"device": {"phoneNumber": "600000101"}, "area": CIRCLE},
+    {"device": {"phoneNumber": "+34600000101"}},
+    {"device": {"ipv6Address": "2001:db8::1"}, "area": CIRCLE},
+    {"device": {"ipv6Address": "no address"}, "area": CIRCLE},
+    {"device": {"ipv4Address": {"publicAddress": "84.125.93.10"}}, "area": CIRCLE},
+    {"device": {"ipv4Address": {"publicAddress": "84.125.93.999", "publicPort": 1}}, "area": CIRCLE},
+    {"device": {"ipv4Address": {"publicAddress": "84.125.93.10", "publicPort": 70_000}}, "area": CIRCLE},
+    {"device": {"ipv4Address": {"publicAddress": "84.125.93.10", "publicPort": 59_765}}, "area": CIRCLE},
+    {"device": {"networkAccessIdentifier": 5}, "area": CIRCLE},
+    {"area": CIRCLE},
+    {"area": CIRCLE, "maxAge": "60"},
+    {"area": CIRCLE, "maxAge": 1.5},
+    {"area": CIRCLE | {"areaType": "circle"}},
+    {"area": {name: value for name, value in CIRCLE.items() if name != "areaType"}},
+    {"area": {name: value for name, value in CIRCLE.items() if name != "radius"}},
+    {"area": {name: value for name, value in CIRCLE.items() if name != "center"}},
+    {"area": CIRCLE | {"center": {"latitude": 40.4}}},
+    {"area": CIRCLE | {"center": {"latitude": 90.01, "longitude": 0}}},
+    {"area": CIRCLE | {"center": {"latitude": 0, "longitude": -180.01}}},
+    {"area": CIRCLE | {"center": {"latitude": "40.4", "longitude": 0}}},
+    {"area": CIRCLE | {"radius": "5000"}},
+    {"area": CIRCLE | {"radius": 0}},
+    {"area": CIRCLE | {"radius": 1999}},
+    {"area": CIRCLE | {"radius": 2500.5}},
+    {"area": CIRCLE | {"radius": 200_001}},
+    {"area": CIRCLE | {"radius": -1}},
+]
+
+
+@pytest.mark.parametrize(
+    ("api", "version", "operation"), _named(*(known for known in EVERY_OPERATION if known[2].body))
+)
+def test_a_body_is_refused_exactly_when_the_definition_refuses_it(
+    operators: Any, api: str, version: str, operation: Operation
+) -> None:
+    operator = operators(api, version)
+    accepts = request_validator(api, version, operation.path)
+    verdicts: set[bool] = set()
+    two_legged = None if operation.by_sim else _token(operator, operation, "")
+    for body in WRONG_BODIES:
+        token = two_legged or _token(operator, operation, operator.number("000101"))
+        response = operator.client.call(token, dialect(api, version).base_path + operation.path, body)
+        # The definition of number verification asks for one member in its schema, for one of two in its prose.
+        well_formed = accepts.is_valid(body) and not (
+            operation.by_sim and body.keys() & {"maxAge", "unknown", "area", "device"}
+        )
+        refused = response.status_code == 400
+        assert refused is not well_formed, (body, response.text)
+        verdicts.add(refused)
+    assert verdicts == {True, False}
+
+
+def test_only_versions_known_from_release_notes_go_without_a_definition() -> None:
+    assert {(known.api, known.version) for known in DIALECTS} - set(SPOKEN) == RELEASE_NOTES_ONLY
