@@ -105,7 +105,7 @@ class Reader:
         freshness = math.exp(-elapsed_s / self._table.tau_s(self._action_class))
         if isinstance(signal.value, AgeRange):
             return self._age(name, ages.checked(signal.value), elapsed_s, freshness)
-        state, weight = self._simple(name, signal.value, elapsed_s)
+        state, weight = self._simple(name, signal.value)
         return Reading(name, state, weight, freshness)
 
     def _missing_weight(self, signal: Unavailable) -> float:
@@ -129,19 +129,20 @@ class Reader:
         state = AGE_STATES[ages.bin_of(value.at_least_s + elapsed_s)]
         return Reading(name, state, weight, freshness, points)
 
-    def _simple(self, name: SignalName, value: Value, elapsed_s: float) -> tuple[str, float]:
+    def _simple(self, name: SignalName, value: Value) -> tuple[str, float]:
         match value:
             case Match():
                 state = "match" if value.matched else "mismatch"
             case Flag():
                 state = "active" if value.active else "inactive"
             case Presence():
-                return value.overlap.value, self._presence(value, elapsed_s)
+                return value.overlap.value, self._presence(value)
             case _:  # pragma: no cover - the kinds were checked
                 raise ValueError(f"{name.value} has no states")
         return state, self._table.weight(name, state)
 
-    def _presence(self, value: Presence, elapsed_s: float) -> float:
+    def _presence(self, value: Presence) -> float:
+        """Staleness is that of the fix when it was observed; what passes since is ageing, which never turns adverse."""
         if value.match_rate is not None and value.match_rate not in _MATCH_RATES:
             raise ValueError("a match rate is 1 to 99 percent")
         weight = self._table.presence_weight(value.overlap, value.match_rate)
@@ -152,7 +153,7 @@ class Reader:
             return weight
         # Defensive: an attacker who keeps the handset switched off leaves the victim's last fix standing.
         limits = self._table.freshness
-        stale = (fix_age_s + elapsed_s - limits.fix_fresh_s) / (limits.fix_stale_s - limits.fix_fresh_s)
+        stale = (fix_age_s - limits.fix_fresh_s) / (limits.fix_stale_s - limits.fix_fresh_s)
         partial = self._table.presence_weight(Overlap.PARTIAL, None)
         return max(weight, weight + (partial - weight) * min(max(stale, 0.0), 1.0))
 

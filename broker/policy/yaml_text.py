@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from broker.errors import Misconfigured
 
 TEXT_LENGTH_MAX = 256 * 1024
+DEPTH_MAX = 20
 _FAULTS_SHOWN_MAX = 8
 
 Path = tuple[str | int, ...]
@@ -27,10 +28,11 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a single word", key_node.start_mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
+                fault = f"the key {key!r} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, fault, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -43,7 +45,7 @@ class YamlText:
         file: its name, for messages only.
 
     Raises:
-        Misconfigured: the text is too long, is not YAML, repeats a key, uses an alias, or is not a mapping.
+        Misconfigured: the text is too long or too deep, not YAML, repeats a key, uses an alias, or is no mapping.
     """
 
     def __init__(self, text: str, file: str) -> None:
@@ -51,9 +53,7 @@ class YamlText:
             raise Misconfigured(f"{file}: longer than {TEXT_LENGTH_MAX} characters")
         self.file = file
         try:
-            # Defensive: nested aliases unfold to gigabytes in whoever walks the result.
-            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-                raise Misconfigured(f"{file}: aliases (*name) are not accepted; write the value out")
+            _refuse_traps(text, file)
             self._root = yaml.compose(text, Loader=_StrictLoader)
             value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
         except (yaml.YAMLError, RecursionError) as error:
@@ -98,6 +98,17 @@ def dotted(path: Path) -> str:
 def as_mapping(value: Mapping[str, Any] | YamlText) -> Mapping[str, Any]:
     """The plain mapping behind either form."""
     return value.value if isinstance(value, YamlText) else value
+
+
+def _refuse_traps(text: str, file: str) -> None:
+    """Defensive: nested aliases unfold to gigabytes in whoever walks them, and deep nesting takes the parser ages."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise Misconfigured(f"{file}: aliases (*name) are not accepted; write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise Misconfigured(f"{file}: nested deeper than {DEPTH_MAX} levels")
 
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:

@@ -1,0 +1,310 @@
+"""The laws of this room, as predicates over generated evidence; tried briefly in each run and at length as a proof."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from broker.domain.decision import ActionClass, Assessment, Decision, Outcome
+from broker.domain.evidence import Evidence
+from broker.domain.signal import (
+    AgeRange,
+    Flag,
+    Match,
+    Observed,
+    Overlap,
+    Presence,
+    Signal,
+    SignalName,
+    Source,
+    Unavailability,
+    Unavailable,
+    Value,
+)
+from broker.policy.decide import decide
+from broker.policy.document import PolicyDocument
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.reading import NO_LOCATION_GIVEN
+from broker.policy.score import assess
+from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, crowded_table, sim_bound, table
+
+AGES = (SignalName.SIM_SWAP, SignalName.DEVICE_SWAP)
+SOURCE = Source("north", "api", "1")
+
+# Edges of bins and of gates, and everything between.
+seconds = st.one_of(
+    st.sampled_from(
+        [0.0, 1.0, HOUR, 12 * HOUR, DAY, DAY + 1, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 400 * DAY]
+    ),
+    st.floats(0, 90 * DAY),
+)
+since = st.one_of(st.just(0.0), st.floats(0, 6 * HOUR))
+
+
+@st.composite
+def age_ranges(draw: st.DrawFn) -> AgeRange:
+    low = draw(seconds)
+    kind = draw(st.sampled_from(["date", "within", "not within"]))
+    return AgeRange(low, low if kind == "date" else low + draw(seconds) if kind == "within" else None)
+
+
+presences = st.builds(
+    lambda overlap, rate, fix: Presence(overlap, rate if overlap is Overlap.PARTIAL else None, fix),
+    st.sampled_from(Overlap),
+    st.one_of(st.none(), st.integers(1, 99)),
+    st.one_of(st.none(), st.floats(0, HOUR)),
+)
+VALUES: dict[SignalName, st.SearchStrategy[Value]] = {
+    SignalName.SIM_SWAP: age_ranges(),
+    SignalName.DEVICE_SWAP: age_ranges(),
+    SignalName.NUMBER_VERIFICATION: st.builds(Match, st.booleans()),
+    SignalName.CALL_FORWARDING: st.builds(Flag, st.booleans()),
+    SignalName.LOCATION: presences,
+}
+CLEAN: dict[SignalName, Value] = {
+    SignalName.SIM_SWAP: AgeRange(400 * DAY, None),
+    SignalName.DEVICE_SWAP: AgeRange(400 * DAY, 400 * DAY),
+    SignalName.NUMBER_VERIFICATION: Match(matched=True),
+    SignalName.CALL_FORWARDING: Flag(active=False),
+    SignalName.LOCATION: Presence(Overlap.INSIDE),
+}
+WORST: dict[SignalName, Value] = {
+    SignalName.SIM_SWAP: AgeRange(0.0, 0.0),
+    SignalName.DEVICE_SWAP: AgeRange(0.0, 0.0),
+    SignalName.NUMBER_VERIFICATION: Match(matched=False),
+    SignalName.CALL_FORWARDING: Flag(active=True),
+    SignalName.LOCATION: Presence(Overlap.OUTSIDE),
+}
+
+
+def answer(name: SignalName, value: Value, elapsed_s: float = 0.0) -> Observed:
+    return Observed(name, value, NOW - timedelta(seconds=elapsed_s), SOURCE)
+
+
+# Built once: hypothesis spends most of its time on strategies that are made anew for each example.
+UNAVAILABLE: dict[SignalName, st.SearchStrategy[Signal]] = {
+    name: st.builds(
+        Unavailable, st.just(name), st.sampled_from(Unavailability), st.sampled_from([None, NO_LOCATION_GIVEN])
+    )
+    for name in SignalName
+}
+ANY: dict[SignalName, st.SearchStrategy[Signal]] = {
+    name: st.one_of(st.builds(answer, st.just(name), VALUES[name], since), UNAVAILABLE[name]) for name in SignalName
+}
+
+
+def evidence_of(signals: dict[SignalName, Signal | None]) -> Evidence:
+    return Evidence.of(one for one in signals.values() if one is not None)
+
+
+any_evidence = st.builds(
+    evidence_of, st.fixed_dictionaries({name: st.one_of(st.none(), one) for name, one in ANY.items()})
+)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """Under which table, policy and class a law is tried."""
+
+    table: EvidenceTable
+    document: PolicyDocument
+    action_class: ActionClass
+
+    def of_class(self, action_class: ActionClass) -> "Setting":
+        return msgspec.structs.replace(self, action_class=action_class)
+
+    def weigh(self, evidence: Evidence) -> Assessment:
+        return assess(self.table, self.document.rules(self.action_class), evidence, NOW)
+
+    def run(self, evidence: Evidence) -> tuple[Assessment, Decision]:
+        rules = self.document.rules(self.action_class)
+        assessment = self.weigh(evidence)
+        return assessment, decide(assessment, evidence, rules, self.document)
+
+    def __repr__(self) -> str:
+        return f"Setting({self.table.discounts}, {self.document.id}, {self.action_class.name})"
+
+
+settings_ = st.builds(
+    Setting,
+    st.sampled_from([table(), crowded_table()]),
+    st.sampled_from([all_classes(), sim_bound()]),
+    st.sampled_from(ActionClass),
+)
+
+
+def not_better(setting: Setting, before: Evidence, after: Evidence) -> None:
+    """``after`` must not come out better than ``before`` in anything that counts."""
+    old, was = setting.run(before)
+    new, now = setting.run(after)
+    assert new.evidence >= old.evidence
+    assert new.probability >= old.probability
+    assert new.trust_score <= old.trust_score
+    assert now.outcome >= was.outcome
+
+
+# -- One signal one step worse -----------------------------------------------------------------------------------------
+
+
+@st.composite
+def worse_pairs(draw: st.DrawFn) -> tuple[Observed, Observed]:
+    """Two answers of one signal, observed at the same time, the second at least as severe as the first."""
+    name = draw(st.sampled_from(SignalName))
+    value, elapsed_s = draw(VALUES[name]), draw(since)
+    return answer(name, value, elapsed_s), answer(name, draw(worse(value)), elapsed_s)
+
+
+def worse(value: Value) -> st.SearchStrategy[Value]:
+    match value:
+        case Match() | Flag():
+            adverse = Match(matched=False) if isinstance(value, Match) else Flag(active=True)
+            return st.sampled_from([value, adverse])
+        case AgeRange():
+            return _younger(value)
+        case Presence():
+            return _farther(value)
+
+
+unit = st.floats(0, 1)
+fraction_or_none = st.one_of(st.none(), unit)
+rate_or_none = st.one_of(st.none(), st.integers(1, 99))
+
+
+@st.composite
+def _younger(draw: st.DrawFn, value: AgeRange) -> AgeRange:
+    low = value.at_least_s * draw(unit)
+    if value.at_most_s is None:
+        width = draw(fraction_or_none)
+        return AgeRange(low, None if width is None else low + width * 90 * DAY)
+    return AgeRange(low, low + (value.at_most_s - low) * draw(unit))
+
+
+@st.composite
+def _farther(draw: st.DrawFn, value: Presence) -> Presence:
+    older = draw(fraction_or_none)
+    fix = value.located_age_s if older is None else (value.located_age_s or 0.0) + older * HOUR
+    how, rate = draw(unit), draw(rate_or_none)
+    if value.overlap is Overlap.OUTSIDE or how > 0.6:
+        return Presence(Overlap.OUTSIDE, None, fix)
+    if value.overlap is Overlap.INSIDE:
+        return Presence(Overlap.INSIDE, None, fix) if how > 0.3 else Presence(Overlap.PARTIAL, rate, fix)
+    lower = value.match_rate if value.match_rate is None or rate is None else min(value.match_rate, rate)
+    return Presence(Overlap.PARTIAL, lower, fix)
+
+
+def worse_evidence_never_helps(setting: Setting, pair: tuple[Observed, Observed], others: Evidence) -> None:
+    better, worse_ = pair
+    rest = [one for one in others.signals if one.name is not better.name]
+    not_better(setting, Evidence.of([better, *rest]), Evidence.of([worse_, *rest]))
+
+
+def an_older_answer_never_helps(
+    setting: Setting, name: SignalName, others: Evidence, first: float, later: float
+) -> None:
+    """Of what carries no age of its own; an age is allowed to grow."""
+    for value in (CLEAN[name], *([] if name in AGES else [WORST[name]])):
+        rest = [one for one in others.signals if one.name is not name]
+        fresh, old = sorted([first, later])
+        not_better(
+            setting, Evidence.of([answer(name, value, fresh), *rest]), Evidence.of([answer(name, value, old), *rest])
+        )
+
+
+# -- Missing, order, bounds --------------------------------------------------------------------------------------------
+
+
+def missing_never_helps(setting: Setting, name: SignalName, elapsed_s: float, others: Evidence, data: Any) -> None:
+    """Neither as an answer that did not come, nor as one that was never planned."""
+    rest = [one for one in others.signals if one.name is not name]
+    clean = Evidence.of([answer(name, CLEAN[name], elapsed_s), *rest])
+    not_better(setting, clean, Evidence.of([data.draw(UNAVAILABLE[name]), *rest]))
+    not_better(setting, clean, Evidence.of(rest))
+
+
+def order_and_repetition_leave_no_trace(setting: Setting, evidence: Evidence, data: Any) -> None:
+    shuffled = data.draw(st.permutations(list(evidence.signals) * 2))
+    first = msgspec.json.encode(setting.run(evidence))
+    assert msgspec.json.encode(setting.run(Evidence.of(shuffled))) == first
+
+
+def replays_bit_for_bit(setting: Setting, evidence: Evidence) -> None:
+    stored = msgspec.json.encode(evidence)
+    again = msgspec.json.decode(stored, type=Evidence)
+    assert msgspec.json.encode(setting.run(again)) == msgspec.json.encode(setting.run(evidence))
+
+
+def one_signal_is_bounded(setting: Setting, name: SignalName, signal: Any, others: Evidence) -> None:
+    rest = Evidence.of(one for one in others.signals if one.name is not name)
+    one = signal.draw(ANY[name])
+    alone = setting.weigh(Evidence.of([one]))
+    assert abs(alone.evidence) <= 6.0
+    full, less = setting.weigh(Evidence.of([one, *rest.signals])), setting.weigh(rest)
+    if name not in AGES:  # SIM and device share the pair table: what one adds depends on the other
+        assert abs(full.evidence - less.evidence) <= 6.0
+    assert -2.5 <= full.evidence <= 8.0
+
+
+def contributions_add_up_exactly(setting: Setting, evidence: Evidence) -> None:
+    assessment = setting.weigh(evidence)
+    nats = [one.nats for one in assessment.contributions]
+    assert math.fsum(nats) == sum(nats) == sum(reversed(nats)) == assessment.evidence
+    assert assessment.low <= assessment.probability <= assessment.high
+    assert 0.0 <= assessment.coverage <= 1.0
+    assert 0.0 <= assessment.conflict <= 1.0
+
+
+# -- Decisions ---------------------------------------------------------------------------------------------------------
+
+
+def a_higher_class_is_never_looser(setting: Setting, evidence: Evidence) -> None:
+    runs = [setting.of_class(action_class).run(evidence) for action_class in ActionClass]
+    for (low, lower), (high, higher) in pairwise(runs):
+        assert high.probability >= low.probability
+        assert high.trust_score <= low.trust_score
+        assert higher.outcome >= lower.outcome
+
+
+def gates_only_tighten(setting: Setting, evidence: Evidence) -> None:
+    _, decision = setting.run(evidence)
+    costs = decision.expected_costs
+    cheapest = max(outcome for outcome in Outcome if costs[outcome.wire] == min(costs.values()))
+    assert decision.outcome >= cheapest
+    assert {*decision.methods_offered, *decision.methods_withheld} == {
+        method.value for method in setting.document.methods
+    }
+    assert decision.outcome is not Outcome.STEP_UP or decision.methods_offered
+
+
+def an_allow_stands_on_something(setting: Setting, evidence: Evidence) -> None:
+    _, decision = setting.run(evidence)
+    if decision.outcome is Outcome.ALLOW:
+        assert any(evidence.observed(name) for name in SignalName)
+        assert setting.action_class < ActionClass.CRITICAL
+
+
+def whatever_is_not_allowed_has_a_reason(setting: Setting, evidence: Evidence) -> None:
+    _, decision = setting.run(evidence)
+    codes = [reason.code for reason in decision.reasons]
+    assert len(codes) == len(set(codes))
+    assert set(decision.gates) <= set(codes)
+    if decision.outcome is not Outcome.ALLOW:
+        assert any(reason.effect == "worse" for reason in decision.reasons)
+
+
+names = st.sampled_from(SignalName)
+LAWS: dict[Callable[..., None], dict[str, st.SearchStrategy[Any]]] = {
+    worse_evidence_never_helps: {"pair": worse_pairs(), "others": any_evidence},
+    an_older_answer_never_helps: {"name": names, "others": any_evidence, "first": since, "later": since},
+    missing_never_helps: {"name": names, "elapsed_s": since, "others": any_evidence, "data": st.data()},
+    order_and_repetition_leave_no_trace: {"evidence": any_evidence, "data": st.data()},
+    replays_bit_for_bit: {"evidence": any_evidence},
+    one_signal_is_bounded: {"name": names, "signal": st.data(), "others": any_evidence},
+    contributions_add_up_exactly: {"evidence": any_evidence},
+    a_higher_class_is_never_looser: {"evidence": any_evidence},
+    gates_only_tighten: {"evidence": any_evidence},
+    an_allow_stands_on_something: {"evidence": any_evidence},
+    whatever_is_not_allowed_has_a_reason: {"evidence": any_evidence},
+}
