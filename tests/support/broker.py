@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +41,9 @@ class RunningBroker(NamedTuple):
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
 
     def key(self, tenant: str, *scopes: str) -> str:
-        return asyncio.run(_create_key(self.deployment, NewKey(tenant, "test", None, scopes, None)))
+        wanted = NewKey(tenant, "test", None, scopes, None)
+        with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
+            return pool.submit(lambda: asyncio.run(_create_key(self.deployment, wanted))).result()
 
 
 def free_socket() -> socket.socket:

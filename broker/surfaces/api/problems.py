@@ -22,7 +22,7 @@ from broker.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
-_STATUS: dict[type[BrokerError], HTTPStatus] = {
+STATUS: dict[type[BrokerError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
@@ -55,9 +55,9 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def on_broker_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """An error of ours, with the status of its class and nothing of its cause."""
-    if not isinstance(error, BrokerError) or type(error) not in _STATUS:
+    if not isinstance(error, BrokerError) or type(error) not in STATUS:
         return on_anything_else(_request, error)
-    status = _STATUS[type(error)]
+    status = STATUS[type(error)]
     faults = tuple(FaultOut(*fault) for fault in error.faults) if isinstance(error, InvalidRequest) else ()
     problem = Problem(status.phrase, status, error.code, str(error), errors=faults)
     return respond(problem, _headers(error))

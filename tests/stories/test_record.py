@@ -1,0 +1,198 @@
+"""Durable before answered: what an answer leaves behind, and what happens when nothing can be written."""
+
+import base64
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from broker.audit import receipts
+from broker.audit.leaf import LeafBody, b64url, leaf_hash
+from broker.domain.check import Action, Amount
+from broker.errors import BrokerError
+from tests.support.stage import MADRID, Stage, set_stage
+
+QUESTION: dict[str, Any] = {
+    "subject": {
+        "phoneNumber": "+34600000101",
+        "location": dict(zip(("latitude", "longitude", "radiusM"), MADRID, strict=True)),
+    },
+    "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
+    "purpose": "FraudPreventionAndDetection",
+    "maxEvidenceAgeS": 0,
+}
+
+
+def ask(stage: Stage, key: str | None = None, *, agent: str | None = None, **changed: Any) -> httpx.Response:
+    headers = {"idempotency-key": key} if key else {}
+    with stage.broker.http(agent) as http:
+        return http.post("/v1/trust-checks", json=QUESTION | changed, headers=headers)
+
+
+def test_an_answer_is_in_the_database_with_evidence_and_leaf(stage: Stage) -> None:
+    answer = ask(stage).raise_for_status().json()
+    ((decision, verdict, score),) = stage.rows(
+        "select decision, verdict, trust_score from checks where tenant = 'acme' and check_id = ?", answer["id"]
+    )
+    assert (decision, verdict) == (answer["decision"], answer["verdict"])
+    assert 0 <= score <= 1000
+    ((payload,),) = stage.rows("select payload from evidence where check_id = ?", answer["id"])
+    assert {signal["name"] for signal in json.loads(payload)["signals"]} >= {"sim_swap", "location"}
+    ((body, digest),) = stage.rows("select body, leaf_hash from log_leaves where check_id = ?", answer["id"])
+    assert digest == leaf_hash(body) == hashlib.sha256(b"\x00" + body).digest()
+    leaf = json.loads(body)
+    assert (leaf["check"], leaf["outcome"]) == (answer["id"], answer["decision"])
+    assert set(leaf) == set(LeafBody.__struct_fields__)
+    assert stage.rows("select count(*) from intents where check_id = ?", answer["id"]) == [(0,)]
+
+
+def test_a_receipt_is_verified_offline_and_points_at_the_leaf(stage: Stage, tmp_path: Path) -> None:
+    answer = ask(stage).json()
+    with stage.broker.http() as http:
+        jwks = http.get("/.well-known/jwks.json").json()
+    receipt = receipts.verify(answer["receipt"], jwks, now=datetime.now(UTC), audience="acme")
+    ((digest,),) = stage.rows("select leaf_hash from log_leaves where check_id = ?", answer["id"])
+    assert receipt.leaf == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    assert (receipt.check, receipt.decision, receipt.agent) == (answer["id"], answer["decision"], "till")
+    done = receipts.action_digest(Action("payment.transfer", Amount(Decimal(950), "EUR")))
+    assert receipt.action_digest == b64url(done)
+    (tmp_path / "jwks.json").write_text(json.dumps(jwks), "utf-8")
+    command = [sys.executable, "-m", "broker", "receipt", "verify", "--jwks", str(tmp_path / "jwks.json")]
+    good = subprocess.run([*command, answer["receipt"]], capture_output=True, text=True, check=False)
+    assert (good.returncode, json.loads(good.stdout)["check"]) == (0, answer["id"])
+    bad = subprocess.run([*command, answer["receipt"][:-3] + "abc"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert "invalid" in bad.stderr
+
+
+def test_client_keys_never_verify_receipts(stage: Stage) -> None:
+    answer = ask(stage).json()
+    with stage.broker.http() as http:
+        keys = http.get("/.well-known/client-jwks.json").json()
+    assert keys["keys"]
+    with pytest.raises(receipts.ReceiptInvalid):
+        receipts.verify(answer["receipt"], keys, now=datetime.now(UTC))
+
+
+def test_the_same_key_and_body_give_the_same_bytes_and_ask_nobody_again(stage: Stage) -> None:
+    first = ask(stage, "same")
+    calls = stage.operator_calls()
+    again = ask(stage, "same")
+    assert again.content == first.content
+    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
+    assert stage.operator_calls() == calls
+
+
+def test_the_same_key_with_another_body_is_422(stage: Stage) -> None:
+    ask(stage, "other").raise_for_status()
+    calls = stage.operator_calls()
+    refused = ask(stage, "other", deadlineMs=1400)
+    assert (refused.status_code, refused.json()["code"]) == (422, "IDEMPOTENCY_MISMATCH")
+    assert stage.operator_calls() == calls
+
+
+def test_another_tenants_key_of_the_same_name_is_another_key(stage: Stage) -> None:
+    first = ask(stage, "shared").json()
+    other = ask(stage, "shared", agent=stage.broker.key("globex", "trust:check"))
+    assert other.status_code == 200
+    assert other.json()["id"] != first["id"]
+    assert "idempotency-replayed" not in other.headers
+
+
+def test_while_the_first_runs_the_second_is_told_to_wait(stage: Stage) -> None:
+    slow = {"subject": {"phoneNumber": "+34600000202"}, "deadlineMs": 1500}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(stage, "parallel", **slow), range(8)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes.count(200) == 1
+    assert set(codes) == {200, 409}
+    assert all(answer.headers["retry-after"] for answer in answers if answer.status_code == 409)
+
+
+def test_another_tenant_does_not_find_the_check(stage: Stage) -> None:
+    answer = ask(stage).json()
+    with stage.broker.http(stage.broker.key("globex", "trust:check", "trust:explain")) as http:
+        theirs, nobodys = (http.get(f"/v1/trust-checks/{name}") for name in (answer["id"], "chk_nothing"))
+    assert (theirs.status_code, theirs.content) == (404, nobodys.content)
+    with stage.broker.http() as http:
+        assert http.get(f"/v1/trust-checks/{answer['id']}").json() == answer
+
+
+def test_neither_number_nor_place_nor_token_is_stored(stage: Stage) -> None:
+    subject = QUESTION["subject"] | {"operatorToken": "ot-34600000101", "claims": {"name": "Ana Garcia Canary"}}
+    ask(stage, "canary", subject=subject).raise_for_status()
+    ask(stage, subject={"phoneNumber": "+34600000104"}).raise_for_status()
+    with closing(sqlite3.connect(stage.broker.folder / "broker.db")) as database:
+        everything = "\n".join(database.iterdump())
+    hexed = re.sub(r"X'([0-9A-Fa-f]*)'", lambda found: bytes.fromhex(found[1]).decode("latin-1"), everything)
+    for canary in ("600000101", "600000104", "40.4168", "-3.7038", "ot-346", "Garcia", stage.broker.agent_key):
+        assert canary not in everything
+        assert canary not in hexed
+
+
+@pytest.fixture
+def own_stage(tmp_path: Path) -> Iterator[Stage]:
+    with set_stage(tmp_path) as standing:
+        yield standing
+
+
+def test_without_a_record_there_is_no_decision(own_stage: Stage) -> None:
+    stage = own_stage
+    with closing(sqlite3.connect(stage.broker.folder / "broker.db", isolation_level=None)) as thief:
+        thief.execute("begin exclusive")
+        refused = ask(stage, "locked")
+        assert (refused.status_code, refused.json()["code"]) == (503, "NOT_RECORDED")
+        assert refused.headers["retry-after"]
+        assert "decision" not in refused.json()
+        thief.execute("rollback")
+    assert ask(stage, "locked").status_code == 200
+    assert stage.rows("select count(*) from checks") == [(1,)]
+
+
+def test_a_failing_insert_of_the_leaf_leaves_nothing_of_the_check(own_stage: Stage) -> None:
+    stage = own_stage
+    with closing(sqlite3.connect(stage.broker.folder / "broker.db", isolation_level=None)) as saboteur:
+        saboteur.execute(
+            "create trigger no_leaf before insert on log_leaves begin select raise(abort, 'sabotage'); end"
+        )
+        refused = ask(stage)
+        assert refused.status_code == 503
+        assert "sabotage" not in refused.text
+        saboteur.execute("drop trigger no_leaf")
+    assert stage.rows("select (select count(*) from checks), (select count(*) from evidence)") == [(0, 0)]
+    # The intent stays: operators were asked, and the sweeper will say so.
+    assert stage.rows("select count(*) from intents") == [(1,)]
+
+
+def test_more_checks_at_once_than_allowed_are_shed_before_any_operator_is_asked(tmp_path: Path) -> None:
+    with set_stage(tmp_path, changes={"checks_in_flight_max = 64": "checks_in_flight_max = 1"}) as stage:
+        hanging = threading.Thread(target=ask, args=(stage,), kwargs={"subject": {"phoneNumber": "+34600000202"}})
+        hanging.start()
+        try:
+            answers = [ask(stage, subject={"phoneNumber": "+34600000404"}) for _ in range(3)]
+        finally:
+            hanging.join()
+        assert 503 in {answer.status_code for answer in answers}
+        assert ask(stage).status_code == 200
+
+
+def test_the_error_tree_has_a_status_for_every_class_that_can_leave() -> None:
+    from broker.surfaces.api.problems import STATUS
+
+    at_start_only = {"Misconfigured"}
+    assert {kind.__name__ for kind in STATUS} == {
+        kind.__name__ for kind in BrokerError.__subclasses__()
+    } - at_start_only
