@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from litestar import get
+from litestar.connection import ASGIConnection
 
+from adapters.mock.operator.apis.errors import CamaraError
+from adapters.mock.operator.control import guard
 from adapters.mock.operator.world import ControlAccess
 from tests.support.mock_operator import CONTROL_KEY, RunningOperator, running_operator
 from tests.support.mock_operator_client import PURPOSE
@@ -176,3 +180,29 @@ def test_another_operator_has_another_journal(alba: RunningOperator) -> None:
         other.client.token("sim-swap")
         assert alba.control.requests() == []
         assert len(other.control.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "remote", "code"),
+    [
+        ("127.0.0.1", False, None),
+        ("::1", False, None),
+        ("192.0.2.7", False, "PERMISSION_DENIED"),
+        ("192.0.2.7", True, None),
+        (None, False, "PERMISSION_DENIED"),
+    ],
+)
+def test_it_is_for_this_machine_unless_said_otherwise(host: str | None, remote: bool, code: str | None) -> None:
+    headers = [(b"authorization", f"Bearer {CONTROL_KEY}".encode())]
+    scope: Any = {"type": "http", "client": None if host is None else (host, 4711), "headers": headers}
+    check, handler = guard(ControlAccess(CONTROL_KEY, remote=remote)), get("/")(_nothing)
+    try:
+        check(ASGIConnection(scope), handler)
+        refused = None
+    except CamaraError as error:
+        refused = error.info.code
+    assert refused == code
+
+
+async def _nothing() -> None:
+    """A handler to be guarded."""
