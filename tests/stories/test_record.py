@@ -7,7 +7,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -179,13 +178,13 @@ def test_a_failing_insert_of_the_leaf_leaves_nothing_of_the_check(own_stage: Sta
 
 def test_more_checks_at_once_than_allowed_are_shed_before_any_operator_is_asked(tmp_path: Path) -> None:
     with set_stage(tmp_path, changes={"checks_in_flight_max = 64": "checks_in_flight_max = 1"}) as stage:
-        hanging = threading.Thread(target=ask, args=(stage,), kwargs={"subject": {"phoneNumber": "+34600000202"}})
-        hanging.start()
-        try:
-            answers = [ask(stage, subject={"phoneNumber": "+34600000404"}) for _ in range(3)]
-        finally:
-            hanging.join()
-        assert 503 in {answer.status_code for answer in answers}
+        hang = {"subject": {"phoneNumber": "+34600000202"}}
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: ask(stage, **hang), range(6)))
+        shed = [answer for answer in answers if answer.status_code == 503]
+        assert {answer.json()["code"] for answer in shed} == {"OVERLOADED"}
+        assert all(answer.headers["retry-after"] for answer in shed)
+        assert stage.rows("select count(*) from checks") == [(6 - len(shed),)]
         assert ask(stage).status_code == 200
 
 

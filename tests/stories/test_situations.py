@@ -30,6 +30,7 @@ STORIES = {
     "steady": Story(ALBA + "000101", "payment.transfer", EUR_950, "allow", "trusted", None),
     "steady, with token": Story(ALBA + "000101", "payment.transfer", EUR_950, "allow", "trusted", None, token=True),
     "steady, older operator": Story(BOREALIS + "000101", "payment.transfer", EUR_950, "allow", "trusted", None),
+    "no date is told": Story(ALBA + "000107", "payment.transfer", EUR_950, "allow", "trusted", None),
     "SIM 3 h": Story(ALBA + "000102", "payment.transfer", EUR_950, "deny", "suspicious", "SIM_CHANGED_24H"),
     "SIM 3 h, older operator": Story(
         BOREALIS + "000102", "payment.transfer", EUR_950, "deny", "suspicious", "SIM_CHANGED_24H"
@@ -105,7 +106,6 @@ UNAVAILABLE: dict[str, tuple[str, str]] = {
     "000108": ("sim_swap", "not_applicable"),
     "000109": ("sim_swap", "not_permitted"),
     "000110": ("location", "not_applicable"),
-    "000107": ("sim_swap", "not_applicable"),
     "000202": ("sim_swap", "timeout"),
     "000203": ("sim_swap", "operator_error"),
     "000204": ("sim_swap", "operator_error"),

@@ -46,8 +46,21 @@ async def ask_age(line: ApiLine, dates: Reader[DateAnswer]) -> Reading:
             if fault.reason is not Unavailability.UNSUPPORTED or not line.offers(CHECK):
                 raise
         else:
-            return _from_date(line, answer)
+            return await _bounded(line, answer)
     return await _from_windows(line)
+
+
+async def _bounded(line: ApiLine, answer: DateAnswer) -> Reading:
+    """What a date answer says; where it has no bound at all, what a window says, which always has one."""
+    try:
+        return _from_date(line, answer)
+    except OperatorFault as unbounded:
+        if unbounded.code != KitCode.NO_MONITORED_PERIOD or not line.offers(CHECK):
+            raise
+        try:
+            return await _from_windows(line)
+        except OperatorFault as fault:
+            raise unbounded if fault.reason is Unavailability.UNSUPPORTED else fault from fault
 
 
 def _body(line: ApiLine) -> dict[str, object]:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-import httpx
+from urllib.parse import urlsplit
 
 _START_S = 30.0
 _STOP_S = 10.0
@@ -52,9 +53,8 @@ class Processes:
         while time.monotonic() < until_s:
             if self._running[name].poll() is not None:
                 break
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(url, timeout=1, trust_env=False).status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                    return
+            if _answers(url):
+                return
             time.sleep(_PAUSE_S)
         raise StartFailed(f"{name} did not start; see {self._folder / f'{name}.log'}")
 
@@ -76,6 +76,15 @@ class Processes:
     ) -> None:
         for name in reversed(list(self._running)):
             self.stop(name)
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=1)
+    with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
+        connection.request("GET", parts.path)
+        return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return False
 
 
 def free_port(preferred: int) -> int:

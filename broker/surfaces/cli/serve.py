@@ -1,8 +1,11 @@
 """``trust-broker serve``."""
 
 import asyncio
+import contextlib
 import gc
 import logging
+import signal
+from collections.abc import Iterator
 
 import uvicorn
 import uvloop
@@ -36,7 +39,23 @@ async def _serve(deployment: Deployment, host: str, port: int) -> None:
         )
         _settle_memory()
         logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
-        await uvicorn.Server(config).serve()
+        await _Server(config).serve()
+
+
+class _Server(uvicorn.Server):
+    """A server that ends by returning. The original raises the signal again at its end, and nothing would be closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals that ask for an end while serving."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
 
 def _settle_memory() -> None:

@@ -79,6 +79,22 @@ async def test_null_without_a_period_says_nothing(api: str, version: str) -> Non
 
 
 @pytest.mark.parametrize(("api", "version"), SWAPS)
+async def test_null_without_a_period_is_asked_again_as_a_window_which_has_a_bound(api: str, version: str) -> None:
+    operator = PretendOperator()
+    dated(operator, api, None)
+    operator.on(f"/{api}/check", swapped_before(31 * 24))
+    assert await ask(operator, api, version) == Reading(AgeRange(30 * DAY_S, None), Window(30 * DAY_S))
+
+
+@pytest.mark.parametrize(("api", "version"), SWAPS)
+async def test_a_window_that_fails_is_not_hidden_behind_the_date_that_said_nothing(api: str, version: str) -> None:
+    operator = PretendOperator()
+    dated(operator, api, None)
+    operator.on(f"/{api}/check", camara_error(503, "UNAVAILABLE"))
+    assert (await fault_of(operator, api, version)).reason is U.OPERATOR_ERROR
+
+
+@pytest.mark.parametrize(("api", "version"), SWAPS)
 async def test_an_absent_date_says_nothing_where_it_may_be_absent_and_is_malformed_elsewhere(
     api: str, version: str
 ) -> None:

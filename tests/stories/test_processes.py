@@ -1,0 +1,187 @@
+"""The broker as a process of its own: started by its command, killed without warning, started again."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.broker import configure, free_socket
+from tests.support.mock_operator import running_operator
+
+_START_S = 30
+QUESTION = {
+    "subject": {"phoneNumber": "+34600000101"},
+    "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
+    "purpose": "FraudPreventionAndDetection",
+}
+
+
+def trust_broker(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "broker", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@contextmanager
+def process(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "broker", "serve", "--config", str(folder / "config")]
+    with (folder / "broker.log").open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/health/ready", running)
+            yield running
+        finally:
+            running.kill()
+            running.wait()
+
+
+def _wait_for(url: str, running: "subprocess.Popen[bytes]") -> None:
+    until_s = time.monotonic() + _START_S
+    while time.monotonic() < until_s:
+        assert running.poll() is None, "the broker ended"
+        try:
+            if httpx.get(url, timeout=1, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise AssertionError("the broker did not start")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Path, int, str]:
+    with free_socket() as bound:
+        port: int = bound.getsockname()[1]
+    with running_operator("alba") as operator:
+        url = operator.url
+    configure(tmp_path, {"alba": url}, port)
+    (tmp_path / "config" / "operators" / "borealis.toml").unlink()
+    (tmp_path / "config" / "routing" / "prefixes.toml").write_text('[prefixes]\n"+34600" = "alba"\n', "utf-8")
+    created = trust_broker(
+        "keys", "create", "--tenant", "acme", "--consumer", "shop", "--config", str(tmp_path / "config")
+    )
+    assert created.returncode == 0, created.stderr
+    return tmp_path, port, created.stdout.strip()
+
+
+def test_every_answer_given_before_a_kill_is_recorded_and_none_twice(place: tuple[Path, int, str]) -> None:
+    folder, port, key = place
+    answered: dict[str, str] = {}
+    stop = threading.Event()
+
+    def ask() -> None:
+        headers = {"authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as http:
+            while not stop.is_set():
+                name = uuid.uuid4().hex
+                try:
+                    response = http.post("/v1/trust-checks", json=QUESTION, headers={"idempotency-key": name})
+                except httpx.HTTPError:
+                    return
+                assert response.status_code == 200, response.text
+                answered[name] = response.json()["id"]
+
+    with process(folder, port) as running:
+        askers = [threading.Thread(target=ask) for _ in range(8)]
+        for asker in askers:
+            asker.start()
+        while len(answered) < 50 and any(asker.is_alive() for asker in askers):
+            time.sleep(0.01)
+        os.kill(running.pid, signal.SIGKILL)
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert len(answered) >= 50
+    with closing(sqlite3.connect(folder / "broker.db")) as database:
+        recorded = [row[0] for row in database.execute("select check_id from checks")]
+        leaves = [row[0] for row in database.execute("select check_id from log_leaves")]
+    assert len(recorded) == len(set(recorded))
+    assert sorted(recorded) == sorted(leaves)
+    assert set(answered.values()) <= set(recorded)
+    with process(folder, port):
+        headers = {"authorization": f"Bearer {key}"}
+        for name, check_id in list(answered.items())[-5:]:
+            again = httpx.post(
+                f"http://127.0.0.1:{port}/v1/trust-checks",
+                json=QUESTION,
+                headers=headers | {"idempotency-key": name},
+                trust_env=False,
+            )
+            assert again.json()["id"] == check_id
+
+
+def test_a_stop_finishes_what_is_under_way(place: tuple[Path, int, str]) -> None:
+    folder, port, key = place
+    with process(folder, port) as running:
+        httpx.post(
+            f"http://127.0.0.1:{port}/v1/trust-checks",
+            json=QUESTION,
+            headers={"authorization": f"Bearer {key}"},
+            trust_env=False,
+        ).raise_for_status()
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(_START_S) == 0
+    log = (folder / "broker.log").read_text("utf-8")
+    assert "600000101" not in log
+    assert key not in log
+
+
+def test_keys_and_database_are_readable_by_their_owner_only(place: tuple[Path, int, str]) -> None:
+    folder, port, _ = place
+    with process(folder, port):
+        for path in (*(folder / "keys").iterdir(), folder / "broker.db"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_keys_are_listed_without_secrets_and_revoked(place: tuple[Path, int, str]) -> None:
+    folder, _, key = place
+    where = ("--tenant", "acme", "--config", str(folder / "config"))
+    listed = trust_broker("keys", "list", *where)
+    key_id, secret = key.split("_", 2)[1:]
+    assert key_id in listed.stdout
+    assert secret not in listed.stdout
+    assert trust_broker("keys", "revoke", key_id, *where).returncode == 0
+    assert "revoked" in trust_broker("keys", "list", *where).stdout
+    unknown = trust_broker("keys", "revoke", "nothing", *where)
+    assert (unknown.returncode, unknown.stderr.startswith("NOT_FOUND")) == (1, True)
+
+
+BAD_SETTINGS = {
+    "unknown key": ("broker.toml", "ttl_s = 300", "ttl_s = 300\ntlt_s = 1", "tlt_s"),
+    "wrong type": ("broker.toml", "ttl_s = 300", 'ttl_s = "long"', "ttl_s"),
+    "unknown operator": ("routing/prefixes.toml", '"alba"', '"nobody"', "nobody"),
+    "plain http": ("operators/alba.toml", "http://127.0.0.1", "http://operator.example", "https"),
+    "unknown signal": ("purposes.toml", "sim_swap", "sim_swop", "sim_swop"),
+    "unknown policy key": ("policies/payment.yaml", "id: payment", "id: payment\ncolour: red", "colour"),
+    "unknown adapter": ("operators/alba.toml", 'adapter = "mock"', 'adapter = "nokia"', "nokia"),
+}
+
+
+@pytest.mark.parametrize(("file", "before", "after", "named"), BAD_SETTINGS.values(), ids=BAD_SETTINGS.keys())
+def test_a_bad_setting_stops_the_start_and_is_named(
+    place: tuple[Path, int, str], file: str, before: str, after: str, named: str
+) -> None:
+    folder, _, _ = place
+    path = folder / "config" / file
+    text = path.read_text("utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), "utf-8")
+    started = trust_broker("serve", "--config", str(folder / "config"), timeout=60)
+    assert started.returncode == 1
+    assert started.stderr.startswith("MISCONFIGURED")
+    assert named in started.stderr
+    assert "Traceback" not in started.stderr
+
+
+def test_a_misspelt_variable_stops_the_start(place: tuple[Path, int, str]) -> None:
+    folder, _, _ = place
+    environment = os.environ | {"TRUST_BROKER__SERVER__PROT": "1"}
+    started = trust_broker("serve", "--config", str(folder / "config"), env=environment, timeout=60)
+    assert (started.returncode, "prot" in started.stderr.lower()) == (1, True)
