@@ -1,6 +1,7 @@
 """What came out: assessment (what the evidence weighs) and decision (what to do about it)."""
 
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -19,9 +20,9 @@ class Outcome(IntEnum):
     DENY = 3
 
     @property
-    def wire(self) -> str:
+    def wire(self) -> "OutcomeName":
         """The name on the wire."""
-        return self.name.lower()
+        return _OUTCOMES[self]
 
 
 class ActionClass(IntEnum):
@@ -33,9 +34,15 @@ class ActionClass(IntEnum):
     CRITICAL = 3
 
     @property
-    def wire(self) -> str:
+    def wire(self) -> "ClassName":
         """The name in policies and on the wire."""
-        return self.name.lower()
+        return _CLASSES[self]
+
+
+OutcomeName = Literal["allow", "step_up", "review", "deny"]
+ClassName = Literal["low", "medium", "high", "critical"]
+_OUTCOMES: tuple[OutcomeName, ...] = ("allow", "step_up", "review", "deny")
+_CLASSES: tuple[ClassName, ...] = ("low", "medium", "high", "critical")
 
 
 class Verdict(StrEnum):

@@ -1,5 +1,7 @@
 """What a person can do now to let a check settle better: the next steps of an answer."""
 
+from typing import Literal
+
 import msgspec
 
 from broker.domain.decision import Decision, Outcome
@@ -8,7 +10,7 @@ from broker.domain.decision import Decision, Outcome
 class NextStep(msgspec.Struct, frozen=True):
     """One way on. ``kind`` is ``challenge`` (with its ``method``) or ``review``."""
 
-    kind: str
+    kind: Literal["challenge", "review"]
     method: str | None = None
 
 

@@ -1,15 +1,15 @@
 """What a caller may see of a check. An agent sees what to do; whoever holds ``trust:explain`` sees why."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from broker.consumers import authorize
 from broker.domain.check import Principal
-from broker.domain.decision import Reason
-from broker.domain.record import Check
-from broker.domain.signal import Observed, Signal
+from broker.domain.decision import ClassName, Confidence, Effect, OutcomeName, Reason, TrustBand, Verdict
+from broker.domain.record import Check, CheckStatus
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.policy.reasons import agent_safe
 from broker.step_up.offer import offer
 
@@ -18,13 +18,13 @@ class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
     """A reason code and the direction in which it moved the decision: ``better`` or ``worse``."""
 
     code: str
-    effect: str
+    effect: Effect
 
 
 class NextStepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human."""
 
-    type: str
+    type: Literal["challenge", "review"]
     method: str | None = None
 
 
@@ -33,7 +33,7 @@ class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
 
     id: str
     version: int
-    action_class: str
+    action_class: ClassName
 
 
 class SourceView(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,10 +51,10 @@ class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     ``window_s`` is the period that the answer really covers; ``contribution`` its weight in nats of log-odds of fraud.
     """
 
-    name: str
-    state: str
+    name: SignalName
+    state: Literal["observed", "unavailable"]
     value: str | None = None
-    reason: str | None = None
+    reason: Unavailability | None = None
     code: str | None = None
     window_s: float | None = None
     observed_at: datetime | None = None
@@ -76,11 +76,11 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """The answer to a trust check. ``decision`` is what to do, ``verdict`` what the evidence says."""
 
     id: str
-    status: str
-    decision: str
-    verdict: str
-    trust_band: str
-    confidence: str
+    status: CheckStatus
+    decision: OutcomeName
+    verdict: Verdict
+    trust_band: TrustBand
+    confidence: Confidence
     reasons: tuple[ReasonView, ...]
     next_steps: tuple[NextStepView, ...]
     policy: PolicyView

@@ -31,8 +31,8 @@ class Session:
     async def __aenter__(self) -> Client:
         return await self._client.__aenter__()
 
-    async def __aexit__(self, *error: object) -> None:
-        await self._client.__aexit__(*error)
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        await self._client.__aexit__(kind, error, trace)
         await self._http.aclose()
 
 

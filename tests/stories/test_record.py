@@ -112,7 +112,7 @@ def test_another_tenants_key_of_the_same_name_is_another_key(stage: Stage) -> No
 
 
 def test_while_the_first_runs_the_second_is_told_to_wait(stage: Stage) -> None:
-    slow = {"subject": {"phoneNumber": "+34600000202"}, "deadlineMs": 1500}
+    slow: dict[str, Any] = {"subject": {"phoneNumber": "+34600000202"}, "deadlineMs": 1500}
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ask(stage, "parallel", **slow), range(8)))
     codes = sorted(answer.status_code for answer in answers)
@@ -178,7 +178,7 @@ def test_a_failing_insert_of_the_leaf_leaves_nothing_of_the_check(own_stage: Sta
 
 def test_more_checks_at_once_than_allowed_are_shed_before_any_operator_is_asked(tmp_path: Path) -> None:
     with set_stage(tmp_path, changes={"checks_in_flight_max = 64": "checks_in_flight_max = 1"}) as stage:
-        hang = {"subject": {"phoneNumber": "+34600000202"}}
+        hang: dict[str, Any] = {"subject": {"phoneNumber": "+34600000202"}}
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda _: ask(stage, **hang), range(6)))
         shed = [answer for answer in answers if answer.status_code == 503]

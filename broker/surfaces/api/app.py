@@ -16,13 +16,27 @@ from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
 
-@get("/health/live", tags=["Operations"], summary="The process runs", media_type=MediaType.TEXT)
+@get(
+    "/health/live",
+    operation_id="live",
+    security=[{}],
+    tags=["Operations"],
+    summary="The process runs",
+    media_type=MediaType.TEXT,
+)
 async def live() -> str:
     """Say so; nothing is asked of anybody."""
     return "ok"
 
 
-@get("/health/ready", tags=["Operations"], summary="Checks can be recorded", media_type=MediaType.TEXT)
+@get(
+    "/health/ready",
+    operation_id="ready",
+    security=[{}],
+    tags=["Operations"],
+    summary="Checks can be recorded",
+    media_type=MediaType.TEXT,
+)
 async def ready(services: NamedDependency[Services]) -> str:
     """Say so when the database answers; 503 otherwise, since without a record there is no decision."""
     try:
@@ -32,13 +46,25 @@ async def ready(services: NamedDependency[Services]) -> str:
     return "ready"
 
 
-@get("/.well-known/jwks.json", tags=["Keys"], summary="Keys that verify receipts (RFC 7517)")
+@get(
+    "/.well-known/jwks.json",
+    operation_id="receiptKeys",
+    security=[{}],
+    tags=["Keys"],
+    summary="Keys that verify receipts (RFC 7517)",
+)
 async def receipt_keys(services: NamedDependency[Services]) -> dict[str, Any]:
     """The public keys of receipts."""
     return dict(services.receipt_keys)
 
 
-@get("/.well-known/client-jwks.json", tags=["Keys"], summary="Keys that operators verify our assertions with")
+@get(
+    "/.well-known/client-jwks.json",
+    operation_id="clientKeys",
+    security=[{}],
+    tags=["Keys"],
+    summary="Keys that operators verify our assertions with",
+)
 async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
     """The public keys of client assertions (RFC 7523), for operators to fetch."""
     return dict(services.client_keys)
@@ -82,5 +108,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_request_schemas(app)
+    contract.name_schemas(app)
     return app

@@ -8,17 +8,15 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 
 from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
-from broker.surfaces.api import correlator
-from broker.surfaces.api.contract import CheckOperation, problem_responses
+from broker.surfaces.api import contract, correlator
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
-from broker.usecases.view import CheckView, ExplainedCheckView, view
+from broker.usecases.view import CheckView, view
 
 ENDPOINT = "POST /v1/trust-checks"
 _JSON = "application/json"
@@ -34,13 +32,14 @@ class UnsupportedMediaType(ClientException):
 
 @post(
     "/v1/trust-checks",
-    operation_class=CheckOperation,
+    operation_class=contract.CheckOperation,
+    operation_id="createTrustCheck",
     status_code=HTTPStatus.OK,
     tags=["Trust checks"],
     summary="May this agent do this, for this number, now?",
     responses={
-        200: ResponseSpec(ExplainedCheckView, description="Decided and recorded, also when it says no"),
-        **problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
+        200: contract.check_response("Decided and recorded, also when it says no"),
+        **contract.problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
     },
     response_headers=[
         ResponseHeader(name=_REPLAYED, description="true when the answer was decided earlier", documentation_only=True)
@@ -73,9 +72,11 @@ async def create_check(
 
 @get(
     "/v1/trust-checks/{check_id:str}",
+    operation_class=contract.AnswerOperation,
+    operation_id="readTrustCheck",
     tags=["Trust checks"],
     summary="The check as it stands",
-    responses={200: ResponseSpec(ExplainedCheckView, description="The check"), **problem_responses(401, 403, 404)},
+    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404)},
 )
 async def read_check(
     request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]

@@ -1,17 +1,20 @@
 """The parts of the published contract that the framework cannot read off the handlers."""
 
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
 from litestar import Litestar
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference, RequestBody
 from litestar.openapi.spec.base import BaseSchemaObject
 
-from broker.surfaces.api.problems import Problem
+from broker.surfaces.api.problems import MEDIA_TYPE, Problem
 from broker.surfaces.wire import CheckIn
+from broker.usecases.view import CheckView, ExplainedCheckView
 
+_REF = "#/components/schemas/{name}"
 _DESCRIPTIONS = {
     400: "Malformed, unknown members, a bad number, purpose, action type or deadline",
     401: "No credential, or a bad one",
@@ -28,28 +31,48 @@ _DESCRIPTIONS = {
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """The error answers of an operation, each a problem document (RFC 9457)."""
     return {
-        status: ResponseSpec(Problem, description=_DESCRIPTIONS[status], generate_examples=False) for status in statuses
+        status: ResponseSpec(Problem, description=_DESCRIPTIONS[status], generate_examples=False, media_type=MEDIA_TYPE)
+        for status in statuses
     }
 
 
+def check_response(description: str) -> ResponseSpec:
+    """The answer to a check; :class:`AnswerOperation` gives it its two shapes."""
+    return ResponseSpec(CheckView, description=description, generate_examples=False)
+
+
 @dataclass
-class CheckOperation(Operation):
+class AnswerOperation(Operation):
+    """An operation that answers with a check: in full for ``trust:explain``, else without the explaining members."""
+
+    def __post_init__(self) -> None:
+        answer = self.responses["200"] if self.responses else None
+        if isinstance(answer, OpenAPIResponse) and answer.content:
+            shapes = [{"$ref": _REF.format(name=kind.__name__)} for kind in (ExplainedCheckView, CheckView)]
+            answer.content["application/json"].schema = GivenSchema({"anyOf": shapes})  # type: ignore[assignment]
+
+
+@dataclass
+class CheckOperation(AnswerOperation):
     """The operation that takes a trust check: its body is decoded by hand, so its schema is named by hand too."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.request_body = RequestBody(
-            content={"application/json": OpenAPIMediaType(schema=Reference(ref="#/components/schemas/CheckIn"))},
+            content={"application/json": OpenAPIMediaType(schema=Reference(ref=_REF.format(name="CheckIn")))},
             required=True,
             description="The question",
         )
 
 
-def name_request_schemas(app: Litestar) -> None:
-    """Put the schemas of the request bodies among the components of the contract, under their own names."""
-    _, components = msgspec.json.schema_components([CheckIn], ref_template="#/components/schemas/{name}")
+def name_schemas(app: Litestar) -> None:
+    """Put the schemas of what is encoded and decoded by hand among the components, under their own names."""
+    _, components = msgspec.json.schema_components([CheckIn, ExplainedCheckView, CheckView, Problem], ref_template=_REF)
     schemas = app.openapi_schema.components.schemas
     for name, schema in components.items():
-        schemas[name] = GivenSchema(given=schema)  # type: ignore[assignment]
+        if "description" in schema:  # docstrings keep the indentation of the source
+            schema["description"] = cleandoc(schema["description"])
+        schemas[name] = GivenSchema(schema)  # type: ignore[assignment]
 
 
 @dataclass
