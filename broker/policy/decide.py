@@ -50,9 +50,8 @@ def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, docume
     fired += _tightening(assessment, rules, chosen, weak_step_up=weak)
     outcome = max([chosen, *(gate.floor for gate in fired)])
     if outcome is Outcome.STEP_UP and not offered:
-        fired += (
-            Gate(POLICY_FLOOR, Outcome.REVIEW),
-        )  # a step-up that nobody can pass safely is a question for a human
+        # A step-up that nobody can pass safely is a question for a human.
+        fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)
         outcome = Outcome.REVIEW
     return _decision(assessment, evidence, rules, document, _Settled(outcome, chosen, fired, offered))
 

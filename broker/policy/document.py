@@ -6,13 +6,13 @@ sensitive class that requires nothing, a higher class with a lower prior, value,
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from pydantic import Field, ValidationError
 
 from broker.domain.check import Action
-from broker.domain.decision import ActionClass, Outcome
+from broker.domain.decision import ActionClass, ClassName, Outcome, OutcomeName
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.policy.condition import Condition, Truth
@@ -20,8 +20,6 @@ from broker.policy.rules import GATE_FLOORS, MAX_AGES_S, MISSING_FLOORS, ClassRu
 from broker.policy.sketch import Example, ExampleFile
 from broker.policy.yaml_text import Path, Written, YamlText, misconfigured
 
-ClassName = Literal["low", "medium", "high", "critical"]
-OutcomeName = Literal["allow", "step_up", "review", "deny"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Cost = Annotated[float, Field(ge=0.0, le=1000.0)]
 
@@ -176,9 +174,9 @@ def _example(entry: ExampleFile, yaml: YamlText, index: int) -> Example:
 
 
 def _class_rules(file: PolicyFile, action_class: ActionClass) -> ClassRules:
-    entry = file.classes[_name(action_class)]
+    entry = file.classes[action_class.wire]
     below = [one for one in _defined(file) if one <= action_class]
-    required = [tuple(sorted(set(group))) for one in below for group in file.classes[_name(one)].required]
+    required = [tuple(sorted(set(group))) for one in below for group in file.classes[one.wire].required]
     return ClassRules(
         action_class=action_class,
         prior=entry.prior,
@@ -230,7 +228,7 @@ def _order_faults(file: PolicyFile) -> Iterator[tuple[Path, str]]:
     """A more sensitive class must not be looser in any number."""
     classes = _defined(file)
     for lower, higher in pairwise(classes):
-        left, right, path = file.classes[_name(lower)], file.classes[_name(higher)], ("classes", _name(higher))
+        left, right, path = file.classes[lower.wire], file.classes[higher.wire], ("classes", higher.wire)
         for key, looser in (
             ("prior", right.prior < left.prior),
             ("value_at_risk", right.value_at_risk < left.value_at_risk),
@@ -238,7 +236,7 @@ def _order_faults(file: PolicyFile) -> Iterator[tuple[Path, str]]:
             ("floor", _floor(file, higher) < _floor(file, lower)),
         ):
             if looser:
-                yield (*path, key), f"is looser than that of {_name(lower)}"
+                yield (*path, key), f"is looser than that of {lower.wire}"
 
 
 def _gate_faults(file: PolicyFile) -> Iterator[tuple[Path, str]]:
@@ -267,33 +265,23 @@ def _gate_floor(file: PolicyFile, code: GateCode, action_class: ActionClass) -> 
     floors = [Outcome.ALLOW]
     for one in ActionClass:
         if one <= action_class:
-            floors += [GATE_FLOORS[code].get(one, Outcome.ALLOW), Outcome[written.get(_name(one), "allow").upper()]]
+            floors += [GATE_FLOORS[code].get(one, Outcome.ALLOW), Outcome[written.get(one.wire, "allow").upper()]]
     return max(floors)
 
 
 def _floor(file: PolicyFile, action_class: ActionClass) -> Outcome:
-    written = file.classes[_name(action_class)].floor
+    written = file.classes[action_class.wire].floor
     return MISSING_FLOORS[action_class] if written is None else Outcome[written.upper()]
 
 
 def _max_age_s(file: PolicyFile, action_class: ActionClass) -> float:
-    written = file.classes[_name(action_class)].max_age_s
+    written = file.classes[action_class.wire].max_age_s
     return MAX_AGES_S[action_class] if written is None else written
 
 
 def _defined(file: PolicyFile) -> list[ActionClass]:
-    return [one for one in ActionClass if _name(one) in file.classes]
+    return [one for one in ActionClass if one.wire in file.classes]
 
 
 def _class(name: ClassName) -> ActionClass:
     return ActionClass[name.upper()]
-
-
-def _name(action_class: ActionClass) -> ClassName:
-    names: dict[ActionClass, ClassName] = {
-        ActionClass.LOW: "low",
-        ActionClass.MEDIUM: "medium",
-        ActionClass.HIGH: "high",
-        ActionClass.CRITICAL: "critical",
-    }
-    return names[action_class]

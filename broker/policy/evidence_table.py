@@ -91,7 +91,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
 
     def tau_s(self, action_class: ActionClass) -> float:
         """The time in which a clean answer loses all but 1/e of its weight."""
-        return self.freshness.tau_s[action_class.wire]  # type: ignore[index]
+        return self.freshness.tau_s[action_class.wire]
 
     def is_monotone(self) -> bool:
         """Whether no worse state weighs less, alone or in the pair; true of every table that :meth:`parse` returns."""

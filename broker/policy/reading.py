@@ -45,9 +45,9 @@ _KINDS: dict[SignalName, type[Value]] = {
 class Reading(msgspec.Struct, frozen=True):
     """What one signal says.
 
-    ``weight`` is the table's, before ageing; ``freshness`` (0-1) is what is left of a clean answer. ``points`` are the
-    ages that the weight was read at, for SIM and device. An absent signal has no freshness, and weighs something only
-    where its absence does.
+    ``state`` of an age is the youngest bin that the answer allows. ``weight`` is the table's, before ageing;
+    ``freshness`` (0-1) is what is left of a clean answer. ``points`` are the ages that the weight was read at, for SIM
+    and device. An absent signal has no freshness, and weighs something only where its absence does.
     """
 
     name: SignalName

@@ -12,8 +12,9 @@ import msgspec
 from broker.domain.decision import Assessment, Contribution, Effect, Outcome, Reason
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, SignalName, Unavailability, Unavailable
-from broker.policy.ages import BIN_EDGES_S
+from broker.policy.ages import BIN_EDGES_S, bin_of
 from broker.policy.rules import SignalGroup
+from broker.policy.scenarios import AGE_STATES
 
 PRINCIPAL_NATS = 0.3
 CONFLICT_MAX = 0.5
@@ -126,7 +127,7 @@ def explain(assessment: Assessment, evidence: Evidence, decision_parts: Decision
         worse.append(ReasonCode.ACTION_SENSITIVE)
     if decision_parts.outcome > Outcome.ALLOW and not worse:
         worse.append(_adverse(adverse[0], evidence) if adverse else ReasonCode.ACTION_SENSITIVE)
-    better = [_CONFIRMED[one.signal] for one in assessment.contributions if one.nats < 0.0 and one.signal in _CONFIRMED]
+    better = [_CONFIRMED[one.signal] for one in assessment.contributions if _reassuring(one)]
     return (
         *(Reason(code.value, Effect.WORSE) for code in dict.fromkeys(worse)),
         *(Reason(code.value, Effect.BETTER) for code in better),
@@ -147,25 +148,35 @@ def _adverse(one: Contribution, evidence: Evidence) -> ReasonCode:
         return (
             ReasonCode.UNKNOWN_NUMBER if one.state == Unavailability.UNKNOWN_SUBSCRIBER else ReasonCode.EVIDENCE_MISSING
         )
-    if isinstance(signal.value, AgeRange) and signal.value.at_most_s is None:
-        return ReasonCode.EVIDENCE_MISSING  # the operator's window is too short to exclude a change
+    if isinstance(signal.value, AgeRange):
+        return _changed(one.signal, signal.value, evidence)
     match one.signal:
-        case SignalName.SIM_SWAP:
-            return _SIM_AGES.get(one.state, ReasonCode.SIM_CHANGED_30D)
-        case SignalName.DEVICE_SWAP:
-            sim = evidence.observed(SignalName.SIM_SWAP)
-            return ReasonCode.DEVICE_CHANGED_WITH_SIM if sim and _changed(sim.value) else ReasonCode.DEVICE_CHANGED
         case SignalName.NUMBER_VERIFICATION:
             return ReasonCode.POSSESSION_MISMATCH
         case SignalName.CALL_FORWARDING:
             return ReasonCode.LINE_FORWARDED
-        case SignalName.LOCATION:
+        case _:
             return ReasonCode.LOCATION_MISMATCH
 
 
-def _changed(value: object) -> bool:
-    """Whether a change is known to have happened within the last 30 days."""
-    return isinstance(value, AgeRange) and value.at_most_s is not None and value.at_most_s <= BIN_EDGES_S[-2]
+def _changed(name: SignalName, value: AgeRange, evidence: Evidence) -> ReasonCode:
+    if value.at_most_s is None:
+        return ReasonCode.EVIDENCE_MISSING  # the operator's window is too short to exclude a change
+    if name is SignalName.SIM_SWAP:
+        return _SIM_AGES.get(AGE_STATES[bin_of(value.at_most_s)], ReasonCode.SIM_CHANGED_30D)
+    sim = evidence.observed(SignalName.SIM_SWAP)
+    together = sim is not None and isinstance(sim.value, AgeRange) and _within_30_days(sim.value)
+    return ReasonCode.DEVICE_CHANGED_WITH_SIM if together else ReasonCode.DEVICE_CHANGED
+
+
+def _within_30_days(value: AgeRange) -> bool:
+    """Whether a change is known to have happened in that time."""
+    return value.at_most_s is not None and value.at_most_s <= BIN_EDGES_S[-2]
+
+
+def _reassuring(one: Contribution) -> bool:
+    """Whether a clean contribution may be put into words; a SIM of three weeks is not yet a long-standing line."""
+    return one.nats < 0.0 and one.signal in _CONFIRMED and one.state not in AGE_STATES[:-1]
 
 
 def _absences(evidence: Evidence, groups: tuple[SignalGroup, ...]) -> Iterator[ReasonCode]:

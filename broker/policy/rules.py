@@ -40,6 +40,7 @@ class GateCode(StrEnum):
     POSSESSION_MISMATCH = "POSSESSION_MISMATCH"
     """The session does not come from the number's SIM."""
     SIM_CHANGED_24H = "SIM_CHANGED_24H"
+    """The SIM changed within a day; for high and critical also if it is only known to have changed and may have."""
     LINE_FORWARDED = "LINE_FORWARDED"
     """All calls go elsewhere; in itself it withholds voice only."""
     EVIDENCE_CONFLICT = "EVIDENCE_CONFLICT"

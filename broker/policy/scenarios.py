@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from broker.domain.decision import ActionClass
+from broker.domain.decision import ActionClass, ClassName
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.policy.yaml_text import Path, Written, YamlText, place
@@ -35,7 +35,6 @@ _SUM_TOLERANCE = 1e-5
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
-ClassName = Literal["low", "medium", "high", "critical"]
 Order = Literal["isotonic", "refuse"]
 
 
@@ -235,8 +234,8 @@ def _sum_faults(path: Path, shares: Mapping[str, float]) -> Iterator[tuple[Path,
 
 
 def _freshness_faults(file: TableFile) -> Iterator[tuple[Path, str]]:
-    taus = [file.freshness.tau_s.get(action_class.wire) for action_class in ActionClass]  # type: ignore[call-overload]
-    if None in taus:
+    taus = [file.freshness.tau_s[one.wire] for one in ActionClass if one.wire in file.freshness.tau_s]
+    if len(taus) < len(ActionClass):
         yield ("freshness", "tau_s"), "needs low, medium, high and critical"
     elif taus != sorted(taus, reverse=True):
         yield ("freshness", "tau_s"), "a more sensitive class must not let answers live longer"

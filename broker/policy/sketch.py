@@ -3,13 +3,12 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 from pydantic import Field
 
 from broker.domain.check import Action, Amount
-from broker.domain.decision import ActionClass, Outcome
+from broker.domain.decision import ActionClass, ClassName, Outcome, OutcomeName
 from broker.domain.evidence import Evidence
 from broker.domain.signal import (
     AgeRange,
@@ -62,8 +61,8 @@ class ExampleFile(Written):
     name: str
     action: ActionSketch
     evidence: dict[SignalName, str]
-    expected_class: Literal["low", "medium", "high", "critical"] = Field(alias="class")
-    decision: Literal["allow", "step_up", "review", "deny"]
+    expected_class: ClassName = Field(alias="class")
+    decision: OutcomeName
 
     def compiled(self) -> "Example":
         """The nouns behind the words.

@@ -76,7 +76,7 @@ def sim_bound() -> PolicyDocument:
     text = ALL_CLASSES.replace("id: all-classes", "id: sim-bound").replace(
         "[network_auth, tenant_factor, sms_otp, voice_call]", "[sms_otp, voice_call]"
     )
-    floors = "POSSESSION_MISMATCH: {medium: deny}, EVIDENCE_CONFLICT: {high: deny}, LINE_FORWARDED: {low: step_up}"
+    floors = "POSSESSION_MISMATCH: {medium: deny}, EVIDENCE_CONFLICT: {low: deny}, LINE_FORWARDED: {low: step_up}"
     return PolicyDocument.read(f"{text}gates: {{{floors}}}\n", source="sim-bound.yaml")
 
 

@@ -186,8 +186,8 @@ class TestGates:
 
     def test_hiding_the_match_does_not_lift_the_conflict(self) -> None:
         words = {"sim_swap": "3h", "location": "outside"}
-        seen = decided(evidence(**CLEAN | words), HIGH, sim_bound())
-        hidden = decided(evidence(**CLEAN | words | {"number_verification": "not_permitted"}), HIGH, sim_bound())
+        seen = decided(evidence(**CLEAN | words), LOW, sim_bound())
+        hidden = decided(evidence(**CLEAN | words | {"number_verification": "not_permitted"}), LOW, sim_bound())
         assert seen.outcome is hidden.outcome is DENY
 
     @pytest.mark.parametrize("policy", ["payment", "credential", "sim-order"])
@@ -199,6 +199,12 @@ class TestGates:
 
     def test_critical_is_never_allowed_on_network_data_alone(self) -> None:
         assert decided(evidence(**CLEAN), CRITICAL).outcome is STEP_UP
+        # Not even where a tenant's figures would make it the cheapest.
+        tiny = msgspec.structs.replace(all_classes().rules(CRITICAL), prior=1e-6, value_at_risk=0.01)
+        document = msgspec.structs.replace(all_classes(), classes={CRITICAL: tiny})
+        decision = decided(evidence(**CLEAN), CRITICAL, document)
+        assert min(decision.expected_costs, key=decision.expected_costs.__getitem__) == "allow"
+        assert decision.outcome is STEP_UP
 
 
 class TestFloors:
@@ -221,6 +227,13 @@ class TestFloors:
     def test_missing_required_evidence_has_a_floor(self, words: dict[str, str], outcomes: tuple[Outcome, ...]) -> None:
         found = tuple(decided(evidence(**{**CLEAN, **words}), one).outcome for one in ActionClass)
         assert found == outcomes
+
+    def test_unsupported_softens_low_and_medium_only(self) -> None:
+        words = evidence(**CLEAN | {"sim_swap": "unsupported"})
+        for action_class, outcome in ((MEDIUM, STEP_UP), (HIGH, REVIEW)):
+            raised = msgspec.structs.replace(all_classes().rules(action_class), missing_floor=REVIEW)
+            document = msgspec.structs.replace(all_classes(), classes={action_class: raised})
+            assert decided(words, action_class, document).outcome is outcome
 
     @pytest.mark.parametrize("reason", list(Unavailability))
     def test_without_any_answer_nothing_is_allowed(self, reason: Unavailability) -> None:

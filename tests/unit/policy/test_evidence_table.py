@@ -201,6 +201,15 @@ def test_refuses_with_file_line_and_key(old: str, new: str, message: str | None)
     assert str(caught.value).startswith("mine.yaml")
 
 
+def test_refuses_a_table_in_which_silence_would_pay() -> None:
+    """Thieves who keep the handset and honest people who never do: an old one weighs more than an unknown one."""
+    text = TABLE_TEXT.replace("device_swap: {mix: {takeover: 0.65, old: 0.35}", "device_swap: {mix: {old: 1.0}")
+    for share in ("fresh: 0.40, old: 0.60", "fresh: 0.30, old: 0.70", "fresh: 0.50, old: 0.50"):
+        text = text.replace(f"device_swap: {{mix: {{{share}}}", "device_swap: {mix: {fresh: 1.0}")
+    with pytest.raises(Misconfigured, match=r"key scenarios: at 24h .* missing must never help"):
+        EvidenceTable.read(text, source="mine.yaml")
+
+
 def test_names_the_line_of_the_fault() -> None:
     text = TABLE_TEXT.replace("slope: 1.0", "slope: 0.0")
     line = next(index for index, one in enumerate(text.splitlines(), 1) if "slope: 0.0" in one)

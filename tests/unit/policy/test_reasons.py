@@ -1,10 +1,11 @@
+import msgspec
 import pytest
 
 from broker.domain.decision import ActionClass, Effect, Outcome, Reason
 from broker.domain.signal import SignalName
 from broker.policy.reasons import AGENT_REASONS_MAX, ReasonCode, SafeCode, agent_safe
 from broker.policy.rules import GateCode
-from tests.unit.policy.kit import assessed, decided, evidence
+from tests.unit.policy.kit import all_classes, assessed, decided, evidence
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
 
@@ -41,6 +42,24 @@ def test_a_window_too_short_to_exclude_a_change_does_not_claim_one() -> None:
     found = codes(Effect.WORSE, {"sim_swap": ">4h", "number_verification": "match"}, HIGH)
     assert "SIM_CHANGED_24H" not in found
     assert "EVIDENCE_MISSING" in found
+
+
+def test_a_range_claims_no_more_than_its_older_end() -> None:
+    assert codes(Effect.WORSE, {"sim_swap": "<10d"}) == ["SIM_CHANGED_30D"]
+    assert codes(Effect.WORSE, {"sim_swap": "<7d"}) == ["SIM_CHANGED_7D"]
+
+
+def test_three_weeks_are_no_long_standing_line() -> None:
+    assert codes(Effect.BETTER, {"sim_swap": "20d"}) == []
+    assert codes(Effect.BETTER, {"sim_swap": "400d"}) == ["LONG_STANDING_LINE"]
+
+
+def test_where_no_single_signal_is_principal_the_largest_is_named() -> None:
+    dear = msgspec.structs.replace(all_classes().rules(MEDIUM), prior=0.005)
+    document = msgspec.structs.replace(all_classes(), classes={MEDIUM: dear})
+    decision = decided(evidence(sim_swap="12d"), MEDIUM, document)
+    assert decision.outcome is Outcome.STEP_UP
+    assert decision.reasons == (Reason("SIM_CHANGED_30D", Effect.WORSE),)
 
 
 def test_the_heaviest_comes_first_after_the_gates() -> None:

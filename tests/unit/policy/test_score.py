@@ -174,7 +174,9 @@ class TestAgeing:
         assert nats(pair, HIGH) < nats(aged(pair, sim_swap=900.0), HIGH) < alone
 
     def test_an_answer_from_the_near_future_is_simply_fresh(self) -> None:
-        assert nats(aged(evidence(location="inside"), location=-5.0)) == nats(evidence(location="inside"))
+        early = assessed(aged(evidence(sim_swap="400d"), sim_swap=-500.0), LOW)
+        assert early.evidence == nats(evidence(sim_swap="400d"), LOW)
+        assert early.coverage == 1.0
 
 
 class TestCoverage:
@@ -256,6 +258,12 @@ class TestContributions:
         assert parts[SIM] == pytest.approx(4.95, abs=0.01)
         assert parts[POSSESSION] == pytest.approx(8.0 - 4.95, abs=0.01)
         assert parts[PLACE] == parts[FORWARDING] == 0.0
+
+    def test_the_weakest_is_found_by_weight_and_not_by_name(self) -> None:
+        words = evidence(sim_swap="5d", number_verification="mismatch", location="outside", call_forwarding="active")
+        parts = {one.signal: one.nats for one in assessed(words).contributions}
+        assert parts[SIM] == 0.0
+        assert 0.0 < parts[FORWARDING] < 2.41
 
     def test_every_signal_wanted_or_there_is_shown(self) -> None:
         parts = {one.signal: one.state for one in assessed(evidence(call_forwarding="active")).contributions}
