@@ -37,6 +37,7 @@ from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
 from broker.storage.migrate import upgrade
+from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
@@ -90,11 +91,20 @@ class Deployment:
     async def _store(self) -> AsyncIterator[Store]:
         url = self._settings.storage.url
         await asyncio.to_thread(upgrade, url)
-        store = await open_store(url)
+        store = await open_store(url, self._storage_limits())
         try:
             yield store
         finally:
             await store.aclose()
+
+    def _storage_limits(self) -> StorageLimits:
+        storage = self._settings.storage
+        return StorageLimits(
+            queue_max=storage.queue_max,
+            commit_interval_ms=storage.commit_interval_ms,
+            commit_wait_ms=storage.commit_wait_ms,
+            lock_wait_ms=storage.lock_wait_ms,
+        )
 
     def _parts(self) -> "_Parts":
         operators = load_operators(self.folder / "operators")

@@ -30,6 +30,10 @@ class StorageSettings(_Section):
     """Which database, as a URL: ``sqlite:///path`` or ``postgresql://…``."""
 
     url: str = "sqlite:///var/broker.db"
+    commit_interval_ms: float = Field(default=2.0, ge=0, le=100)
+    commit_wait_ms: int = Field(default=2000, ge=100, le=10_000)
+    lock_wait_ms: int = Field(default=1000, ge=10, le=10_000)
+    queue_max: int = Field(default=2048, ge=1, le=100_000)
 
 
 class KeySettings(_Section):

@@ -46,6 +46,11 @@ def leaf_hash(encoded: bytes) -> bytes:
     return hashlib.sha256(_LEAF_PREFIX + encoded).digest()
 
 
+def from_b64url(text: str) -> bytes:
+    """The bytes of what :func:`b64url` wrote."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def b64url(data: bytes) -> str:
     """Base64url without padding, as JOSE writes binary values (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

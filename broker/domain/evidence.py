@@ -27,7 +27,10 @@ class Evidence(msgspec.Struct, frozen=True):
 
     def get(self, name: SignalName) -> Signal | None:
         """The signal of that name, ``None`` when it was never planned."""
-        return next((signal for signal in self.signals if signal.name is name), None)
+        for signal in self.signals:  # a handful, and asked for often: a generator would cost more than the look
+            if signal.name is name:
+                return signal
+        return None
 
     def observed(self, name: SignalName) -> Observed | None:
         """The observation of that name; ``None`` when it was not planned or is unavailable."""

@@ -64,10 +64,12 @@ def expected(value: AgeRange, elapsed_s: float, legitimate: Sequence[float]) -> 
     beyond the last bin, where most of the legitimate mass is.
     """
     low = _log(value.at_least_s + elapsed_s)
+    if value.at_most_s == value.at_least_s:  # a date, as most answers are
+        return ((1.0, low),)
     high = math.inf if value.at_most_s is None else _log(value.at_most_s + elapsed_s)
     masses = [_overlap(index, low, high) * mass for index, mass in enumerate(legitimate)]
     total = math.fsum(masses)
-    if total <= 0.0:  # a date, or a range outside the bins' span
+    if total <= 0.0:  # a range outside the bins' span
         return ((1.0, low),)
     return tuple(
         (mass / total, min(max(knot, low), high)) for mass, knot in zip(masses, KNOTS, strict=True) if mass > 0.0

@@ -155,7 +155,7 @@ class Settle:
             subject=case.subject,
             conversation_id=check.conversation_id,
             action_type=check.action.type,
-            action_digest=action_digest(check.action),
+            action_digest=log.from_b64url(check.action_digest),
             action_class=check.action_class.wire,
             policy_id=check.policy_id,
             policy_version=check.policy_version,

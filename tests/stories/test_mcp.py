@@ -1,6 +1,7 @@
 """The MCP surface, driven by the official client over real HTTP, in both protocol eras."""
 
 import json
+from types import TracebackType
 from typing import Any, Literal
 
 import httpx
@@ -31,7 +32,9 @@ class Session:
     async def __aenter__(self) -> Client:
         return await self._client.__aenter__()
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._client.__aexit__(kind, error, trace)
         await self._http.aclose()
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 from litestar import Litestar, MediaType, get
+from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
@@ -96,6 +97,7 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
 
     app = Litestar(
         route_handlers=[*_ROUTES, *docs.handlers(), mcp.handler],
+        state=State({"services": services}),
         dependencies={"services": Provide(provide, sync_to_thread=False)},
         exception_handlers={
             BrokerError: problems.on_broker_error,

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference, RequestBody
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    Reference,
+    RequestBody,
+    Schema,
+)
 from litestar.openapi.spec.base import BaseSchemaObject
 
 from broker.surfaces.api.problems import MEDIA_TYPE, Problem
@@ -63,6 +72,15 @@ class CheckOperation(AnswerOperation):
             required=True,
             description="The question",
         )
+        self.parameters = [
+            Parameter(
+                name="Idempotency-Key",
+                param_in="header",
+                description="Same key and body: the same answer again; kept for 24 hours",
+                required=False,
+                schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=255),
+            )
+        ]
 
 
 def name_schemas(app: Litestar) -> None:
