@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -19,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from broker.errors import Misconfigured
 from broker.storage.migrate import HEAD_REVISION, upgrade
-from broker.storage.migrations.runner import config
+from broker.storage.migrations.runner import ADVISORY_LOCK, config
 from broker.storage.store import open_store
 from broker.storage.tables import metadata
 from tests.support.databases import (
@@ -79,6 +80,27 @@ def test_two_that_start_together_both_find_a_schema(empty_url: str) -> None:
         for done in [threads.submit(upgrade, empty_url) for _ in range(2)]:
             done.result()
     asyncio.run(settle_one(empty_url))
+
+
+async def test_runners_on_a_server_queue_up_behind_one_lock() -> None:
+    url = await asyncio.to_thread(empty_postgres)
+    holder = await asyncpg.connect(url)
+    try:
+        await holder.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        runners = [asyncio.create_task(asyncio.to_thread(upgrade, url)) for _ in range(2)]
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        for _ in range(1_000):
+            if await holder.fetchval(waiting) == 2 or any(runner.done() for runner in runners):
+                break
+            await asyncio.sleep(0.02)
+        assert await holder.fetchval(waiting) == 2
+        assert not any(runner.done() for runner in runners)
+        await holder.execute("SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
+        await asyncio.gather(*runners)
+        await settle_one(url)
+    finally:
+        await holder.close()
+        await asyncio.to_thread(drop_database, url)
 
 
 def test_a_migration_that_fails_half_way_changes_nothing(empty_url: str) -> None:

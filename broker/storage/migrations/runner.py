@@ -12,7 +12,9 @@ from sqlalchemy.pool import NullPool
 from broker.storage.urls import SqliteFile, locate
 
 # Any number will do, as long as nobody else takes the same advisory lock in this database.
-_LOCK = 5_724_190_311
+ADVISORY_LOCK = 5_724_190_311
+# How long one runner waits for another on SQLite; PostgreSQL waits without end, and the caller bounds both.
+_LOCK_WAIT_S = 300
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -32,7 +34,7 @@ def migrate(url: str) -> None:
 
 
 def _migrate_sqlite(url: str) -> None:
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
 
     # The driver would start a transaction only at the first change of data, and commit it before each change of schema.
     @event.listens_for(engine, "connect")
@@ -53,7 +55,7 @@ async def _migrate_postgres(url: str) -> None:
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
