@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from random import Random
 from typing import Literal
@@ -11,9 +12,10 @@ import msgspec
 from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.assertions import AssertionSigner, AssertionStyle, import_signing_key
 from broker.adapter_kit.deployment import OperatorSettings
-from broker.adapter_kit.manifest import Manifest, load_manifest
+from broker.adapter_kit.headers import Headers, encoded
+from broker.adapter_kit.manifest import Manifest, OAuthManifest, load_manifest
 from broker.adapter_kit.manifest_adapter import AdapterParts, ManifestAdapter
-from broker.adapter_kit.oauth import ClientProfile, TokenLimits, TokenManager
+from broker.adapter_kit.oauth import ClientProfile, TokenHabits, TokenLimits, TokenManager
 from broker.adapter_kit.transport import Transport, TransportLimits, open_transport
 from broker.clock import Clock
 from broker.errors import Misconfigured
@@ -44,11 +46,7 @@ def open_adapter(operator: str, settings: OperatorSettings, surroundings: Surrou
     limits = TransportLimits(connections_max=settings.connections_max, body_bytes_max=settings.body_bytes_max)
     transport = open_transport(surroundings.http_client, limits)
     parts = assemble(operator, load_manifest(package), settings, transport, surroundings)
-    # An entry point is as trusted as our own code: whoever can install one can already run anything here.
-    if importlib.util.find_spec(f"{package}.adapter") is None:
-        return ManifestAdapter(parts)
-    adapter: Adapter = importlib.import_module(f"{package}.adapter").build(parts)
-    return adapter
+    return build(package, parts)
 
 
 def package_of(adapter: str) -> str:
@@ -63,6 +61,17 @@ def package_of(adapter: str) -> str:
     return found[adapter]
 
 
+def build(package: str, parts: AdapterParts) -> Adapter:
+    """The adapter that a package makes of its parts: its own ``adapter.build`` where there is one.
+
+    An entry point is as trusted as our own code: whoever can install one can already run anything here.
+    """
+    if importlib.util.find_spec(f"{package}.adapter") is None:
+        return ManifestAdapter(parts)
+    adapter: Adapter = importlib.import_module(f"{package}.adapter").build(parts)
+    return adapter
+
+
 def assemble(
     operator: str, manifest: Manifest, settings: OperatorSettings, transport: Transport, surroundings: Surroundings
 ) -> AdapterParts:
@@ -72,26 +81,63 @@ def assemble(
         Misconfigured: a credential that the manifest needs is missing or unfit, or a price names an API not offered.
     """
     _refuse_unknown_prices(operator, manifest, settings)
+    _refuse_missing_secrets(operator, manifest, settings)
     limits = TokenLimits(settings.token_timeout_ms / 1000, settings.tokens_max)
-    profile = _profile(operator, manifest, settings, surroundings)
+    fields = {**manifest.headers, **settings.headers}
+    key = _api_key(manifest, settings)
+    profile = _profile(manifest, settings, surroundings, encoded({**fields, **key("token")}))
     tokens = TokenManager(profile, transport, surroundings.clock, surroundings.random, limits)
-    return AdapterParts(operator, manifest, settings, transport, tokens, surroundings.clock)
+    headers = encoded({**fields, **key("apis")})
+    return AdapterParts(operator, manifest, settings, transport, tokens, surroundings.clock, headers)
+
+
+def _refuse_missing_secrets(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
+    needed = {
+        "client_secret": manifest.needs_secret and settings.client_secret is None,
+        "client_key": manifest.needs_key and settings.client_key is None,
+        "api_key": manifest.api_key is not None and settings.api_key is None,
+    }
+    for name, missing in needed.items():
+        if missing:
+            raise Misconfigured(f"operator {operator}: adapter {manifest.name} needs {name}; name a file or variable")
+
+
+def _api_key(manifest: Manifest, settings: OperatorSettings) -> Callable[[str], dict[str, str]]:
+    """The header that carries the gateway's key to ``token`` or ``apis``, if it goes there. Read once, at start."""
+    if manifest.api_key is None or settings.api_key is None:
+        return lambda _: {}
+    wanted, value = manifest.api_key, manifest.api_key.prefix + settings.api_key.read()
+    if not (value.isascii() and value.isprintable()):
+        raise Misconfigured(f"{settings.api_key}: a key of a gateway is printable ASCII on one line")
+    return lambda place: {wanted.header: value} if wanted.sent_to in {place, "both"} else {}
 
 
 def _profile(
-    operator: str, manifest: Manifest, settings: OperatorSettings, surroundings: Surroundings
+    manifest: Manifest, settings: OperatorSettings, surroundings: Surroundings, headers: Headers
 ) -> ClientProfile:
-    if manifest.needs_secret and settings.client_secret is None:
-        raise Misconfigured(
-            f"operator {operator}: adapter {manifest.name} needs client_secret; name a file or variable"
-        )
-    if manifest.needs_key and settings.client_key is None:
-        raise Misconfigured(f"operator {operator}: adapter {manifest.name} needs client_key; name a file or variable")
-    token_url = settings.token_url or settings.base_url + manifest.oauth.token_path
-    secret = settings.client_secret.read() if manifest.needs_secret and settings.client_secret else None
-    signer = _signer(manifest, settings, token_url, surroundings) if manifest.needs_key else None
     oauth = manifest.oauth
-    return ClientProfile(token_url, settings.client_id, oauth.scope_template, secret, signer, oauth.ttl_unsaid_s)
+    token_url = settings.token_url or settings.base_url + oauth.token_path
+    return ClientProfile(
+        token_url=token_url,
+        client_id=settings.client_id,
+        scope_template=oauth.scope_template,
+        secret=settings.client_secret.read() if manifest.needs_secret and settings.client_secret else None,
+        signer=_signer(manifest, settings, token_url, surroundings) if manifest.needs_key else None,
+        auth=oauth.client_auth,
+        habits=_habits(oauth, headers),
+    )
+
+
+def _habits(oauth: OAuthManifest, headers: Headers) -> TokenHabits:
+    return TokenHabits(
+        grant_in_query=oauth.grant_in_query,
+        basic_header=oauth.basic_header.encode("ascii"),
+        purpose_template=oauth.purpose_template if oauth.purpose_in == "parameter" else None,
+        token_types=frozenset(name.lower() for name in oauth.token_types),
+        headers=headers,
+        ttl_unsaid_s=oauth.ttl_unsaid_s,
+        ttl_max_s=oauth.ttl_max_s,
+    )
 
 
 def _signer(

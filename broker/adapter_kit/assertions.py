@@ -72,6 +72,10 @@ class AssertionSigner:
         """A grant for a subject, ``tel:`` or ``operatortoken:``. CAMARA wants the scope inside (ICM profile, 1.5)."""
         return self._sign({"iss": client_id, "sub": subject, "scope": scope})
 
+    def application_statement(self, application_id: str) -> str:
+        """Which application asks, for operators that want a bearer token of our own making at their token endpoint."""
+        return self._sign({"application_id": application_id})
+
     def _sign(self, claims: dict[str, str]) -> str:
         issued_at = int(self._clock.now().timestamp())
         timed = {

@@ -75,3 +75,5 @@ class KitCode(StrEnum):
     """The operator's manifest does not have this API, or not this operation of it."""
     FLOW_NOT_BUILT = "FLOW_NOT_BUILT"
     """Offered over a grant in which the person's device takes part; it cannot be asked from a server."""
+    CLIENT_AUTH_NOT_BUILT = "CLIENT_AUTH_NOT_BUILT"
+    """Offered to clients that prove themselves in a way that the kit does not know yet."""

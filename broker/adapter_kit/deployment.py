@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from broker.adapter_kit.headers import ExtraHeader, HeaderValue
 from broker.adapter_kit.toml_files import read_toml
 from broker.errors import Misconfigured
 
@@ -113,6 +114,10 @@ class OperatorSettings(_Section):
     client_key: SecretRef | None = None
     client_key_id: str | None = Field(default=None, pattern=r"^[!-~]+$", max_length=200)
     """``kid`` of assertions; the key's RFC 7638 thumbprint if left out."""
+    api_key: SecretRef | None = None
+    """The key that the manifest's ``api_key`` speaks of."""
+    headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
+    """Sent with every request, such as a customer number; they replace the manifest's. Not for secrets."""
     price: Price | None = None
     attempt_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     token_timeout_ms: int = Field(default=1200, ge=50, le=10_000)

@@ -9,19 +9,49 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from broker.adapter_kit.assertions import SigningAlgorithm
 from broker.adapter_kit.camara import APIS
+from broker.adapter_kit.camara.errors import CODES
 from broker.adapter_kit.camara.line import ApiVersion, IdentifierRule
-from broker.adapter_kit.oauth import Flow
+from broker.adapter_kit.headers import ExtraHeader, HeaderValue, ProofHeader
+from broker.adapter_kit.oauth import ClientAuth, Flow
 from broker.adapter_kit.toml_files import read_toml
 from broker.errors import Misconfigured
 
-_BUILT_CLIENT_AUTH = ("private_key_jwt", "basic")
 _JWT_BEARER = frozenset({Flow.JWT_BEARER_TEL, Flow.JWT_BEARER_OPERATOR_TOKEN})
 _Path = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$", max_length=200)]
+_OperationPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$", max_length=200)]
 _Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$", max_length=200)]
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApiKeyManifest(_Section):
+    """A key of the operator's gateway, beside the tokens. Where it is kept is said by the deployment's ``api_key``."""
+
+    header: ExtraHeader
+    prefix: Annotated[str, Field(pattern=r"^([!-~]+ )?$", max_length=20)] = ""
+    """What stands before it, with its space: ``"App "``."""
+    sent_to: Literal["apis", "token", "both"] = "apis"
+
+
+class ErrorManifest(_Section):
+    """How this operator writes errors, where it is not CAMARA's ``{status, code, message}``."""
+
+    envelope: Literal["camara", "gateway", "service_exception"] = "camara"
+    """``gateway``: ``code`` may be a number. ``service_exception``: it is ``requestError.serviceException.messageId``.
+    CAMARA's own form is understood besides."""
+    codes: dict[_Word, Annotated[str, Field(pattern=r"^[A-Z][A-Z_.]{1,79}$")]] = Field(default_factory=dict)
+    """The operator's own codes to CAMARA's."""
+
+    @field_validator("codes")
+    @classmethod
+    def _camaras(cls, codes: dict[str, str]) -> dict[str, str]:
+        strange = {code for code in codes.values() if code not in CODES}
+        if strange:
+            raise ValueError(f"{', '.join(sorted(strange))}: no code of CAMARA's; use one like TOO_MANY_REQUESTS")
+        return codes
 
 
 class OAuthManifest(_Section):
@@ -29,36 +59,54 @@ class OAuthManifest(_Section):
 
     token_path: _Path = "/oauth2/token"  # noqa: S105 - a path
     """Joined to ``base_url`` of the deployment, unless that names a ``token_url``."""
-    client_auth: Literal[
-        "private_key_jwt", "basic", "client_secret_post", "client_secret_jwt", "tls_client_auth", "none"
-    ] = "private_key_jwt"
+    grant_in_query: bool = False
+    """Gateways of one maker want ``?grant_type=client_credentials`` in the URL and ignore it in the form."""
+    client_auth: ClientAuth = ClientAuth.PRIVATE_KEY_JWT
+    basic_header: ProofHeader = "authorization"
+    """Which header carries the Basic credentials, where ``client_auth`` is ``basic``."""
     assertion_alg: SigningAlgorithm = "ES256"
     assertion_audience: Literal["endpoint", "issuer"] = "endpoint"
     """CAMARA wants the token URL as ``aud``, RFC 7523bis the issuer."""
     assertion_lifetime_s: int = Field(default=90, ge=60, le=300)
     """CAMARA refuses more than 300 s."""
     scope_template: str = "dpv:{purpose} {scopes}"
-    """CAMARA's is the default; ``dpv:{purpose}#{scopes}`` is met in the wild."""
+    """CAMARA's is the default; ``dpv:{purpose}#{scopes}`` is met in the wild. Empty: no scope is sent at all."""
+    purpose_in: Literal["scope", "parameter", "nowhere"] = "scope"
+    """``parameter`` sends ``purpose=`` beside the scope; ``nowhere`` is for operators that know no purposes."""
+    purpose_template: str = "dpv:{purpose}"
+    """What the parameter says, where there is one."""
+    token_types: tuple[_Word, ...] = Field(default=("Bearer",), min_length=1)
+    """Names of the token type that mean a bearer token here, whatever their case."""
     ttl_unsaid_s: float = Field(default=60.0, ge=1, le=3600)
     """How long to believe a token whose answer has no ``expires_in``. One that is a string is read as its number."""
+    ttl_max_s: float = Field(default=86_400.0, ge=1, le=86_400)
+    """The longest to believe a token, whatever its answer says."""
 
-    @field_validator("client_auth")
-    @classmethod
-    def _built(cls, method: str) -> str:
-        if method not in _BUILT_CLIENT_AUTH:
-            raise ValueError(f"{method} is known and not built yet; use one of {', '.join(_BUILT_CLIENT_AUTH)}")
-        return method
+    @property
+    def built(self) -> bool:
+        """Whether the kit can prove the client in this way; the capabilities of others are *unsupported*."""
+        return self.client_auth.built
 
-    @field_validator("scope_template")
-    @classmethod
-    def _one_purpose(cls, template: str) -> str:
-        try:
-            names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-        except ValueError as error:
-            raise ValueError("unbalanced braces; write it like 'dpv:{purpose} {scopes}'") from error
-        if sorted(names) != ["purpose", "scopes"] or template.count("dpv:") != 1 or "dpv:{purpose}" not in template:
-            raise ValueError("needs exactly one dpv:{purpose} and one {scopes}, like 'dpv:{purpose} {scopes}'")
-        return template
+    @model_validator(mode="after")
+    def _one_purpose(self) -> "OAuthManifest":
+        in_scope = _fields(self.scope_template, "scope_template")
+        if self.purpose_in != "scope" and in_scope not in (["scopes"], []):
+            raise ValueError("scope_template: the purpose is elsewhere, so only {scopes} may stand here, or nothing")
+        glued = self.scope_template.count("dpv:") == 1 and "dpv:{purpose}" in self.scope_template
+        if self.purpose_in == "scope" and (in_scope != ["purpose", "scopes"] or not glued):
+            raise ValueError(
+                "scope_template: needs exactly one dpv:{purpose} and one {scopes}, like 'dpv:{purpose} {scopes}'"
+            )
+        if _fields(self.purpose_template, "purpose_template") != ["purpose"]:
+            raise ValueError("purpose_template: needs exactly one {purpose}, like 'dpv:{purpose}'")
+        return self
+
+
+def _fields(template: str, key: str) -> list[str]:
+    try:
+        return sorted(name for _, name, _, _ in Formatter().parse(template) if name is not None)
+    except ValueError as error:
+        raise ValueError(f"{key}: unbalanced braces; write it like 'dpv:{{purpose}} {{scopes}}'") from error
 
 
 class CapabilityManifest(_Section):
@@ -71,6 +119,8 @@ class CapabilityManifest(_Section):
     """Left out, it is the one that CAMARA prescribes for the version."""
     operations: tuple[str, ...] | None = None
     """Left out, every operation of the version is offered."""
+    paths: dict[str, _OperationPath] = Field(default_factory=dict)
+    """Operation to its path below ``base_path``, where it is not ``/`` and the operation's name; may be empty."""
     scopes: dict[str, _Scope] = Field(default_factory=dict)
     """Operation to scope, where it is not CAMARA's."""
     identifier: IdentifierRule | None = None
@@ -112,9 +162,9 @@ class CapabilityManifest(_Section):
         if self.flow not in known.flows:
             fitting = ", ".join(flow for flow in Flow if flow in known.flows)
             raise ValueError(f"{self.api} {self.version} cannot be asked with {self.flow}; use one of {fitting}")
-        strange = {*(self.operations or ()), *self.scopes} - set(known.scopes)
+        strange = {*(self.operations or ()), *self.scopes, *self.paths} - set(known.scopes)
         if strange or self.operations == ():
-            raise ValueError(f"operations and scopes must be among {', '.join(known.scopes)}")
+            raise ValueError(f"operations, paths and scopes must be among {', '.join(known.scopes)}")
         if self.base_path is None and known.base_path is None:
             raise ValueError(f"{self.api} {self.version} prescribes no path; give base_path")
         return self
@@ -132,19 +182,46 @@ class Manifest(_Section):
     """CAMARA demands that ``x-correlator`` comes back; ``optional`` tolerates its absence, never another value."""
     sentinel_dates: dict[str, Literal["no_event", "no_data"]] = Field(default_factory=dict)
     """Texts that stand in for a date, such as a birthday in 1900: as if ``null`` came, or no data at all."""
+    path_template: str = Field(default="", pattern=r"^(/([A-Za-z0-9._~-]|\{(api|v|digits)\})+)*$")
+    """Where every API lives that has no ``base_path`` of its own: ``{api}``, ``{v}`` (``v2``, ``v0.4``), ``{digits}``
+    (``040``). Empty: as CAMARA prescribes."""
+    headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
+    """Sent with every request, to the token endpoint and to the APIs. The deployment may add its own."""
+    api_key: ApiKeyManifest | None = None
+    errors: ErrorManifest = ErrorManifest()
 
     @property
     def needs_key(self) -> bool:
         """Whether some grant or the client authentication signs assertions."""
-        signs = self.oauth.client_auth == "private_key_jwt"
+        signs = self.oauth.client_auth in {ClientAuth.PRIVATE_KEY_JWT, ClientAuth.APPLICATION_JWT}
         return signs or any(capability.flow in _JWT_BEARER for capability in self.capabilities)
 
     @property
     def needs_secret(self) -> bool:
         """Whether some grant sends the shared secret."""
-        return self.oauth.client_auth == "basic" and any(
-            capability.flow is Flow.CLIENT_CREDENTIALS for capability in self.capabilities
-        )
+        shared = self.oauth.client_auth in {ClientAuth.BASIC, ClientAuth.CLIENT_SECRET_POST}
+        return shared and any(one.flow.built and one.flow not in _JWT_BEARER for one in self.capabilities)
+
+    def built(self, capability: CapabilityManifest) -> bool:
+        """Whether a server can ask for it today; everything else is declared and answered *unsupported*."""
+        return capability.flow.built and (capability.flow in _JWT_BEARER or self.oauth.built)
+
+    def root_path(self, capability: CapabilityManifest) -> str:
+        """Where a capability's API lives below ``base_url``."""
+        if capability.base_path is not None or not self.path_template:
+            return capability.root_path
+        major, minor, _ = capability.version.split(".")
+        v = f"v{major}" if major != "0" else f"v0.{minor}"
+        digits = capability.version.replace(".", "")
+        return self.path_template.format(api=capability.api, v=v, digits=digits)
+
+    @model_validator(mode="after")
+    def _assertions_have_scopes(self) -> "Manifest":
+        if not self.oauth.scope_template and any(capability.flow in _JWT_BEARER for capability in self.capabilities):
+            raise ValueError("oauth.scope_template: the JWT bearer grant carries the scope in its assertion; give one")
+        if self.oauth.purpose_in == "parameter" and any(one.flow in _JWT_BEARER for one in self.capabilities):
+            raise ValueError("oauth.purpose_in: the JWT bearer grant carries the purpose in its assertion; use scope")
+        return self
 
     @model_validator(mode="after")
     def _one_per_signal(self) -> "Manifest":

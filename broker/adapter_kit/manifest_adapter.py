@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from broker.adapter_kit.adapter import Capability, ClosedAdapter, OperatorFault, SignalQuery
+from broker.adapter_kit.camara.errors import ErrorDialect
 from broker.adapter_kit.camara.line import ApiLine, BoundApi, Terms
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.manifest import CapabilityManifest, Manifest
 from broker.adapter_kit.oauth import TokenManager
 from broker.adapter_kit.transport import Transport
@@ -28,6 +30,10 @@ class AdapterParts(msgspec.Struct, frozen=True):
     transport: Transport
     tokens: TokenManager
     clock: Clock
+    headers: Headers = ()
+
+    def __repr__(self) -> str:  # a header may be a key
+        return f"AdapterParts({self.operator}, {self.manifest.name})"
 
 
 class ManifestAdapter(ClosedAdapter):
@@ -82,17 +88,18 @@ class ManifestAdapter(ClosedAdapter):
 
 
 def _bind(parts: AdapterParts, capability: CapabilityManifest) -> BoundApi:
-    terms = _terms(parts.manifest, parts.settings, capability)
+    terms = _terms(parts, capability)
     return BoundApi(capability.known, terms, parts.transport, parts.tokens, parts.clock)
 
 
-def _terms(manifest: Manifest, settings: OperatorSettings, capability: CapabilityManifest) -> Terms:
+def _terms(parts: AdapterParts, capability: CapabilityManifest) -> Terms:
     """Pydantic's words become the kit's here, once, so that nothing on the way of a check touches a model."""
+    manifest = parts.manifest
     return Terms(
-        url=settings.base_url + capability.root_path,
+        url=parts.settings.base_url + parts.manifest.root_path(capability),
         flow=capability.flow,
         scopes=capability.offered_scopes,
-        attempt_timeout_s=settings.attempt_timeout_ms / 1000,
+        attempt_timeout_s=parts.settings.attempt_timeout_ms / 1000,
         identifier=capability.identifier or capability.known.identifier,
         phone_plus=manifest.phone_format == "e164",
         echo_required=manifest.correlator_echo == "required",
@@ -101,6 +108,9 @@ def _terms(manifest: Manifest, settings: OperatorSettings, capability: Capabilit
         radius_min_m=capability.radius_m_min,
         location_age_max_s=capability.location_age_s_max,
         sentinel_dates=manifest.sentinel_dates,
+        paths=capability.paths,
+        headers=parts.headers,
+        errors=ErrorDialect(manifest.errors.envelope, manifest.errors.codes),
     )
 
 

@@ -17,6 +17,7 @@ import msgspec
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.assertions import AssertionSigner
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.oauth_answers import Granted, read_grant
 from broker.adapter_kit.transport import Transport, WireRequest
 from broker.clock import Clock
@@ -48,11 +49,51 @@ class Flow(StrEnum):
         return self not in {Flow.AUTHORIZATION_CODE, Flow.CIBA}
 
 
-class ClientProfile(msgspec.Struct, frozen=True):
-    """Who we are at one operator. Either ``signer`` (private_key_jwt) or ``secret`` (Basic) authenticates us.
+class ClientAuth(StrEnum):
+    """How a client proves itself at a token endpoint. Agreed at onboarding, like the flow."""
 
-    ``scope_template`` has ``{purpose}`` once after ``dpv:`` and ``{scopes}`` once. ``ttl_unsaid_s`` is how long a token
-    is believed whose answer does not say.
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    """CAMARA's: a signed assertion (OpenID Connect Core 9)."""
+    BASIC = "basic"
+    """Id and secret in a header (RFC 6749 2.3.1), which some operators give another name than ``authorization``."""
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - the name of a method
+    """Id and secret in the form (RFC 6749 2.3.1)."""
+    APPLICATION_JWT = "application_jwt"
+    """A signed statement of which application asks, as a bearer token: not a standard, and met in the wild."""
+    CLIENT_SECRET_JWT = "client_secret_jwt"  # noqa: S105 - the name of a method
+    TLS_CLIENT_AUTH = "tls_client_auth"
+    """A client certificate (RFC 8705)."""
+
+    @property
+    def built(self) -> bool:
+        """Whether the kit can do it."""
+        return self not in {ClientAuth.CLIENT_SECRET_JWT, ClientAuth.TLS_CLIENT_AUTH}
+
+
+class TokenHabits(msgspec.Struct, frozen=True):
+    """Where an authorization server departs from CAMARA; the defaults are CAMARA's.
+
+    ``purpose_template`` is what a form parameter ``purpose`` says, ``None`` where there is none. ``token_types`` are in
+    small letters. ``headers`` go with every request. ``ttl_unsaid_s`` is how long a token is believed whose answer does
+    not say, ``ttl_max_s`` how long any is.
+    """
+
+    grant_in_query: bool = False
+    basic_header: bytes = b"authorization"
+    purpose_template: str | None = None
+    token_types: frozenset[str] = frozenset({"bearer"})
+    headers: Headers = ()
+    ttl_unsaid_s: float = 60.0
+    ttl_max_s: float = 86_400.0
+
+    def __repr__(self) -> str:  # a header may be a key
+        return "TokenHabits(…)"
+
+
+class ClientProfile(msgspec.Struct, frozen=True):
+    """Who we are at one operator. ``signer`` or ``secret`` authenticates us, in the way that ``auth`` says.
+
+    ``scope_template`` has ``{scopes}`` once, and ``{purpose}`` once where the purpose is a scope; empty, none is sent.
     """
 
     token_url: str
@@ -60,7 +101,8 @@ class ClientProfile(msgspec.Struct, frozen=True):
     scope_template: str
     secret: str | None = None
     signer: AssertionSigner | None = None
-    ttl_unsaid_s: float = 60.0
+    auth: ClientAuth = ClientAuth.PRIVATE_KEY_JWT
+    habits: TokenHabits = TokenHabits()
 
     def __repr__(self) -> str:
         return f"ClientProfile({self.client_id} at {self.token_url})"
@@ -174,7 +216,8 @@ class TokenManager:
 
     async def _fetch_and_keep(self, wanted: TokenWanted) -> str:
         granted = await self._ask(wanted, self._limits.request_timeout_s)
-        ttl_s = self._profile.ttl_unsaid_s if granted.ttl_s is None else granted.ttl_s
+        habits = self._profile.habits
+        ttl_s = min(habits.ttl_unsaid_s if granted.ttl_s is None else granted.ttl_s, habits.ttl_max_s)
         now_s = self._clock.monotonic_s()
         # Jitter, so that the tokens of a busy minute do not all come due in another one.
         refresh_at_s = now_s + ttl_s * (0.7 + 0.2 * self._random.random())
@@ -187,31 +230,34 @@ class TokenManager:
     async def _ask(self, wanted: TokenWanted, timeout_s: float) -> Granted:
         scope = self._scope(wanted)
         headers, form = self._request(wanted, scope)
-        request = WireRequest("POST", self._profile.token_url, headers, urlencode(form).encode("ascii"))
+        url = self._profile.token_url
+        if self._profile.habits.grant_in_query:
+            url = f"{url}?{urlencode({'grant_type': form.pop('grant_type')})}"
+        request = WireRequest("POST", url, headers, urlencode(form).encode("ascii"))
         response = await self._transport.send(request, timeout_s=min(timeout_s, self._limits.request_timeout_s))
-        return read_grant(response, scope)
+        return read_grant(response, scope, self._profile.habits.token_types)
 
-    def _request(self, wanted: TokenWanted, scope: str) -> tuple[tuple[tuple[bytes, bytes], ...], dict[str, str]]:
+    def _request(self, wanted: TokenWanted, scope: str) -> tuple[Headers, dict[str, str]]:
         profile = self._profile
+        headers = (*_HEADERS, *profile.habits.headers)
         if wanted.flow in {Flow.JWT_BEARER_TEL, Flow.JWT_BEARER_OPERATOR_TOKEN}:
             if profile.signer is None or wanted.subject is None:
                 raise OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
             # The assertion authenticates the client as well, whatever it uses for other grants (ICM profile, 1.5).
             assertion = profile.signer.bearer_assertion(profile.client_id, wanted.subject, scope)
-            return _HEADERS, {"grant_type": _JWT_BEARER, "assertion": assertion}
+            return headers, {"grant_type": _JWT_BEARER, "assertion": assertion}
         if wanted.flow is not Flow.CLIENT_CREDENTIALS:
             raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
-        form = {"grant_type": "client_credentials", "scope": scope}
-        if profile.secret is not None:
-            return (*_HEADERS, (b"authorization", basic(profile.client_id, profile.secret))), form
-        if profile.signer is None:
-            raise OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
-        assertion = profile.signer.client_assertion(profile.client_id)
-        proof = {"client_id": profile.client_id, "client_assertion_type": _CLIENT_ASSERTION}
-        return _HEADERS, {**form, **proof, "client_assertion": assertion}
+        form = {"grant_type": "client_credentials"}
+        if scope:
+            form["scope"] = scope
+        if profile.habits.purpose_template is not None:
+            form["purpose"] = profile.habits.purpose_template.format(purpose=wanted.purpose)
+        proof_headers, proof = client_proof(profile)
+        return (*headers, *proof_headers), {**form, **proof}
 
     def _scope(self, wanted: TokenWanted) -> str:
-        """Exactly one purpose and the API scopes, as this operator writes them."""
+        """The API scopes, and exactly one purpose unless it is elsewhere, as this operator writes them."""
         if _PURPOSE.fullmatch(wanted.purpose) is None:
             # Defensive: a space in a purpose would ask for a scope of the caller's choice.
             raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.PURPOSE_INVALID)
@@ -222,6 +268,30 @@ class TokenManager:
         if left_s <= 0:
             raise OperatorFault(Unavailability.TIMEOUT, KitCode.DEADLINE)
         return left_s
+
+
+def client_proof(profile: ClientProfile) -> tuple[Headers, dict[str, str]]:
+    """The header fields and form members that prove who we are, in the way that this operator wants.
+
+    Raises:
+        OperatorFault: *unsupported*, the way is not built; *operator_error*, a credential is not there.
+    """
+    if not profile.auth.built:
+        raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.CLIENT_AUTH_NOT_BUILT)
+    if profile.auth in {ClientAuth.BASIC, ClientAuth.CLIENT_SECRET_POST}:
+        if profile.secret is None:
+            raise OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
+        if profile.auth is ClientAuth.BASIC:
+            return ((profile.habits.basic_header, basic(profile.client_id, profile.secret)),), {}
+        return (), {"client_id": profile.client_id, "client_secret": profile.secret}
+    if profile.signer is None:
+        raise OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
+    if profile.auth is ClientAuth.APPLICATION_JWT:
+        statement = profile.signer.application_statement(profile.client_id)
+        return ((b"authorization", b"Bearer " + statement.encode("ascii")),), {}
+    assertion = profile.signer.client_assertion(profile.client_id)
+    kind = {"client_id": profile.client_id, "client_assertion_type": _CLIENT_ASSERTION}
+    return (), {**kind, "client_assertion": assertion}
 
 
 def basic(client_id: str, secret: str) -> bytes:

@@ -42,6 +42,7 @@ OAUTH_ERRORS: Mapping[str, Unavailability] = MappingProxyType(
     }
 )
 
+_BEARER = frozenset({"bearer"})
 _TTL_S_MAX = 86_400.0
 _TOKEN_CHARS_MAX = 8_192
 # Defensive: RFC 6750's alphabet and nothing else, so that no token can write a header of its own.
@@ -73,11 +74,12 @@ _TOKENS = Reader(_TokenAnswer)
 _ERRORS = Reader(_ErrorAnswer)
 
 
-def read_grant(response: WireResponse, asked: str) -> Granted:
+def read_grant(response: WireResponse, asked: str, token_types: frozenset[str] = _BEARER) -> Granted:
     """The token in a token endpoint's answer (RFC 6749 5.1 and 5.2), once it is proved to be one.
 
     Raises:
         OperatorFault: an OAuth error, an error page, a token of another type, or one for less than the scope ``asked``.
+            ``token_types`` are the names, in small letters, that mean a bearer token at this operator.
     """
     error = _error_in(response)
     if error is not None:
@@ -86,7 +88,7 @@ def read_grant(response: WireResponse, asked: str) -> Granted:
         answer = _TOKENS.read(response.body)
     except OperatorFault as fault:
         raise malformed(KitCode.TOKEN_MALFORMED) from fault
-    if answer.token_type.lower() != "bearer":
+    if answer.token_type.lower() not in token_types:
         raise malformed(KitCode.TOKEN_TYPE_UNKNOWN)
     if len(answer.access_token) > _TOKEN_CHARS_MAX or _TOKEN.fullmatch(answer.access_token) is None:
         raise malformed(KitCode.TOKEN_MALFORMED)

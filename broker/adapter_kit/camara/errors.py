@@ -6,6 +6,7 @@ words of older releases: what Spring25 calls ``MISSING_IDENTIFIER`` was ``UNIDEN
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -90,6 +91,11 @@ ROWS: Mapping[tuple[int, str], Unavailability] = MappingProxyType(
     }
 )
 
+CODES: Mapping[str, tuple[int, Unavailability]] = MappingProxyType(
+    {code: (status, reason) for (status, code), reason in tuple(ROWS.items())[::-1]}
+)
+"""Each of CAMARA's codes with the status it belongs to and its reason; operators' own codes are translated to these."""
+
 # What a status means when its body has no code, or one that nobody has written down.
 OTHER: Mapping[int, tuple[Unavailability, str]] = MappingProxyType(
     {
@@ -113,20 +119,57 @@ class OutOfRange(OperatorFault):
     """400 ``OUT_OF_RANGE``: well-formed, and beyond what this operator allows. Asking for less may help, once."""
 
 
+class ErrorDialect(msgspec.Struct, frozen=True):
+    """How an operator writes errors: where the code is, and which of its own codes mean which of CAMARA's.
+
+    ``gateway`` admits a number as ``code``, ``service_exception`` looks into ``requestError``. CAMARA's own form is
+    understood in each of them, for gateways answer beside the API that stands behind them.
+    """
+
+    envelope: Literal["camara", "gateway", "service_exception"] = "camara"
+    codes: Mapping[str, str] = MappingProxyType({})
+
+
 class _ErrorInfo(msgspec.Struct):
     code: str
 
 
-_ERROR_INFO = Reader(_ErrorInfo)
+class _GatewayError(msgspec.Struct):
+    code: int | str
 
 
-def fault_of(status: int, body: bytes, not_found: Unavailability = Unavailability.UNSUPPORTED) -> OperatorFault:
+class _ServiceException(msgspec.Struct):
+    message_id: str = msgspec.field(name="messageId")
+
+
+class _RequestError(msgspec.Struct):
+    exception: _ServiceException = msgspec.field(name="serviceException")
+
+
+class _Wrapped(msgspec.Struct):
+    error: _RequestError = msgspec.field(name="requestError")
+
+
+_ERROR_INFO, _GATEWAY, _WRAPPED = Reader(_ErrorInfo), Reader(_GatewayError), Reader(_Wrapped)
+_CAMARA = ErrorDialect()
+
+
+def fault_of(
+    status: int,
+    body: bytes,
+    not_found: Unavailability = Unavailability.UNSUPPORTED,
+    dialect: ErrorDialect = _CAMARA,
+) -> OperatorFault:
     """The fault for an answer that is not the documented success.
 
     ``not_found`` is what 404 ``NOT_FOUND`` means in this version: releases before Spring25 had no other word for a
     number that is not the operator's. A 404 without CAMARA's body is a path that is not there, in every version.
     """
-    code = _code_in(body)
+    code = _code_in(body, dialect)
+    if code is not None and code in dialect.codes:
+        # The operator's own word is more exact than its status: one sends 403 for a quota that is used up.
+        code = dialect.codes[code]
+        status = CODES[code][0]
     if (status, code) == (400, "OUT_OF_RANGE"):
         return OutOfRange(ROWS[400, "OUT_OF_RANGE"], "OUT_OF_RANGE", status=status)
     if (status, code) == (404, "NOT_FOUND"):
@@ -145,8 +188,17 @@ def _by_class(status: int) -> tuple[Unavailability, str]:
     return Unavailability.MALFORMED, KitCode.UNEXPECTED_STATUS
 
 
-def _code_in(body: bytes) -> str | None:
+def _code_in(body: bytes, dialect: ErrorDialect) -> str | None:
     try:
+        if dialect.envelope == "gateway":
+            return str(_GATEWAY.read(body).code)
         return _ERROR_INFO.read(body).code
+    except OperatorFault:
+        return _wrapped_code(body) if dialect.envelope == "service_exception" else None
+
+
+def _wrapped_code(body: bytes) -> str | None:
+    try:
+        return _WRAPPED.read(body).error.exception.message_id
     except OperatorFault:
         return None

@@ -8,8 +8,9 @@ from typing import TypeVar
 import msgspec
 
 from broker.adapter_kit.adapter import OperatorFault, SignalQuery
-from broker.adapter_kit.camara.errors import fault_of
+from broker.adapter_kit.camara.errors import ErrorDialect, fault_of
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.oauth import Flow, TokenManager, TokenWanted
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
 from broker.adapter_kit.wire import Reader, malformed
@@ -30,7 +31,8 @@ class IdentifierRule(StrEnum):
 class Terms(msgspec.Struct, frozen=True):
     """How one operator offers one API: from its manifest and settings, ready for use.
 
-    ``url`` is the API's root without a trailing slash; ``scopes`` maps each operation that is offered to its scope.
+    ``url`` is the API's root without a trailing slash; ``scopes`` maps each operation that is offered to its scope, and
+    ``paths`` to what stands after the root, where that is not ``/`` and its name. ``headers`` go with every request.
     Times are in seconds, ``radius_min_m`` in metres. ``sentinel_dates`` maps texts that stand in for a date to what
     they mean: ``no_event`` (as ``null``) or ``no_data``.
     """
@@ -47,6 +49,12 @@ class Terms(msgspec.Struct, frozen=True):
     radius_min_m: float = 2000.0
     location_age_max_s: float = 3600.0
     sentinel_dates: Mapping[str, str] = {}
+    paths: Mapping[str, str] = {}
+    headers: Headers = ()
+    errors: ErrorDialect = ErrorDialect()
+
+    def __repr__(self) -> str:  # a header may be a key
+        return f"Terms({self.flow} at {self.url})"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -129,7 +137,7 @@ class ApiLine:
             self._bound.tokens.invalidate(wanted, token)
             response = await self._send(operation, await self._token(wanted), content)
         if response.status != HTTPStatus.OK:
-            raise fault_of(response.status, response.body, self._bound.version.not_found)
+            raise fault_of(response.status, response.body, self._bound.version.not_found, self.terms.errors)
         self._check_echo(response)
         return reader.read(response.body)
 
@@ -162,9 +170,11 @@ class ApiLine:
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
             (b"x-correlator", self.query.correlator.encode("ascii")),
+            *self.terms.headers,
         )
         left_s = self.query.deadline_s - self.clock.monotonic_s()
-        request = WireRequest("POST", f"{self.terms.url}/{operation}", headers, content)
+        path = self.terms.paths.get(operation, f"/{operation}")
+        request = WireRequest("POST", f"{self.terms.url}{path}", headers, content)
         return await self._bound.transport.send(request, timeout_s=min(self.terms.attempt_timeout_s, left_s))
 
     def _check_echo(self, response: WireResponse) -> None:

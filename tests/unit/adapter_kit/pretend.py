@@ -20,7 +20,7 @@ from broker.adapter_kit.camara.line import BoundApi, Terms
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.manifest import Manifest
 from broker.adapter_kit.manifest_adapter import AdapterParts
-from broker.adapter_kit.oauth import ClientProfile, Flow, TokenLimits, TokenManager
+from broker.adapter_kit.oauth import ClientAuth, ClientProfile, Flow, TokenLimits, TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.domain.check import Circle
 from broker.domain.phone import PhoneNumber
@@ -97,7 +97,8 @@ class PretendOperator:
         style = AssertionStyle("ES256", TOKEN_URL, 90)
         signer = AssertionSigner(KEY, None, style, self.clock, Random(7))
         given = {"token_url": TOKEN_URL, "client_id": "trust-broker", "scope_template": "dpv:{purpose} {scopes}"}
-        return ClientProfile(**{**given, "signer": signer, **overrides})
+        proof = {"auth": ClientAuth.BASIC} if overrides.get("secret") else {}
+        return ClientProfile(**{**given, "signer": signer, **proof, **overrides})
 
     def bind(self, api: str, version: str, flow: Flow = Flow.CLIENT_CREDENTIALS, **terms: Any) -> BoundApi:
         """An API at this operator, as the manifest would bind it."""
