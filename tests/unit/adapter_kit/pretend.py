@@ -58,6 +58,7 @@ class PretendOperator:
         self.calls: list[tuple[str, dict[str, Any], httpx.Headers]] = []
         self.forms: list[dict[str, str]] = []
         self.token_headers: list[httpx.Headers] = []
+        self.token_queries: list[str] = []
         self.transport = Transport(httpx.MockTransport(self.handle))
 
     def on(self, path: str, *answers: Answer) -> None:
@@ -82,6 +83,7 @@ class PretendOperator:
         form = {name: values[0] for name, values in parse_qs(request.content.decode(), strict_parsing=True).items()}
         self.forms.append(form)
         self.token_headers.append(request.headers)
+        self.token_queries.append(request.url.query.decode())
         if self.token_gate is not None:
             await self.token_gate.wait()
         if not self.token_answers:
