@@ -41,11 +41,11 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
-from broker.usecases.close_abandoned import CloseAbandoned
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.show_check import ShowCheck
+from broker.usecases.sweep import Sweep
 
 _SWEEP_S = 10.0
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Deployment:
             store = await stack.enter_async_context(self._store())
             parts = self._parts()
             stack.push_async_callback(parts.registry.aclose)
-            await stack.enter_async_context(_sweeping(CloseAbandoned(store, self._clock)))
+            await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
             yield self._services(parts, store)
 
     @contextlib.asynccontextmanager
@@ -169,19 +169,19 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def _sweeping(close_abandoned: CloseAbandoned) -> AsyncIterator[None]:
-    """Close abandoned checks now and then, for as long as the broker runs."""
+async def _sweeping(sweep: Sweep) -> AsyncIterator[None]:
+    """Sweep now and then, for as long as the broker runs."""
 
-    async def sweep() -> None:
+    async def now_and_then() -> None:
         while True:
             try:
-                if closed := await close_abandoned():
+                if closed := await sweep():
                     _log.warning("closed %d checks whose process died before it could decide", closed)
             except BrokerError as error:
-                _log.warning("could not look for abandoned checks: %s", error.code)
+                _log.warning("could not sweep: %s", error.code)
             await asyncio.sleep(_SWEEP_S)
 
-    task = asyncio.create_task(sweep())
+    task = asyncio.create_task(now_and_then())
     try:
         yield
     finally:

@@ -7,7 +7,8 @@ Every parser at hand keeps the last of two members with one name, so ``{"swapped
 import json
 from typing import Any
 
-_LITERALS_OF_LITTLE_COST = frozenset({"NaN", "Infinity", "-Infinity"})
+_ESCAPED_SURROGATE = b"\\ud"
+_NO_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
 class NotStrict(ValueError):
@@ -18,18 +19,23 @@ def loads(data: bytes) -> Any:
     """Decode UTF-8 JSON into plain Python values.
 
     Raises:
-        NotStrict: not UTF-8, not JSON, a member occurs twice, NaN or Infinity, or nested too deep.
+        NotStrict: not UTF-8 (half a surrogate pair included), not JSON, a member twice, NaN, or nested too deep.
     """
     try:
-        return _DECODER.decode(data.decode("utf-8"))
+        value = _DECODER.decode(data.decode("utf-8"))
+        if _ESCAPED_SURROGATE in data.lower():
+            # Half of a pair is no character: it cannot be stored, signed or sent on.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except NotStrict:
         raise
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise NotStrict("not UTF-8") from error
     except RecursionError as error:
         raise NotStrict("nested too deep") from error
     except ValueError as error:
         raise NotStrict("not JSON") from error
+    else:
+        return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_literal(text: str) -> Any:
-    raise NotStrict(f"{text if text in _LITERALS_OF_LITTLE_COST else 'a literal'} is not JSON")
+    raise NotStrict(f"{text if text in _NO_NUMBERS else 'a literal'} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_literal)

@@ -12,6 +12,8 @@ REFUSED = {
     "UTF-16": '{"a": 1}'.encode("utf-16"),
     "two documents": b"{} {}",
     "trailing comma": b'{"a": 1,}',
+    "half a surrogate pair": b'{"a": "\\ud800"}',
+    "half a pair in a name": b'{"\\uDC00": 1}',
     "deep nesting": b"[" * 100_000,
     "empty": b"",
     "a number too long to be meant": b"1" * 5000,
@@ -22,6 +24,10 @@ REFUSED = {
 def test_what_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
     with pytest.raises(strict_json.NotStrict):
         strict_json.loads(data)
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert strict_json.loads(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
 
 
 def test_ordinary_json_comes_through() -> None:

@@ -1,4 +1,4 @@
-"""Close checks whose process died between asking an operator and deciding: that, too, leaves a record."""
+"""Sweep up: checks whose process died between asking an operator and deciding, and idempotency keys that are over."""
 
 from datetime import datetime
 from typing import Protocol
@@ -12,7 +12,7 @@ from broker.storage.records import CheckCommit, Intent
 _BATCH_MAX = 100
 
 
-class IntentStore(Protocol):
+class SweptStore(Protocol):
     """Where intents are kept until their check settles."""
 
     async def expired_intents(self, now_ms: int, limit: int) -> list[Intent]:
@@ -23,19 +23,25 @@ class IntentStore(Protocol):
         """Record a check and remove its intent."""
         ...
 
+    async def purge_claims(self, now_ms: int, limit: int) -> int:
+        """Delete idempotency keys whose retention is over; how many went."""
+        ...
 
-class CloseAbandoned:
-    """Run now and then by whoever serves."""
 
-    def __init__(self, store: IntentStore, clock: Clock) -> None:
+class Sweep:
+    """Run now and then by whoever serves. An abandoned check, too, leaves a record."""
+
+    def __init__(self, store: SweptStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def __call__(self) -> int:
-        """Record each overdue intent as an abandoned check; how many there were."""
+        """Record each overdue intent as an abandoned check, forget what is over; how many checks were abandoned."""
         now = self._clock.now()
+        now_ms = int(now.timestamp() * 1000)
+        await self._store.purge_claims(now_ms, _BATCH_MAX)
         closed = 0
-        for intent in await self._store.expired_intents(int(now.timestamp() * 1000), _BATCH_MAX):
+        for intent in await self._store.expired_intents(now_ms, _BATCH_MAX):
             try:
                 await self._store.settle(_abandoned(intent, now))
             except Conflict:  # another node was quicker, or the check settled after all
