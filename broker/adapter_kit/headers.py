@@ -24,7 +24,7 @@ def _extra(name: str) -> str:
     return _free(name)
 
 
-_Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 ProofHeader = Annotated[_Name, AfterValidator(_free)]
 """A header that may carry our own credentials, in small letters."""
 ExtraHeader = Annotated[_Name, AfterValidator(_extra)]

@@ -30,7 +30,7 @@ class _Section(BaseModel):
 class ApiKeyManifest(_Section):
     """A key of the operator's gateway, beside the tokens. Where it is kept is said by the deployment's ``api_key``."""
 
-    header: ExtraHeader
+    header: ProofHeader
     prefix: Annotated[str, Field(pattern=r"^([!-~]+ )?$", max_length=20)] = ""
     """What stands before it, with its space: ``"App "``."""
     sent_to: Literal["apis", "token", "both"] = "apis"
@@ -194,17 +194,20 @@ class Manifest(_Section):
     def needs_key(self) -> bool:
         """Whether some grant or the client authentication signs assertions."""
         signs = self.oauth.client_auth in {ClientAuth.PRIVATE_KEY_JWT, ClientAuth.APPLICATION_JWT}
+        signs = signs and any(capability.flow is not Flow.API_KEY for capability in self.capabilities)
         return signs or any(capability.flow in _JWT_BEARER for capability in self.capabilities)
 
     @property
     def needs_secret(self) -> bool:
         """Whether some grant sends the shared secret."""
+        unshared = {*_JWT_BEARER, Flow.API_KEY}
         shared = self.oauth.client_auth in {ClientAuth.BASIC, ClientAuth.CLIENT_SECRET_POST}
-        return shared and any(one.flow.built and one.flow not in _JWT_BEARER for one in self.capabilities)
+        return shared and any(one.flow.built and one.flow not in unshared for one in self.capabilities)
 
     def built(self, capability: CapabilityManifest) -> bool:
         """Whether a server can ask for it today; everything else is declared and answered *unsupported*."""
-        return capability.flow.built and (capability.flow in _JWT_BEARER or self.oauth.built)
+        proofless = {*_JWT_BEARER, Flow.API_KEY}
+        return capability.flow.built and (capability.flow in proofless or self.oauth.built)
 
     def root_path(self, capability: CapabilityManifest) -> str:
         """Where a capability's API lives below ``base_url``."""
@@ -214,6 +217,16 @@ class Manifest(_Section):
         v = f"v{major}" if major != "0" else f"v0.{minor}"
         digits = capability.version.replace(".", "")
         return self.path_template.format(api=capability.api, v=v, digits=digits)
+
+    @model_validator(mode="after")
+    def _keys_open_apis(self) -> "Manifest":
+        flows = {capability.flow for capability in self.capabilities}
+        goes_there = self.api_key is not None and self.api_key.sent_to != "token"
+        if Flow.API_KEY in flows and not goes_there:
+            raise ValueError("api_key: a capability with the flow api_key needs one that is sent to the APIs")
+        if self.api_key is not None and self.api_key.header == "authorization" and flows != {Flow.API_KEY}:
+            raise ValueError("api_key.header: authorization carries the token of another flow; name another header")
+        return self
 
     @model_validator(mode="after")
     def _assertions_have_scopes(self) -> "Manifest":

@@ -37,11 +37,13 @@ class Flow(StrEnum):
     JWT_BEARER_OPERATOR_TOKEN = "jwt_bearer_operator_token"  # noqa: S105 - the name of a grant
     AUTHORIZATION_CODE = "authorization_code"
     CIBA = "ciba"
+    API_KEY = "api_key"
+    """No token at all: the manifest's ``api_key`` opens the API. Not CAMARA's, and how several gateways sell it."""
 
     @property
     def three_legged(self) -> bool:
         """Whether the token names the subject, so that the request body must not."""
-        return self is not Flow.CLIENT_CREDENTIALS
+        return self not in {Flow.CLIENT_CREDENTIALS, Flow.API_KEY}
 
     @property
     def built(self) -> bool:

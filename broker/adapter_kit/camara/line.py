@@ -133,7 +133,7 @@ class ApiLine:
         wanted = self._wanted(operation)
         token = await self._token(wanted)
         response = await self._send(operation, token, content)
-        if response.status == HTTPStatus.UNAUTHORIZED and not wanted.single_use:
+        if response.status == HTTPStatus.UNAUTHORIZED and token is not None and not wanted.single_use:
             self._bound.tokens.invalidate(wanted, token)
             response = await self._send(operation, await self._token(wanted), content)
         if response.status != HTTPStatus.OK:
@@ -151,7 +151,7 @@ class ApiLine:
         )
 
     def _subject(self) -> str | None:
-        if self.terms.flow is Flow.CLIENT_CREDENTIALS:
+        if self.terms.flow in {Flow.CLIENT_CREDENTIALS, Flow.API_KEY}:
             return None
         if self.terms.flow is Flow.JWT_BEARER_TEL:
             return f"tel:{self.query.phone.e164}"
@@ -161,12 +161,16 @@ class ApiLine:
             raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_OPERATOR_TOKEN)
         return f"operatortoken:{self.query.operator_token}"
 
-    async def _token(self, wanted: TokenWanted) -> str:
+    async def _token(self, wanted: TokenWanted) -> str | None:
+        """A token, or ``None`` where the operator's key does without."""
+        if self.terms.flow is Flow.API_KEY:
+            return None
         return await self._bound.tokens.token(wanted, deadline_s=self.query.deadline_s)
 
-    async def _send(self, operation: str, token: str, content: bytes) -> WireResponse:
+    async def _send(self, operation: str, token: str | None, content: bytes) -> WireResponse:
+        bearer = () if token is None else ((b"authorization", b"Bearer " + token.encode("ascii")),)
         headers = (
-            (b"authorization", b"Bearer " + token.encode("ascii")),
+            *bearer,
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
             (b"x-correlator", self.query.correlator.encode("ascii")),

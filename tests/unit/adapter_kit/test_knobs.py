@@ -44,7 +44,13 @@ class Scene:
         self._key.write_bytes(KEY.as_pem(private=True))
 
     def adapter(
-        self, *, top: str = "", oauth: str = 'client_auth = "basic"', capability: str = "", **own: Any
+        self,
+        *,
+        top: str = "",
+        oauth: str = 'client_auth = "basic"',
+        capability: str = "",
+        flow: str = "client_credentials",
+        **own: Any,
     ) -> Adapter:
         text = f"""
             name = "someone"
@@ -55,7 +61,7 @@ class Scene:
             [[capabilities]]
             api = "sim-swap"
             version = "2.1.0"
-            flow = "client_credentials"
+            flow = "{flow}"
             {capability}
         """
         given: dict[str, Any] = {
@@ -119,7 +125,8 @@ async def test_a_way_to_prove_oneself_that_is_not_built_is_unsupported_and_asks_
     signal = await scene.ask(oauth=f'client_auth = "{way}"')
     assert isinstance(signal, Unavailable)
     assert (signal.reason, signal.code) == (U.UNSUPPORTED, KitCode.CLIENT_AUTH_NOT_BUILT)
-    assert scene.operator.forms == scene.operator.calls == []
+    assert not scene.operator.forms
+    assert not scene.operator.calls
 
 
 async def test_the_grant_may_stand_in_the_query(scene: Scene) -> None:
@@ -199,6 +206,26 @@ async def test_the_gateways_key_goes_where_it_is_wanted(scene: Scene, sent_to: s
     for headers, expected in ((scene.operator.token_headers[0], token), (scene.api_headers, api)):
         assert headers.get("x-rapidapi-key") == (f"App {API_KEY}" if expected else None)
     assert scene.api_headers["authorization"] == "Bearer token-1"
+
+
+@pytest.mark.parametrize(
+    ("header", "prefix", "sent"),
+    [("x-rapidapi-key", "", API_KEY), ("authorization", "App ", f"App {API_KEY}"), ("api_key", "", API_KEY)],
+)
+async def test_where_the_key_alone_opens_the_api_no_token_is_fetched(
+    scene: Scene, header: str, prefix: str, sent: str
+) -> None:
+    top = f'api_key = {{ header = "{header}", prefix = "{prefix}" }}'
+    refused = httpx.Response(401, json={"status": 401, "code": "UNAUTHENTICATED", "message": "m"})
+    scene.operator.on("/sim-swap/v2/retrieve-date", ok(NEVER), refused)
+    adapter = scene.adapter(top=top, oauth="", flow="api_key", client_secret=None, client_key=None)
+    assert isinstance(await adapter.observe(query(SignalName.SIM_SWAP)), Observed)
+    assert scene.api_headers[header] == sent
+    assert scene.operator.bodies == [{"phoneNumber": "+34600000101"}]
+    signal = await adapter.observe(query(SignalName.SIM_SWAP))
+    assert isinstance(signal, Unavailable)
+    assert (signal.reason, signal.code) == (U.OPERATOR_ERROR, "UNAUTHENTICATED")
+    assert (len(scene.operator.calls), scene.operator.forms) == (2, [])
 
 
 async def test_fixed_headers_go_with_every_request_and_the_deployments_win(scene: Scene) -> None:
@@ -315,6 +342,9 @@ def test_every_code_has_a_status_and_a_reason_of_its_own() -> None:
         ({"top": 'headers = { content-length = "0" }'}, "kit's own"),
         ({"top": 'headers = { x-a = "b\\r\\nx-c: d" }'}, "pattern"),
         ({"top": 'api_key = { header = "x-correlator" }'}, "kit's own"),
+        ({"top": 'api_key = { header = "authorization" }'}, "carries the token of another flow"),
+        ({"flow": "api_key"}, "needs one that is sent to the APIs"),
+        ({"flow": "api_key", "top": 'api_key = { header = "x-k", sent_to = "token" }'}, "that is sent to the APIs"),
         ({"top": 'path_template = "/{who}"'}, "pattern"),
         ({"top": 'path_template = "//{api}"'}, "pattern"),
         ({"capability": 'paths = { check = "no-slash" }'}, "pattern"),
