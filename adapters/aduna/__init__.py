@@ -1,0 +1,1 @@
+"""The adapter for Aduna, from public documentation; not verified live."""

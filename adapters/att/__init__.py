@@ -1,0 +1,1 @@
+"""The adapter for AT&T, from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Glide, from public documentation; not verified live."""

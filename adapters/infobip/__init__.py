@@ -1,0 +1,1 @@
+"""The adapter for Infobip, from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Konera (India, UAT), from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for KPN, from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Nokia Network as Code, from public documentation; not verified live."""

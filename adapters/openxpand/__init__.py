@@ -1,0 +1,1 @@
+"""The adapter for OpenXpand, from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Orange (playground), from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Orange España, from public documentation; not verified live."""

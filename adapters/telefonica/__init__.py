@@ -1,0 +1,1 @@
+"""The adapter for Telefónica (sandbox), from public documentation; not verified live."""

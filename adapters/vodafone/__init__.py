@@ -1,0 +1,1 @@
+"""The adapter for Vodafone, from public documentation; not verified live."""

@@ -1,0 +1,1 @@
+"""The adapter for Vonage Network APIs, from public documentation; not verified live."""
