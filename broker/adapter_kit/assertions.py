@@ -52,6 +52,12 @@ def import_signing_key(text: str, algorithm: SigningAlgorithm, where: str) -> Si
     return key
 
 
+def generate_signing_key(algorithm: SigningAlgorithm) -> SigningKey:
+    """A new private key of the kind that the algorithm needs."""
+    kind, curve = _KEY_KINDS[algorithm]
+    return RSAKey.generate_key(2048) if kind is RSAKey else kind.generate_key(curve)  # type: ignore[arg-type]
+
+
 class AssertionSigner:
     """Makes short-lived assertions for one client at one operator. Every one has its own ``jti``."""
 

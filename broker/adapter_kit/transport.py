@@ -7,7 +7,7 @@ httpx's requests and responses are the language of the port, so that tests and o
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Literal
@@ -161,6 +161,26 @@ def open_transport(
         AiohttpTransport(limits, context) if kind == "aiohttp" else _native_transport(limits, context)
     )
     return Transport(base, limits)
+
+
+Answerer = Callable[[WireRequest], Awaitable[WireResponse]]
+"""Plays an operator: every request, whole, to one answer."""
+
+
+def scripted_transport(answer: Answerer, limits: TransportLimits | None = None) -> Transport:
+    """A transport whose other end is a function. Every limit and refusal of the real ones applies to its answers."""
+    return Transport(_Scripted(answer), limits)
+
+
+class _Scripted(httpx.AsyncBaseTransport):
+    def __init__(self, answer: Answerer) -> None:
+        self._answer = answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        headers = tuple((name.lower(), value) for name, value in request.headers.raw)
+        asked = WireRequest(request.method, str(request.url), headers, await request.aread())
+        answer = await self._answer(asked)
+        return httpx.Response(answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body))
 
 
 def _native_transport(limits: TransportLimits, tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:

@@ -1,0 +1,154 @@
+"""The bench: one adapter, freshly put together, with a scripted operator on the other end."""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.assembly import Surroundings, assemble, build
+from broker.adapter_kit.assertions import generate_signing_key
+from broker.adapter_kit.camara.line import IdentifierRule
+from broker.adapter_kit.deployment import OperatorSettings, SecretRef
+from broker.adapter_kit.manifest import CapabilityManifest, Manifest
+from broker.adapter_kit.oauth import Flow
+from broker.adapter_kit.transport import TransportLimits, scripted_transport
+from broker.adapter_kit.trial.operator import BASE_URL, TrialClock, TrialOperator
+from broker.domain.check import Circle
+from broker.domain.phone import PhoneNumber
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+
+PHONE = PhoneNumber("+34600000101")
+DIGITS = PHONE.e164.removeprefix("+")
+CORRELATOR = "5f0c1d6e-1111-4222-8333-444455556666"
+PURPOSE = "FraudPreventionAndDetection"
+OPERATOR_TOKEN = "trial.operator.token"  # noqa: S105 - a token of nobody
+SECRET, GATEWAY_KEY = "trial-client-secret", "trial-gateway-key"
+CIRCLE = Circle(40.4168, -3.7038, 5000.0)
+_OPERATOR = "trial"
+
+
+class Failed(Exception):
+    """A check that the adapter did not pass; the text says what was expected and what came."""
+
+
+class NotApplicable(Exception):
+    """A check that says nothing about this adapter; the text says why."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What is tried: the package and its manifest, with credentials made for the trial in ``folder``."""
+
+    package: str
+    manifest: Manifest
+    settings: OperatorSettings
+
+    @property
+    def built(self) -> Sequence[CapabilityManifest]:
+        """The capabilities that can be asked today."""
+        return [one for one in self.manifest.capabilities if self.manifest.built(one)]
+
+
+@contextmanager
+def subject_of(package: str, manifest: Manifest) -> Iterator[Subject]:
+    """A subject whose credentials live as long as the block."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pem = generate_signing_key(manifest.oauth.assertion_alg).as_pem(private=True)
+        secrets = {"client_key": pem, "client_secret": SECRET.encode(), "api_key": GATEWAY_KEY.encode()}
+        given: dict[str, Any] = {}
+        for key, content in secrets.items():
+            (folder / key).write_bytes(content)
+            given[key] = SecretRef(file=folder / key)
+        settings = OperatorSettings.model_validate(
+            {"adapter": manifest.name, "base_url": BASE_URL, "client_id": "trial-client", "attempt_timeout_ms": 200}
+        )
+        yield Subject(package, manifest, settings.model_copy(update=given))
+
+
+class Bench:
+    """An adapter and the operator it talks to. Made for one check."""
+
+    def __init__(self, subject: Subject) -> None:
+        manifest = subject.manifest
+        self.subject = subject
+        self.clock = TrialClock()
+        roots = {manifest.root_path(one): one for one in subject.built}
+        self.operator = TrialOperator(manifest, roots)
+        limits = TransportLimits(body_bytes_max=subject.settings.body_bytes_max)
+        transport = scripted_transport(self.operator.answer, limits)
+        surroundings = Surroundings(self.clock, Random(7))  # noqa: S311 - jti of assertions that nobody accepts
+        parts = assemble(_OPERATOR, manifest, subject.settings, transport, surroundings)
+        self.adapter: Adapter = build(subject.package, parts)
+
+    def query(self, signal: SignalName, **changes: Any) -> SignalQuery:
+        """A question with everything in it that any API wants, two seconds before its deadline."""
+        given: dict[str, Any] = {
+            "signal": signal,
+            "phone": PHONE,
+            "purpose": PURPOSE,
+            "correlator": CORRELATOR,
+            "deadline_s": self.clock.monotonic_s() + 2.0,
+            "location": CIRCLE,
+            "operator_token": OPERATOR_TOKEN,
+        }
+        return SignalQuery(**{**given, **changes})
+
+    async def ask(self, capability: CapabilityManifest, **changes: Any) -> Signal:
+        """Put the question to the adapter."""
+        return await self.adapter.observe(self.query(capability.known.signal, **changes))
+
+    def names_subject(self, capability: CapabilityManifest) -> bool:
+        """Whether the body must name the subject for this capability."""
+        rule = capability.identifier or capability.known.identifier
+        return rule is IdentifierRule.ALWAYS or (rule is IdentifierRule.BY_TOKEN and not capability.flow.three_legged)
+
+    @property
+    def phone(self) -> str:
+        """The number as the manifest says that this operator writes it."""
+        return PHONE.e164 if self.subject.manifest.phone_format == "e164" else DIGITS
+
+
+Run = Callable[[Bench], Awaitable[None]]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check: a stable id, the group it belongs to, a sentence, and the function that tries it."""
+
+    id: str
+    group: str
+    says: str
+    run: Run
+
+
+def expect(true: object, otherwise: str) -> None:
+    """Fail unless ``true``."""
+    if not true:
+        raise Failed(otherwise)
+
+
+def observed(signal: Signal) -> Observed:
+    """The observation, or failure."""
+    if not isinstance(signal, Observed):
+        raise Failed(f"expected an observation, got {signal.reason}: {signal.code}")
+    return signal
+
+
+def unavailable(signal: Signal, *reasons: Unavailability) -> Unavailable:
+    """The typed reason, which must be one of these, or failure."""
+    if not isinstance(signal, Unavailable):
+        raise Failed(f"expected {' or '.join(reasons)}, got an observation")
+    if reasons and signal.reason not in reasons:
+        raise Failed(f"expected {' or '.join(reasons)}, got {signal.reason}: {signal.code}")
+    return signal
+
+
+def uses_tokens(capability: CapabilityManifest) -> CapabilityManifest:
+    """The capability, unless a key of the gateway takes the place of tokens."""
+    if capability.flow is Flow.API_KEY:
+        raise NotApplicable("no token is used")
+    return capability
