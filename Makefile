@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench proof openapi lock clean
+.PHONY: help demo test check fix bench proof camara openapi lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof
+
+camara: $(READY)  ## CAMARA's own scenarios against the pretend operator
+	$(BIN)/python -m tests.camara
 
 openapi: $(READY)  ## Write the published contracts from the code
 	$(BIN)/trust-broker openapi --write

@@ -1,0 +1,1 @@
+"""CAMARA's own scenarios: their Gherkin files, driven against the pretend operator over HTTP. ``make camara``."""

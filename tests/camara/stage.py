@@ -1,0 +1,255 @@
+"""What a scenario is played on: its subscriber, the request that its steps write, and the answer that they read.
+
+The request is written until a step reads the answer; only then is it sent, because feature files also describe the
+request after the words that send it, or never say those words.
+"""
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from adapters.mock.operator.profile import Legs
+from tests.camara.contract import Contract, Operation
+from tests.camara.features import Scenario
+from tests.camara.outcomes import NotApplicable
+from tests.camara.paths import MISSING, Path, get, put
+from tests.camara.subject import Subject, numbered, other_than
+from tests.support.mock_operator import RunningOperator
+
+LONGER_THAN_ANY_TOKEN_S = 90_000
+IDENTIFIERS = ("phoneNumber", "device")
+"""The members of a body that name the subject, unless the token does."""
+CLAIMED = frozenset({"number-verification"})
+"""APIs whose body names no subject, but a number to be compared with the one of the token."""
+FULL_BY_DEFAULT = frozenset({"kyc-match"})
+"""APIs that demand one of many optional members, so that the least body of the schema is not a valid request."""
+
+
+class Token(StrEnum):
+    """What is in the Authorization header."""
+
+    VALID = "valid"
+    TWO_LEGGED = "names no subscriber"
+    THREE_LEGGED = "names the subscriber"
+    OTHER = "names another subscriber"
+    UNPROVEN = "names the subscriber, but no SIM proved it"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    UNSCOPED = "without the scope"
+    NONE = "not there"
+
+
+class Body(StrEnum):
+    """What the body is before single members are set."""
+
+    DEFAULT = "fits the schema"
+    FULL = "fits the schema, with every member"
+    ABSENT = "not there"
+    GIVEN = "as the step says"
+
+
+@dataclass
+class Stage:
+    """One scenario under way."""
+
+    scenario: Scenario
+    contract: Contract
+    operator: RunningOperator
+    legs: frozenset[Legs]
+    count: int
+    token: Token = Token.VALID
+    scopes: tuple[str, ...] = ()
+    base: Body = Body.DEFAULT
+    given: Any = None
+    edits: list[tuple[Path, Any]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    resource: str = ""
+    asked: str = ""
+    method: str = ""
+    path_values: dict[str, str] = field(default_factory=dict)
+    faulty: bool = False
+    response: httpx.Response | None = None
+    sent_body: Any = MISSING
+
+    def __post_init__(self) -> None:
+        self.subject: Subject = numbered(self.operator, self.count)
+        self.other: Subject = other_than(self.operator, self.subject)
+
+    # -- writing the request
+
+    def set(self, path: Path, value: Any) -> None:
+        """Set one member of the body, or take it away with `MISSING`; the later word counts."""
+        self.edits.append((path, value))
+
+    def explicit(self, path: Path) -> Any:
+        """What the steps have set at a path: the last word."""
+        return next((value for edited, value in reversed(self.edits) if edited == path), MISSING)
+
+    def operation(self) -> Operation:
+        """The operation that is meant: by its name, by its resource, or because it is the only one."""
+        known = {operation.id: operation for operation in self.contract.operations}
+        if self.asked in known:
+            return known[self.asked]
+        tail = self._relative()
+        there = [operation for operation in self.contract.operations if tail and operation.path == tail]
+        fitting = [operation for operation in there if operation.method == self.method] or there
+        if fitting:
+            return fitting[0]
+        named = [known[word] for word in self.scenario.title.replace(",", " ").split() if word in known]
+        if named or len(known) == 1:
+            return (named or list(known.values()))[0]
+        raise NotApplicable(f"the YAML has no operation for {self.asked or self.resource or self.scenario.title!r}")
+
+    def _relative(self) -> str:
+        resource = "/" + self.resource.lstrip("/")
+        return resource.removeprefix(self.contract.base_path)
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether the token, and not the body, has to name the subscriber."""
+        if self.token in {Token.THREE_LEGGED, Token.OTHER, Token.UNPROVEN}:
+            return True
+        return self.token is not Token.TWO_LEGGED and Legs.TWO not in self.legs
+
+    def sample(self, operation: Operation, *, full: bool = False) -> Any:
+        """A body that fits, about this scenario's subscriber where the schema lets it name one."""
+        body = self.contract.sample(operation.body, full=full)
+        if not isinstance(body, dict):
+            return body
+        known = self.contract.members(operation.body)[0]
+        for name in known:
+            value = self.value_of((name,), operation)
+            if value is not MISSING and (name in body or name in IDENTIFIERS):
+                body[name] = value
+        if self.scenario.api not in CLAIMED and self.names_itself:
+            body = {name: value for name, value in body.items() if name not in IDENTIFIERS}
+        return body
+
+    def value_of(self, path: Path, operation: Operation | None = None) -> Any:
+        """What a member must be to be about this subscriber and this operator's places, or `MISSING`."""
+        match path:
+            case ("phoneNumber",) | ("device", "phoneNumber"):
+                return self.subject.number
+            case ("hashedPhoneNumber",):
+                return self.subject.hashed
+            case ("device",):
+                return {"phoneNumber": self.subject.number}
+            case ("area",):
+                return self.area()
+            case ("area", "center"):
+                return self.area()["center"]
+        return MISSING
+
+    def area(self, *, elsewhere: bool = False, covered: bool = True, radius: int = 5000) -> dict[str, Any]:
+        """A circle around the subscriber, or where it is not, or where this operator has no network."""
+        geography = self.operator.profile.geography
+        place = geography.elsewhere if elsewhere else geography.home
+        centre = {"latitude": place.latitude, "longitude": place.longitude}
+        if not covered:
+            centre = {"latitude": -place.latitude, "longitude": (place.longitude + 360) % 360 - 180}
+        return {"areaType": "CIRCLE", "center": centre, "radius": radius}
+
+    def valid(self, path: Path) -> Any:
+        """A valid value for a member of the body."""
+        value = self.value_of(path)
+        if value is not MISSING:
+            return value
+        schema = self.contract.inner(self.operation().body, path)
+        return "valid" if schema is None else self.contract.sample(schema)
+
+    # -- sending it
+
+    def answer(self) -> httpx.Response:
+        """The answer; the first look at it sends the request."""
+        if self.response is None:
+            self.send()
+        assert self.response is not None
+        return self.response
+
+    def forget(self) -> None:
+        """The next look sends another request."""
+        self.response = None
+
+    def send(self) -> None:
+        """Lay the subscribers, get the token, build the body, send."""
+        operation = self.operation()
+        for subject in (self.subject, self.other):
+            subject.settle(self.operator)
+        self.sent_body = self._body(operation)
+        headers = {"content-type": "application/json"} | self.headers
+        if self.sent_body is MISSING and operation.body is None:
+            del headers["content-type"]
+        token = self._token(operation)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        content = None if self.sent_body is MISSING else json.dumps(self.sent_body).encode()
+        url = self.contract.base_path + operation.path.format_map(_Filled(self.path_values))
+        if self.token is Token.EXPIRED:
+            self.operator.control.advance(LONGER_THAN_ANY_TOKEN_S, authorization=True)
+        try:
+            self.response = self.operator.client.http.request(operation.method, url, headers=headers, content=content)
+        finally:
+            if self.token is Token.EXPIRED:
+                self.operator.control.advance(-LONGER_THAN_ANY_TOKEN_S, authorization=True)
+
+    def _body(self, operation: Operation) -> Any:
+        if operation.body is None or self.base is Body.ABSENT:
+            return MISSING
+        if self.base is Body.GIVEN:
+            body = self.given
+        else:
+            full = self.base is Body.FULL or self.scenario.api in FULL_BY_DEFAULT
+            body = self.sample(operation, full=full)
+        for path, value in self.edits:
+            body = put(body, path, value)
+        return self._within_limit(operation, body)
+
+    def _within_limit(self, operation: Operation, body: Any) -> Any:
+        """Where only so many members may be, those that a step named stay and those that were only a default go."""
+        limit = (self.contract.follow(operation.body) or {}).get("maxProperties")
+        if limit is None or not isinstance(body, dict) or self.base is Body.GIVEN:
+            return body
+        spare = [name for name in body if self.explicit((name,)) is MISSING]
+        dropped = set(spare[: max(0, len(body) - limit)])
+        return {name: value for name, value in body.items() if name not in dropped}
+
+    def _token(self, operation: Operation) -> str | None:
+        match self.token:
+            case Token.NONE:
+                return None
+            case Token.INVALID:
+                return f"never-issued-{uuid.uuid4()}"
+        scopes = self.scopes or operation.scopes
+        if self.token is Token.UNSCOPED:
+            scopes = self._foreign_scopes(operation)
+        client, control = self.operator.client, self.operator.control
+        if not self.names_itself:
+            return client.token(*scopes)
+        if self.token is Token.UNPROVEN:
+            return client.token_for(f"tel:{self.subject.number}", *scopes)
+        whose = self.other if self.token is Token.OTHER else self.subject
+        return client.token_for(f"operatortoken:{control.operator_token(whose.number)}", *scopes)
+
+    def _foreign_scopes(self, operation: Operation) -> tuple[str, ...]:
+        """A scope that this operator gives, and the operation does not take."""
+        found = self.operator.client.http.get("/.well-known/openid-configuration").json()["scopes_supported"]
+        usable = [scope for scope in found if ":" in scope and not scope.startswith("dpv:")]
+        foreign = [scope for scope in usable if scope not in operation.scopes and scope not in self.scopes]
+        if not foreign:
+            raise NotApplicable("this operator has no scope that the operation does not take")
+        return (foreign[0],)
+
+    def sent(self, path: Path) -> Any:
+        """What was sent at a path of the body."""
+        return get(self.sent_body, path)
+
+
+class _Filled(dict[str, str]):
+    """Path parameters; one that no step named is a UUID that means nothing."""
+
+    def __missing__(self, name: str) -> str:
+        return str(uuid.uuid4())

@@ -1,0 +1,170 @@
+"""The runner itself: it must be able to fail, to refuse, and to take a file that it has never seen."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.camara import paths
+from tests.camara.__main__ import main
+from tests.camara.outcomes import Outcome, Verdict
+from tests.camara.runner import NOT_SERVED, groups_in, play_group
+from tests.camara.stage import Token
+from tests.camara.words_token import meaning
+
+OPENAPI = """
+openapi: 3.0.3
+servers: [{url: "{apiRoot}/sim-swap/v2"}]
+paths:
+  /check:
+    post:
+      operationId: checkSimSwap
+      security: [{openId: ["sim-swap:check"]}]
+      requestBody:
+        content: {application/json: {schema: {$ref: "#/components/schemas/Ask"}}}
+components:
+  schemas:
+    Ask:
+      type: object
+      properties:
+        phoneNumber: {type: string, pattern: '^\\+[1-9][0-9]{4,14}$'}
+        maxAge: {type: integer, minimum: 1, maximum: 2400}
+    Answer: {type: object, required: [swapped], properties: {swapped: {type: boolean}}}
+    Strange: {type: object, required: [nothing]}
+"""
+HEAD = """
+Feature: dropped in - Operation checkSimSwap
+  Background:
+    Given the resource "/sim-swap/v2/check"
+    And the header "Authorization" is set to a valid access token
+    And the header "x-correlator" is set to a UUID value
+    And the request body is set by default to a request body compliant with the schema
+  @it
+  Scenario: it
+"""
+SENT = """
+Given a valid phone number identified by the token or provided in the request body
+When the request "checkSimSwap" is sent
+"""
+
+SCENARIOS = [
+    ("Then the response status code is 200", Verdict.PASSED, ""),
+    ("Then the response status code is 404", Verdict.FAILED, "status 200"),
+    ('Then the value of response property "$.swapped" == false', Verdict.PASSED, ""),
+    ('Then the value of response property "$.swapped" == true', Verdict.FAILED, "not true"),
+    ('Then the response property "$.swapped" is null', Verdict.FAILED, "not null"),
+    ('Then the response property "$.absent" exists', Verdict.FAILED, "not there"),
+    ('Then the response property "$.swapped" does not exist', Verdict.FAILED, "is there"),
+    ('Then the response property "$.swapped" contains a valid timestamp', Verdict.FAILED, "no date-time"),
+    ('Then the response property "$.message" contains a user friendly text', Verdict.FAILED, "not there"),
+    ('Then the response body complies with the OAS schema at "/components/schemas/Answer"', Verdict.PASSED, ""),
+    ('Then the response body complies with the OAS schema at "#/components/schemas/Strange"', Verdict.FAILED, "breaks"),
+    ('Then the response body complies with the OAS schema at "Nobody"', Verdict.NOT_APPLICABLE, "the YAML has no"),
+    ('Then the response header "Content-Type" is "text/html"', Verdict.FAILED, "application/json"),
+    ('Then the response header "x-none" has same value as the request header "x-correlator"', Verdict.FAILED, "None"),
+    ("Then the moon is full", Verdict.NOT_APPLICABLE, "no word for the step"),
+    ("", Verdict.NOT_APPLICABLE, "no step of it looks at an answer"),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "sim-swap" / "2.1.0"
+    folder.mkdir(parents=True)
+    (folder / "openapi.yaml").write_text(OPENAPI)
+    return tmp_path
+
+
+def written(root: Path, text: str) -> list[Outcome]:
+    (root / "sim-swap" / "2.1.0" / "dropped-in.feature").write_text(text)
+    ((group, files),) = groups_in(root).items()
+    return list(play_group(root, group, files))
+
+
+def test_a_step_passes_fails_or_says_why_it_cannot_be_played(root: Path) -> None:
+    background, mark, title = HEAD.partition("  @it")
+    outcomes = written(root, background + "\n".join(mark + title + SENT + last for last, _, _ in SCENARIOS))
+    for outcome, (last, verdict, reason) in zip(outcomes, SCENARIOS, strict=True):
+        assert (outcome.verdict, last) == (verdict, last), outcome.reason
+        assert reason in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("setting", "status"),
+    [
+        ('the header "Authorization" is removed', 401),
+        ('the header "Authorization" is set to an expired access token', 401),
+        ('the header "Authorization" is set to an invalid access token', 401),
+        ('the header "Authorization" is set to an access token without the required scope', 403),
+        ('the request body property "$.maxAge" does not comply with the OAS schema at "/components/schemas/Ask"', 400),
+        ("the request body is not included", 400),
+        ('the request body property "$.phoneNumber" is not included', 422),
+        ("the number of endpoints calls is equal to the business limit", 429),
+    ],
+)
+def test_what_a_step_sets_reaches_the_operator(root: Path, setting: str, status: int) -> None:
+    (outcome,) = written(root, f"{HEAD}Given {setting}\n{SENT}Then the response status code is {status}")
+    assert outcome.verdict is Verdict.PASSED, outcome.reason
+
+
+def test_a_file_that_is_no_gherkin_fails_and_one_of_an_unknown_api_is_not_applicable(root: Path) -> None:
+    (outcome,) = written(root, "this is no feature")
+    assert outcome.verdict is Verdict.FAILED
+    unknown = root / "sim-swap" / "2.1.0" / "dropped-in.feature"
+    folder = root / "star-sign" / "1.0.0"
+    folder.mkdir(parents=True)
+    unknown.rename(folder / "star-sign.feature").write_text(HEAD + SENT)
+    ((group, files),) = groups_in(root).items()
+    assert [outcome.reason for outcome in play_group(root, group, files)] == [NOT_SERVED]
+
+
+@pytest.mark.parametrize(("expected", "status"), [("200", 0), ("404", 1)])
+def test_the_command_prints_the_figures_and_ends_with_1_after_a_failure(
+    root: Path, capsys: pytest.CaptureFixture[str], expected: str, status: int
+) -> None:
+    file = root / "sim-swap" / "2.1.0" / "dropped-in.feature"
+    file.write_text(f"{HEAD}{SENT}Then the response status code is {expected}")
+    assert main([str(root)]) == status
+    printed = capsys.readouterr().out
+    assert f"sim-swap 2.1.0: {1 - status} passed, {status} failed, 0 not applicable" in printed
+
+
+def test_the_command_says_in_one_line_that_there_is_nothing_to_play(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("skipped: no feature files")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "token"),
+    [
+        ("a valid access token", Token.VALID),
+        ("a valid access token which does not identify a single device", Token.TWO_LEGGED),
+        ("a valid access which does not identifiy a single device", Token.TWO_LEGGED),
+        ("a valid access token from which the phone number cannot be deducted", Token.TWO_LEGGED),
+        ("a valid access token identifying a phone number", Token.THREE_LEGGED),
+        ("a valid access token identifying same phone number", Token.THREE_LEGGED),
+        ("a valid access token emitted for a different phone number", Token.OTHER),
+        ("a previously valid but now expired access token", Token.EXPIRED),
+        ("an invalid access token which is invalid for reasons other than lifetime expiry", Token.INVALID),
+        ("a malformed token", Token.INVALID),
+        ('an access token not including scope "a:b"', Token.UNSCOPED),
+        ("a token for which neither Network-based nor SIM-based authentication was used", Token.UNPROVEN),
+    ],
+)
+def test_every_phrase_for_a_token_means_one_kind(phrase: str, token: Token) -> None:
+    assert meaning(phrase) is token
+
+
+NAMES = st.text("abcdefgh", min_size=1, max_size=5)
+
+
+@given(st.lists(NAMES | st.integers(0, 5), min_size=1, max_size=5), st.integers())
+def test_what_is_put_at_a_path_is_found_there_and_goes_again(parts: list[str | int], value: int) -> None:
+    path = tuple(parts)
+    document = paths.put({} if isinstance(path[0], str) else [], path, value)
+    assert paths.get(document, path) == value
+    if isinstance(path[-1], str):
+        assert paths.get(paths.put(document, path, paths.MISSING), path) is paths.MISSING

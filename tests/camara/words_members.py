@@ -1,0 +1,145 @@
+"""What a member of the body is set to, where a step says it in words instead of a value."""
+
+import re
+from collections.abc import Callable
+
+from adapters.mock.operator.profile import Legs
+from tests.camara.outcomes import NotApplicable
+from tests.camara.paths import MISSING, Path
+from tests.camara.stage import Stage
+from tests.camara.subject import HOUR_S, UNKNOWN_ENDING
+from tests.camara.vocabulary import literal
+
+SWAPPED_AGO_H = 100
+STEADY_ENDING = "000101"
+MAX_AGE_LIMIT_H = 2400
+
+Setter = Callable[[Stage, Path, str], object]
+
+
+def _valid(stage: Stage, path: Path, _words: str) -> object:
+    return stage.valid(path)
+
+
+def _other_number(stage: Stage, _path: Path, _words: str) -> object:
+    return stage.other.number
+
+
+def _stranger(stage: Stage, path: Path, _words: str) -> object:
+    """A number of this operator that nobody has."""
+    number = stage.operator.number(UNKNOWN_ENDING)
+    return {"phoneNumber": number} if path == ("device",) else number
+
+
+def _unserved(stage: Stage, path: Path, _words: str) -> object:
+    stage.subject.happened(HOUR_S, "service", applicable=False)
+    return stage.valid(path)
+
+
+def _mismatching(stage: Stage, path: Path, _words: str) -> object:
+    """Beside a token of somebody; "a valid token" must then be one that names that somebody."""
+    stage.legs &= {Legs.THREE}
+    number = stage.operator.number(STEADY_ENDING)
+    return {"phoneNumber": number} if path == ("device",) else number
+
+
+def _hashed(stage: Stage, _path: Path, words: str) -> object:
+    return (stage.other if "different" in words else stage.subject).hashed
+
+
+def _other_identifiers(_stage: Stage, path: Path, _words: str) -> object:
+    if path != ("device",):
+        raise NotApplicable("only devices have several kinds of identifiers")
+    return {"networkAccessIdentifier": "123456789@example.com"}
+
+
+def _several_identifiers(_stage: Stage, _path: Path, _words: str) -> object:
+    raise NotApplicable("this operator knows devices by phone number only, so no two identifiers can differ")
+
+
+def _hours(words: str) -> int:
+    found = re.search(r"\d+", words)
+    if found is None:
+        raise NotApplicable("the step names no number")
+    return int(found[0])
+
+
+def _at_least(_stage: Stage, _path: Path, words: str) -> object:
+    return min(_hours(words), MAX_AGE_LIMIT_H)
+
+
+def _less(_stage: Stage, _path: Path, words: str) -> object:
+    return _hours(words) - 1
+
+
+def _below_last_swap(stage: Stage, _path: Path, _words: str) -> object:
+    kind = "device_change" if stage.scenario.api == "device-swap" else "sim_change"
+    stage.subject.happened(SWAPPED_AGO_H * HOUR_S, kind)
+    return SWAPPED_AGO_H - 1
+
+
+def _beyond_period(stage: Stage, _path: Path, _words: str) -> object:
+    stage.subject.retention_h = 168
+    return 169
+
+
+def _below_minimum(stage: Stage, _path: Path, _words: str) -> object:
+    """Below what this operator takes, and still within the schema."""
+    schema = stage.contract.inner(stage.operation().body, ("area", "radius"))
+    allowed = (schema or {}).get("minimum", 1)
+    least = stage.operator.profile.geography.minimum_radius_m
+    if allowed >= least:
+        raise NotApplicable("the schema already forbids every radius that this operator finds too small")
+    return allowed
+
+
+def _shorter(_stage: Stage, _path: Path, _words: str) -> object:
+    return 3600
+
+
+def _constant(stage: Stage, _path: Path, words: str) -> object:
+    """``…PHONENUMBER2`` is another subscriber than ``…PHONENUMBER1``."""
+    whose = stage.other if words.rstrip('"').endswith("2") else stage.subject
+    return whose.hashed if "HASHED" in words else whose.number
+
+
+SETTERS: tuple[tuple[str, Setter], ...] = (
+    (r"config_var: ?\"phone_number\"", _valid),
+    (r"[A-Z_]*PHONENUMBER[A-Z_]*\d?", _constant),
+    (r".*hashed in SHA-256.*", _hashed),
+    (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found).*", _stranger),
+    (r".*does not match .*token", _mismatching),
+    (r".*different from the one identified by the access token", _other_number),
+    (r".*for which the .*service is not (?:available|applicable|supported).*", _unserved),
+    (r"(?:only )?includes device identifiers not supported .*|only includes device identifiers .*", _other_identifiers),
+    (r"includes several identifiers.*", _several_identifiers),
+    (r".*the number of hours since the last .* swap minus 1", _below_last_swap),
+    (r".*above the supported monitored period.*", _beyond_period),
+    (r"a value equal or greater than .*", _at_least),
+    (r"a value less than .*", _less),
+    (r"a value shorter than that time", _shorter),
+    (r"a value smaller than the minimum allowed", _below_minimum),
+    (r"an? (?:valid )?area not covered .*|an area outside .*", lambda stage, _path, _words: stage.area(covered=False)),
+    (
+        r".*where the device is not located|a wrong location of the device",
+        lambda stage, _path, _words: stage.area(elsewhere=True),
+    ),
+    (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),
+    (r".*phone number identified by the access token", _valid),
+    (r"a valid (?:past )?.*|(?:a|any) value (?:that is )?compliant .*|the same .*", _valid),
+)
+
+
+def set_by_words(stage: Stage, path: Path, words: str) -> None:
+    """Set a member to what the words mean; what are no words is the value itself.
+
+    Raises:
+        NotApplicable: the words are not known.
+    """
+    for pattern, setter in SETTERS:
+        if re.fullmatch(pattern, words, re.IGNORECASE):
+            stage.set(path, setter(stage, path, words))
+            return
+    if re.match(r"(?:an?|the|any|is|includes|only|not) ", words):
+        raise NotApplicable(f'no word for a property that is "{words}"')
+    stage.set(path, MISSING if words == "" else literal(words))

@@ -1,0 +1,154 @@
+"""Words that write the request: resource, headers, body, and sending it."""
+
+import re
+import uuid
+
+from tests.camara.outcomes import NotApplicable
+from tests.camara.paths import MISSING, parse
+from tests.camara.stage import Body, Stage
+from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
+from tests.camara.words_members import set_by_words
+
+SCHEMA = r"(?:the )?(?:OAS )?(?:request body )?schema"
+
+
+def _resource(stage: Stage, text: str) -> None:
+    stage.resource = text
+
+
+def _sub_resource(stage: Stage, text: str) -> None:
+    stage.resource = stage.contract.base_path + "/" + text.lstrip("/")
+
+
+def _uuid(stage: Stage, text: str) -> None:
+    stage.headers[text.lower()] = str(uuid.uuid4())
+
+
+def _header(stage: Stage, text: str, value: str) -> None:
+    stage.headers[text.lower()] = value
+
+
+def _no_header(stage: Stage, text: str) -> None:
+    stage.headers.pop(text.lower(), None)
+
+
+def _bad_header(stage: Stage, text: str) -> None:
+    stage.headers[text.lower()] = "not compliant at all \u007e" * 20
+
+
+def _absent(stage: Stage) -> None:
+    stage.base = Body.ABSENT
+
+
+def _full(stage: Stage) -> None:
+    stage.base = Body.FULL
+
+
+def _given(stage: Stage, value: str) -> None:
+    stage.base, stage.given = Body.GIVEN, literal(value)
+
+
+def _wrong_body(stage: Stage, pointer: str = "") -> None:
+    """Break one member: the one that has the named schema, else the first."""
+    operation = stage.operation()
+    members = stage.contract.members(operation.body)[0]
+    if not members:
+        raise NotApplicable("the request body has no members")
+    name = pointer.rpartition("/")[2]
+    typed = [member for member, schema in members.items() if str(schema.get("$ref", "")).endswith(f"/{name}")]
+    member = typed[0] if typed else next(iter(members))
+    stage.set((member,), stage.contract.wrong(members[member]))
+
+
+def _wrong(stage: Stage, path: str, pointer: str = "") -> None:
+    """Break a member, by the schema of the request body; by the pointer where the body says nothing of it."""
+    where, operation = parse(path), stage.operation()
+    schema = stage.contract.inner(operation.body, where)
+    if schema is None:
+        schema = stage.contract.at(pointer)
+    stage.set(where, stage.contract.wrong(schema))
+
+
+def _without(stage: Stage, path: str) -> None:
+    stage.set(parse(path), MISSING)
+
+
+def _without_both(stage: Stage, path: str, text: str) -> None:
+    _without(stage, path)
+    _without(stage, text)
+
+
+def _with(stage: Stage, path: str) -> None:
+    stage.set(parse(path), stage.valid(parse(path)))
+
+
+def _by_words(stage: Stage, path: str, value: str) -> None:
+    set_by_words(stage, parse(path), value)
+
+
+def _path_value(stage: Stage, text: str, value: str) -> None:
+    stage.path_values[text] = value
+
+
+def _ask(stage: Stage, text: str) -> None:
+    stage.forget()
+    stage.asked = text
+
+
+def _send(stage: Stage, text: str, rest: str = "") -> None:
+    stage.forget()
+    stage.method = text.upper()
+    named = re.search(r'"([^"]+)"', rest)
+    if named is not None:
+        stage.asked = named[1]
+
+
+def _again(stage: Stage) -> None:
+    stage.forget()
+
+
+MEMBER = r"(?:the )?(?:request )?(?:body )?(?:request )?(?:body )?(?:property|field|attribute)"
+
+WORDS = (
+    word(r"(?:an )?environment at .*", nothing),
+    word(rf"the resource is {TEXT}", _sub_resource),
+    word(rf"the (?:resource|path|endpoint) {TEXT}(?: as (?:a )?base[ -]?url)?", _resource),
+    word(r"(?:they )?use (?:the )?base ?url(?: .*)?", nothing),
+    word(rf"the header {TEXT} is set to a UUID value", _uuid),
+    word(
+        rf'the header (?P<text>(?!"Authorization")"?[^"]*"?) complies with {SCHEMA} at .*',
+        lambda stage, text: _uuid(stage, text.strip('"')),
+    ),
+    word(r'the header "(?P<text>x-correlator)" does not comply with .*', _bad_header),
+    word(r'the header "(?P<text>(?!Authorization)[^"]*)" is set to "(?P<value>[^"]*)"', _header),
+    word(
+        r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not sent|not included)', _no_header
+    ),
+    word(
+        r"the request body is set by default to .*|(?:the request body is (?:set to )?)?a valid (?:\S+ )?request body",
+        nothing,
+    ),
+    word(rf"the request body (?:is compliant with|complies with) {SCHEMA}.*", nothing),
+    word(r"the request body is compliant with the RequestBody schema .*", nothing),
+    word(r"the request body is set to a valid parameter combination", _full),
+    word(r"the request body is (?:not included|not sent|empty|missing)", _absent),
+    word(r'the request body is set to "?(?P<value>\{.*\}|\[.*\])"?', _given),
+    word(
+        rf"the request body is (?:set to any value which is )?not compliant with {SCHEMA}(?: at)?(?: {POINTER})?",
+        _wrong_body,
+    ),
+    word(rf"{MEMBER} {PATH} does not comply with (?:the )?(?:OAS )?schema(?: at)? {POINTER}", _wrong),
+    word(rf"{MEMBER} {PATH} is not (?:included|present|valori[sz]ed|valued|set|provided|sent)", _without),
+    word(rf"the request body does not (?:include|contain) (?:the )?property {PATH}", _without),
+    word(rf"the request body does not (?:include|contain) neither {PATH} nor {TEXT}", _without_both),
+    word(rf"{MEMBER} {PATH} is (?:included|valori[sz]ed|valued)(?: with a valid value)?", _with),
+    word(rf"{MEMBER} {PATH} is also (?P<value>set to .*)", _by_words),
+    word(rf"(?:the )?{PATH} request body property (?:is )?(?:set|equal) to:? (?P<value>.*)", _by_words),
+    word(rf"{MEMBER} {PATH} (?:is |to be )?(?:set|equal) to:? (?P<value>.*)", _by_words),
+    word(rf"{MEMBER} {PATH} (?P<value>(?:is compliant|only includes|includes|complies) .*)", _by_words),
+    word(rf"the request body (?:optionally )?contains the property {PATH} with (?P<value>a value .*)", _by_words),
+    word(rf'(?:the )?path parameter {TEXT} is (?:set|equal) to "(?P<value>[^"]*)"', _path_value),
+    word(rf"(?:a |the )?(?:request|operation) {TEXT} is sent", _ask),
+    word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
+    word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invokation is done)", _again),
+)

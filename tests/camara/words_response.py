@@ -1,0 +1,290 @@
+"""Words that read the answer. The first of them sends the request."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.camara.outcomes import Mismatch, expect
+from tests.camara.paths import MISSING, get, parse
+from tests.camara.stage import Stage
+from tests.camara.subject import ACTIVATED_AGO_S
+from tests.camara.vocabulary import PATH, POINTER, TEXT, word
+
+CLOCK_TOLERANCE_S = 60.0
+TEXTS = frozenset({"$.message"})
+"""Members that nobody may parse (API design guide): a file that quotes one is held to "some text is there"."""
+
+
+def _body(stage: Stage) -> Any:
+    try:
+        return stage.answer().json()
+    except ValueError as error:
+        raise Mismatch("the answer is no JSON") from error
+
+
+def _at(stage: Stage, path: str) -> Any:
+    return get(_body(stage), parse(path))
+
+
+def _there(stage: Stage, path: str) -> Any:
+    value = _at(stage, path)
+    expect(value is not MISSING, f"{path} is not there")
+    return value
+
+
+def same(actual: object, written: str) -> bool:
+    """Whether a value is the written one; the files quote numbers and booleans as they like."""
+    bare = written.strip().strip('"')
+    if isinstance(actual, str):
+        return actual == bare
+    return actual is not MISSING and json.dumps(actual) == bare
+
+
+def _options(text: str) -> list[str]:
+    return [option for option in re.split(r",|\bor\b", text.strip(" []()")) if option.strip()]
+
+
+def _status(stage: Stage, codes: str) -> None:
+    response = stage.answer()
+    wanted = re.findall(r"\d{3}", codes)
+    expect(str(response.status_code) in wanted, f"status {response.status_code} {_code(stage)}, not {codes}")
+
+
+def _code(stage: Stage) -> str:
+    try:
+        body = stage.answer().json()
+    except ValueError:
+        return ""
+    return str(body.get("code", "")) if isinstance(body, dict) else ""
+
+
+def _header_is(stage: Stage, text: str, value: str) -> None:
+    actual = stage.answer().headers.get(text, "")
+    expect(actual.partition(";")[0] == value.partition(";")[0], f"{text} is {actual!r}, not {value!r}")
+
+
+def _header_same(stage: Stage, text: str, other: str) -> None:
+    sent, got = stage.headers.get(other.lower()), stage.answer().headers.get(text)
+    expect(sent is None or got == sent, f"{text} is {got!r}, not the {sent!r} that was sent")
+
+
+def _header_there(stage: Stage, text: str) -> None:
+    expect(text in stage.answer().headers, f"{text} is not there")
+
+
+def _is(stage: Stage, path: str, value: str) -> None:
+    if path in TEXTS:
+        return _readable(stage, path)
+    actual = _there(stage, path)
+    return expect(any(same(actual, option) for option in _either(value)), f"{path} is {actual!r}, not {value}")
+
+
+def _either(value: str) -> list[str]:
+    return re.split(r"(?<=\") or (?=\")", value)
+
+
+def _one_of(stage: Stage, path: str, values: str) -> None:
+    actual = _there(stage, path)
+    expect(any(same(actual, option) for option in _options(values)), f"{path} is {actual!r}, none of {values}")
+
+
+def _one_of_if(stage: Stage, path: str, values: str) -> None:
+    if _at(stage, path) is not MISSING:
+        _one_of(stage, path, values)
+
+
+def _is_if(stage: Stage, path: str, value: str) -> None:
+    if _at(stage, path) is not MISSING:
+        _is(stage, path, value)
+
+
+def _null(stage: Stage, path: str) -> None:
+    expect(_there(stage, path) is None, f"{path} is not null")
+
+
+def _readable(stage: Stage, path: str) -> None:
+    value = _there(stage, path)
+    expect(isinstance(value, str) and value.strip(), f"{path} is no text")
+
+
+def _contains(stage: Stage, path: str, text: str) -> None:
+    value = _there(stage, path)
+    expect(path in TEXTS or (isinstance(value, list | str) and text in value), f"{path} does not contain {text!r}")
+
+
+def _exists(stage: Stage, path: str) -> None:
+    _there(stage, path)
+
+
+def _missing(stage: Stage, path: str) -> None:
+    expect(_at(stage, path) is MISSING, f"{path} is there")
+
+
+def _only_if(stage: Stage, path: str, text: str, value: str) -> None:
+    there, condition = _at(stage, path) is not MISSING, same(_at(stage, text), value)
+    expect(condition or not there, f"{path} is there although {text} is not {value}")
+
+
+def _missing_means(stage: Stage, path: str, text: str, value: str) -> None:
+    expect(_at(stage, path) is not MISSING or same(_at(stage, text), value), f"{path} is missing, {text} not {value}")
+
+
+def instant(value: object) -> datetime:
+    """An RFC 3339 instant with its zone."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Mismatch(f"{value!r} is no date-time with a zone")
+    return found
+
+
+def _timestamp(stage: Stage, path: str) -> None:
+    instant(_there(stage, path))
+
+
+def _timestamp_if(stage: Stage, path: str) -> None:
+    if _at(stage, path) not in {MISSING, None}:
+        _timestamp(stage, path)
+
+
+def _now(stage: Stage) -> datetime:
+    clock = stage.operator.control.http.get("/clock").json()
+    return instant(clock["network"])
+
+
+def _past(stage: Stage, path: str) -> None:
+    expect(instant(_there(stage, path)) <= _now(stage), f"{path} is not in the past")
+
+
+def _activation(stage: Stage, path: str) -> None:
+    apart = _now(stage) - timedelta(seconds=ACTIVATED_AGO_S) - instant(_there(stage, path))
+    expect(abs(apart.total_seconds()) < CLOCK_TOLERANCE_S, f"{path} is not the activation")
+
+
+def _age_s(stage: Stage, path: str) -> float:
+    return (_now(stage) - instant(_there(stage, path)).astimezone(UTC)).total_seconds()
+
+
+def _not_older(stage: Stage, path: str, text: str) -> None:
+    allowed = stage.sent(parse(text))
+    expect(_age_s(stage, path) <= float(allowed) + CLOCK_TOLERANCE_S, f"{path} is older than {text}")
+
+
+def _older_if(stage: Stage, path: str, text: str) -> None:
+    if _at(stage, path) is not MISSING:
+        expect(_age_s(stage, path) > float(stage.sent(parse(text))), f"{path} is not older than {text}")
+
+
+def _monitored(stage: Stage, path: str) -> None:
+    value, hours = _at(stage, path), stage.subject.retention_h
+    wanted = {MISSING} if hours is None else {MISSING, hours // 24}
+    expect(value in wanted, f"{path} is {value!r}, not the monitored period")
+
+
+def _own_number(stage: Stage, path: str) -> None:
+    expect(_there(stage, path) == stage.subject.number, f"{path} is not the number of the token")
+
+
+def _as_sent(stage: Stage, path: str, text: str) -> None:
+    expect(_there(stage, path) == stage.sent(parse(text)), f"{path} is not what was sent at {text}")
+
+
+def _complies(stage: Stage, pointer: str) -> None:
+    if not stage.contract.has(pointer) and stage.answer().status_code >= 400:
+        pointer = "/components/schemas/ErrorInfo"
+    errors = stage.contract.errors(_body(stage), pointer)
+    expect(not errors, f"the answer breaks {pointer}: {'; '.join(errors[:3])}")
+
+
+def _each_complies(stage: Stage, pointer: str) -> None:
+    body = _body(stage)
+    expect(isinstance(body, list), "the answer is no array")
+    errors = [error for item in body for error in stage.contract.errors(item, pointer)]
+    expect(not errors, f"an item breaks {pointer}: {'; '.join(errors[:3])}")
+
+
+def _member_complies(stage: Stage, path: str, pointer: str) -> None:
+    value = _at(stage, path)
+    errors = [] if value is MISSING else stage.contract.errors(value, pointer)
+    expect(not errors, f"{path} breaks {pointer}: {'; '.join(errors[:3])}")
+
+
+def _strings(stage: Stage, values: str) -> None:
+    body, allowed = _body(stage), [option.strip(' "') for option in _options(values)]
+    expect(isinstance(body, list) and body, "the answer is no array with anything in it")
+    expect(all(item in allowed for item in body), f"{body} has more than {allowed}")
+
+
+def _text(stage: Stage, text: str) -> None:
+    expect(_body(stage) == text, f"the answer is {_body(stage)!r}, not {text!r}")
+
+
+def _empty_list(stage: Stage) -> None:
+    expect(_body(stage) == [], "the answer is no empty array")
+
+
+PROPERTY = rf"(?:the )?(?:value of )?(?:the )?response (?:body )?property {PATH}"
+VALUE = r"(?P<value>\"[^\"]*\"(?: or \"[^\"]*\")*|true|false|-?[0-9.]+)"
+SCHEMA_AT = rf"(?:the )?OAS schema at {POINTER}"
+SAME_AS = r"(?:is )?(?:has )?(?:the )?same value as the request header"
+
+WORDS = (
+    word(r'the response (?:status )?code is (?P<codes>"?\d{3}"?(?: or "?\d{3}"?)*)', _status),
+    word(rf'the response header {TEXT} (?:{SAME_AS}) "(?P<other>[^"]*)"', _header_same),
+    word(rf'the response header {TEXT} is "(?P<value>[^"]*)"', _header_is),
+    word(rf"the response header {TEXT} (?:exists|is present)", _header_there),
+    word(rf"{PROPERTY} is one of:? (?P<values>.*)", _one_of),
+    word(rf"the response contains (?:the )?property {PATH} whose value is one of (?P<values>.*)", _one_of),
+    word(rf"if the response contains (?:the )?property {PATH}, the value is one of (?P<values>.*)", _one_of_if),
+    word(rf"{PROPERTY}, if present, has the value (?P<values>.*)", _one_of_if),
+    word(rf"{PROPERTY}, if present, is equal to (?P<value>\"[^\"]*\"|[0-9.]+)", _is_if),
+    word(
+        rf"if the response contains (?:the )?property {PATH}, the value is compliant with {SCHEMA_AT}",
+        _member_complies,
+    ),
+    word(
+        rf"{PROPERTY} complies with {SCHEMA_AT}",
+        _member_complies,
+    ),
+    word(rf"{PROPERTY} contains (?:a|an) user[- ]friendly text.*", _readable),
+    word(rf"{PROPERTY} contains a valid timestamp", _timestamp),
+    word(rf"{PROPERTY} contains the sim's activation timestamp", _activation),
+    word(rf"{PROPERTY} contains \"(?P<text>[^\"]*)\"", _contains),
+    word(
+        rf"{PROPERTY} (?:exists|is present) and (?:is|has) a valid date-time (?:format for a time )?in the past",
+        _past,
+    ),
+    word(rf"{PROPERTY},? if present, has a valid value with date-time format", _timestamp_if),
+    word(rf"if {PROPERTY} is present, then the value has a valid date-time format", _timestamp_if),
+    word(rf"{PROPERTY} (?:is|==) null", _null),
+    word(rf"{PROPERTY} exists only if {TEXT} is \"(?P<value>[^\"]*)\"", _only_if),
+    word(rf"if {PROPERTY} does not exists? then {TEXT} is \"(?P<value>[^\"]*)\"", _missing_means),
+    word(rf"{PROPERTY} value is not older than the value of {TEXT} in the request", _not_older),
+    word(rf"{PROPERTY} if exists has a value older (?:than )?the value of {TEXT} in the request", _older_if),
+    word(
+        rf"the response optionally contains the property {PATH} with the value of monitored time frame .*", _monitored
+    ),
+    word(rf"{PROPERTY} is equal to the phone number associated with the access token", _own_number),
+    word(rf"{PROPERTY} is set to [A-Z_]*PHONENUMBER1?", _own_number),
+    word(rf"{PROPERTY} is the same value as the request body property {TEXT}", _as_sent),
+    word(rf"{PROPERTY} (?:exists|is present)", _exists),
+    word(rf"the response contains (?:the )?property {PATH}", _exists),
+    word(rf"{PROPERTY} (?:does not exist|is not present)", _missing),
+    word(
+        rf"{PROPERTY} (?:is|==|is equal to|exists and is equal to) {VALUE}",
+        _is,
+    ),
+    word(
+        rf"the response body (?:complies|is compliant) with an array of OAS schema defined at {POINTER}", _each_complies
+    ),
+    word(
+        rf"the response body (?:complies|is compliant) with (?:the )?(?:OAS )?schema(?: at| defined by)? {POINTER}",
+        _complies,
+    ),
+    word(r"the response body is an array of strings with the possi?bi?le? ?\w* values? (?P<values>.*)", _strings),
+    word(rf"the response body is a string with the value {TEXT}", _text),
+    word(r"the response body is an empty array", _empty_list),
+)

@@ -1,0 +1,132 @@
+"""Words about what is true of the subscriber, and about the operator itself."""
+
+from typing import Any
+
+from tests.camara.outcomes import NotApplicable
+from tests.camara.stage import Stage
+from tests.camara.subject import DAY_S, HOUR_S
+from tests.camara.vocabulary import nothing, word
+
+LONG_AGO_S = 1000 * HOUR_S
+RETENTION_H = 720
+GONE_SINCE_S = 3 * DAY_S
+
+_NAMED_BY = r"(?:the (?:access )?token(?: (?:or|and) (?:provided )?in the request body)?|\"[^\"]*\")"
+_WHOSE = rf",? ?(?:is )?(?:supported by the service,? ?)?identified,? by (?:either )?{_NAMED_BY}"
+_WHO = r"(?:that )?a valid (?:testing |target )?(?:phone ?number|device|subscription)"
+SUBSCRIBER = rf"{_WHO}(?:{_WHOSE}| supported by the service)?"
+_AWAY = r"(?:with no historical location information|which is not connected to the network) for some time"
+
+
+def _change(stage: Stage) -> str:
+    return "device_change" if stage.scenario.api == "device-swap" else "sim_change"
+
+
+def _swapped_within(stage: Stage, hours: str) -> None:
+    stage.subject.happened((float(hours) - 1) * HOUR_S, _change(stage))
+
+
+def _swapped_before(stage: Stage, hours: str) -> None:
+    stage.subject.happened((float(hours) + 1) * HOUR_S, _change(stage))
+
+
+def _swapped(stage: Stage) -> None:
+    stage.subject.happened(DAY_S, _change(stage))
+
+
+def _swapped_before_memory(stage: Stage) -> None:
+    stage.subject.retention_h = RETENTION_H
+    stage.subject.happened(LONG_AGO_S, _change(stage))
+
+
+def _no_sim(stage: Stage) -> None:
+    stage.subject.sim = False
+
+
+def _unserved(stage: Stage) -> None:
+    stage.subject.happened(HOUR_S, "service", applicable=False)
+
+
+def _no_consent(stage: Stage) -> None:
+    stage.subject.happened(HOUR_S, "consent", granted=False)
+
+
+def _gone(stage: Stage) -> None:
+    stage.subject.gone_since_s = GONE_SINCE_S
+
+
+def _never_seen(stage: Stage) -> None:
+    stage.subject.located = False
+
+
+def _fault(stage: Stage, kind: str, **knobs: Any) -> None:
+    stage.operator.control.fault(kind, {"type": "api", "api": stage.scenario.api}, **knobs)
+    stage.faulty = True
+
+
+def _quota(stage: Stage) -> None:
+    _fault(stage, "too_many", code="QUOTA_EXCEEDED")
+
+
+def _busy(stage: Stage) -> None:
+    _fault(stage, "too_many", code="TOO_MANY_REQUESTS")
+
+
+def _unavailable(stage: Stage) -> None:
+    _fault(stage, "status", status=503)
+
+
+def _one_identifier(_stage: Stage) -> None:
+    raise NotApplicable("this operator knows devices by phone number only, so no two identifiers can differ")
+
+
+def _implemented(_stage: Stage) -> None:
+    raise NotApplicable("this operator implements the operation, so it never answers that it does not")
+
+
+WORDS = (
+    word(rf"{SUBSCRIBER},? for which the service is not (?:applicable|available|supported)", _unserved),
+    word(
+        rf"{SUBSCRIBER},? {_AWAY}",
+        _gone,
+    ),
+    word(rf"{SUBSCRIBER},? for which there is no historical location information", _never_seen),
+    word(SUBSCRIBER, nothing),
+    word(r"the service is not applicable for the (?:device|phone number) .*", _unserved),
+    word(r"(?:that )?(?:the )?service is not (?:available|supported) for all .*", nothing),
+    word(r"(?:that )?some types? of device identifiers are not supported by the implementation", nothing),
+    word(
+        r"(?:that )?(?:al least|at least) 2 types of device identifiers are supported by the implementation",
+        _one_identifier,
+    ),
+    word(r"(?:that )?there is a minimum radius allowed by the implementation", nothing),
+    word(
+        r"the (?:SIM|device) for this phone number has been swapped in the last \"?(?P<hours>\d+)\"?(?: hours)?",
+        _swapped_within,
+    ),
+    word(
+        r"the (?:SIM|device) for this phone number has been swapped more than \"?(?P<hours>\d+)\"? hours ago",
+        _swapped_before,
+    ),
+    word(
+        r"the (?:SIM|device) for this phone number has been swapped before the limited history window threshold",
+        _swapped_before_memory,
+    ),
+    word(r"the (?:SIM|device) for this phone number has been swapped", _swapped),
+    word(r"the (?:SIM|device) for this phone number has never been swapped", nothing),
+    word(r"the activation of the SIM occurred more than \"?\d+\"? hours ago", nothing),
+    word(r"the last swap for this phone number's (?:SIM|device) was more than \"maxAge\" hours ago", nothing),
+    word(r"the phone number is not associated to any sim card", _no_sim),
+    word(r"the sim for that device has never been connected to the operator's network", _no_sim),
+    word(
+        r"the (?:end[- ]?user|subscriber|user|resource owner) has not (?:given|granted) (?:its |their |his )?consent.*",
+        _no_consent,
+    ),
+    word(r"the number of endpoints calls is equal to the business limit", _quota),
+    word(r"the number of endpoints calls from any api consumer is equal to the server limit", _busy),
+    word(r".*a network error prevents .*", _unavailable),
+    word(r"the API (?:Producer|Provider) doesn't offer .*", _implemented),
+    word(r"[A-Z_]*PHONENUMBER[A-Z_]*\d? is (?:compliant with the schema \S+|different to \S+)", nothing),
+    word(r"the same phone number is compliant with OAS schema at .*", nothing),
+    word(r"the device is supported by the service, and may be reachable or not reachable", nothing),
+)
