@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from broker.adapter_kit.manifest import CapabilityManifest
 from broker.adapter_kit.trial.bench import Bench, Check, Failed, NotApplicable, Run, expect, unavailable
-from broker.adapter_kit.trial.operator import Reply, error
+from broker.adapter_kit.trial.operator import PLAYED, Reply, error
 from broker.domain.signal import Unavailability
 
 U = Unavailability
@@ -72,7 +72,7 @@ def first(bench: Bench) -> CapabilityManifest:
     """The capability that general checks use."""
     if not bench.subject.built:
         raise NotApplicable("nothing can be asked from a server today")
-    return bench.subject.built[0]
+    return next((one for one in bench.subject.built if one.api in PLAYED), bench.subject.built[0])
 
 
 def _refuses(reply: Reply, *reasons: U) -> Run:

@@ -16,7 +16,7 @@ from broker.adapter_kit.trial.bench import (
     observed,
     unavailable,
 )
-from broker.adapter_kit.trial.operator import NOON, Asked, Reply, Script, clean, error
+from broker.adapter_kit.trial.operator import NOON, PLAYED, Asked, Reply, Script, clean, error
 from broker.domain.check import Circle
 from broker.domain.signal import AgeRange, Flag, Match, Overlap, Presence, SignalName, Unavailability
 
@@ -36,6 +36,8 @@ def _for(name: SignalName, attempt: Try, operation: str | None = None) -> Run:
     async def run(bench: Bench) -> None:
         for capability in bench.subject.built:
             if capability.known.signal is name:
+                if capability.api not in PLAYED:
+                    raise NotApplicable(f"the suite has no answers of {capability.api}")
                 if operation is not None and operation not in capability.offered_scopes:
                     raise NotApplicable(f"{operation} is not offered")
                 await attempt(bench, capability)

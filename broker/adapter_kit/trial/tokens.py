@@ -21,7 +21,7 @@ from broker.adapter_kit.trial.bench import (
     unavailable,
     uses_tokens,
 )
-from broker.adapter_kit.trial.operator import NOON, Reply, error
+from broker.adapter_kit.trial.operator import NOON, PLAYED, Reply, error
 from broker.domain.signal import Unavailability
 
 U = Unavailability
@@ -59,15 +59,19 @@ _USELESS: Sequence[tuple[str, str, Reply]] = (
 
 def _with_tokens(bench: Bench) -> CapabilityManifest:
     first(bench)
-    for capability in bench.subject.built:
+    for capability in _played(bench):
         if capability.flow is not Flow.API_KEY:
             return capability
     return uses_tokens(first(bench))
 
 
+def _played(bench: Bench) -> Sequence[CapabilityManifest]:
+    return [one for one in bench.subject.built if one.api in PLAYED]
+
+
 def _lasting(bench: Bench) -> CapabilityManifest:
     _with_tokens(bench)
-    for capability in bench.subject.built:
+    for capability in _played(bench):
         if capability.flow is not Flow.API_KEY and not capability.known.single_use:
             return capability
     raise NotApplicable("every token here is good for one call")
@@ -225,7 +229,7 @@ async def _not_for_another(bench: Bench) -> None:
 
 
 async def _spent(bench: Bench) -> None:
-    single = [one for one in bench.subject.built if one.known.single_use]
+    single = [one for one in _played(bench) if one.known.single_use]
     if not single:
         raise NotApplicable("no API here has tokens for one call")
     for _ in range(2):
@@ -234,7 +238,7 @@ async def _spent(bench: Bench) -> None:
 
 
 async def _operator_token(bench: Bench) -> None:
-    bearing = [one for one in bench.subject.built if one.flow is Flow.JWT_BEARER_OPERATOR_TOKEN]
+    bearing = [one for one in _played(bench) if one.flow is Flow.JWT_BEARER_OPERATOR_TOKEN]
     if not bearing:
         raise NotApplicable("no operator token is used")
     unavailable(await bench.ask(bearing[0], operator_token=None), U.NOT_APPLICABLE)
