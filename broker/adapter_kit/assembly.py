@@ -10,7 +10,13 @@ from typing import Literal
 import msgspec
 
 from broker.adapter_kit.adapter import Adapter
-from broker.adapter_kit.assertions import AssertionSigner, AssertionStyle, import_signing_key
+from broker.adapter_kit.assertions import (
+    AssertionSigner,
+    AssertionStyle,
+    SigningAlgorithm,
+    SigningKey,
+    import_signing_key,
+)
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.headers import Headers, encoded
 from broker.adapter_kit.manifest import Manifest, OAuthManifest, load_manifest
@@ -21,17 +27,20 @@ from broker.clock import Clock
 from broker.errors import Misconfigured
 
 _GROUP = "broker.adapters"
+ImportKey = Callable[[str, SigningAlgorithm, str], SigningKey]
 
 
 class Surroundings(msgspec.Struct, frozen=True):
     """What every adapter of a process shares: the clock, the source of randomness, the kind of HTTP client.
 
-    ``random`` should be ``random.SystemRandom()`` outside of tests: it makes the ``jti`` of assertions.
+    ``random`` should be ``random.SystemRandom()`` outside of tests: it makes the ``jti`` of assertions. ``import_key``
+    reads private keys; whoever opens one operator many times may hand in one that remembers, for RSA keys take 50 ms.
     """
 
     clock: Clock
     random: Random
     http_client: Literal["aiohttp", "httpx"] = "aiohttp"
+    import_key: ImportKey = import_signing_key
 
 
 def open_adapter(operator: str, settings: OperatorSettings, surroundings: Surroundings) -> Adapter:
@@ -147,7 +156,7 @@ def _signer(
         return None
     oauth = manifest.oauth
     audience = token_url if oauth.assertion_audience == "endpoint" else settings.issuer or settings.base_url
-    key = import_signing_key(settings.client_key.read(), oauth.assertion_alg, str(settings.client_key))
+    key = surroundings.import_key(settings.client_key.read(), oauth.assertion_alg, str(settings.client_key))
     style = AssertionStyle(oauth.assertion_alg, audience, oauth.assertion_lifetime_s)
     return AssertionSigner(key, settings.client_key_id, style, surroundings.clock, surroundings.random)
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import msgspec
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
-from broker.adapter_kit.assembly import Surroundings, assemble, build
-from broker.adapter_kit.assertions import generate_signing_key
+from broker.adapter_kit.assembly import ImportKey, Surroundings, assemble, build
+from broker.adapter_kit.assertions import generate_signing_key, import_signing_key
 from broker.adapter_kit.camara.line import IdentifierRule
 from broker.adapter_kit.deployment import OperatorSettings, SecretRef
 from broker.adapter_kit.manifest import CapabilityManifest, Manifest
@@ -46,6 +47,7 @@ class Subject(msgspec.Struct, frozen=True):
     package: str
     manifest: Manifest
     settings: OperatorSettings
+    import_key: ImportKey
 
     @property
     def built(self) -> Sequence[CapabilityManifest]:
@@ -67,7 +69,7 @@ def subject_of(package: str, manifest: Manifest) -> Iterator[Subject]:
         settings = OperatorSettings.model_validate(
             {"adapter": manifest.name, "base_url": BASE_URL, "client_id": "trial-client", "attempt_timeout_ms": 200}
         )
-        yield Subject(package, manifest, settings.model_copy(update=given))
+        yield Subject(package, manifest, settings.model_copy(update=given), lru_cache(import_signing_key))
 
 
 class Bench:
@@ -81,7 +83,8 @@ class Bench:
         self.operator = TrialOperator(manifest, roots)
         limits = TransportLimits(body_bytes_max=subject.settings.body_bytes_max)
         transport = scripted_transport(self.operator.answer, limits)
-        surroundings = Surroundings(self.clock, Random(7))  # noqa: S311 - jti of assertions that nobody accepts
+        random = Random(7)  # noqa: S311 - jti of assertions that nobody accepts
+        surroundings = Surroundings(self.clock, random, import_key=subject.import_key)
         parts = assemble(_OPERATOR, manifest, subject.settings, transport, surroundings)
         self.adapter: Adapter = build(subject.package, parts)
 
