@@ -1,8 +1,11 @@
 """Plays scenarios against pretend operators, one operator for each API and version that can be offered."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+
+from httpx import HTTPError
 
 from adapters.mock.operator.apis.dialects import DIALECTS, Dialect
 from adapters.mock.operator.profile import Legs, OfferedApi, Profile, SubjectForm, load_profile, shipped_profiles
@@ -12,15 +15,19 @@ from tests.camara.features import Scenario, read, stored_features
 from tests.camara.outcomes import Mismatch, NotApplicable, Outcome, Verdict
 from tests.camara.stage import Stage
 from tests.camara.vocabulary import Word
+from tests.camara.words_request import SENDING
 from tests.camara.words_request import WORDS as REQUEST
 from tests.camara.words_response import WORDS as RESPONSE
 from tests.camara.words_subject import WORDS as SUBJECT
 from tests.camara.words_token import WORDS as TOKEN
 from tests.support.mock_operator import RunningOperator, running_operator
 
-WORDS: tuple[Word, ...] = (*TOKEN, *RESPONSE, *SUBJECT, *REQUEST)
+WORDS: tuple[Word, ...] = (*TOKEN, *RESPONSE, *SUBJECT, *REQUEST, *SENDING)
 NOT_SERVED = "not served by the pretend operator"
+NO_CONTRACT = "there is no openapi.yaml beside the file"
 BASE_PROFILE = "alba"
+
+_PLACEHOLDER = re.compile(r"\"\{[A-Za-z_]+\}\"")
 
 Group = tuple[str, str]
 
@@ -65,6 +72,8 @@ def play(scenario: Scenario, definition: Contract, operator: RunningOperator, co
     reason = overruled(scenario)
     if reason is not None:
         return Outcome(scenario, Verdict.NOT_APPLICABLE, reason)
+    if any(_PLACEHOLDER.search(step) for step in scenario.steps):
+        return Outcome(scenario, Verdict.NOT_APPLICABLE, "a template: its placeholders stand for no API")
     unknown = [step for step in scenario.steps if _words_for(step) is None]
     if unknown:
         return Outcome(scenario, Verdict.NOT_APPLICABLE, f"no word for the step: {unknown[0]}")
@@ -75,6 +84,9 @@ def play(scenario: Scenario, definition: Contract, operator: RunningOperator, co
         return Outcome(scenario, Verdict.NOT_APPLICABLE, str(why))
     except AssertionError as why:
         return Outcome(scenario, Verdict.FAILED, str(why))
+    except (HTTPError, LookupError, TypeError, ValueError) as why:
+        # One file that is written unlike all others must not keep the rest from being played.
+        return Outcome(scenario, Verdict.FAILED, f"{type(why).__name__}: {why}")
     finally:
         if stage.faulty:
             operator.control.no_faults()
@@ -84,15 +96,23 @@ def play(scenario: Scenario, definition: Contract, operator: RunningOperator, co
 
 
 def _act(stage: Stage) -> None:
-    for step in stage.scenario.steps:
-        found = _words_for(step)
-        if found is None:
-            raise NotApplicable(f"no word for the step: {step}")
-        known, groups = found
+    found = [(step, *_known(step)) for step in stage.scenario.steps]
+    sends = [position for position, (_, known, _) in enumerate(found) if known in SENDING]
+    for position, (step, known, groups) in enumerate(found):
+        # Some backgrounds declare the schema of the answer that is to come.
+        if sends and position < sends[0] and known in RESPONSE:
+            continue
         try:
             known.act(stage, **{name: text for name, text in groups.items() if text is not None})
         except Mismatch as why:
             raise Mismatch(f"{step}: {why}") from why
+
+
+def _known(step: str) -> tuple[Word, dict[str, str | None]]:
+    found = _words_for(step)
+    if found is None:
+        raise NotApplicable(f"no word for the step: {step}")
+    return found
 
 
 def play_group(root: Path, group: Group, files: Iterable[Path]) -> Iterator[Outcome]:
@@ -105,6 +125,9 @@ def play_group(root: Path, group: Group, files: Iterable[Path]) -> Iterator[Outc
             yield Outcome(Scenario(*group, file, "", file.name, (), ()), Verdict.FAILED, str(why))
     if group not in served():
         yield from (Outcome(scenario, Verdict.NOT_APPLICABLE, NOT_SERVED) for scenario in scenarios)
+        return
+    if not (root / group[0] / group[1] / "openapi.yaml").is_file():
+        yield from (Outcome(scenario, Verdict.NOT_APPLICABLE, NO_CONTRACT) for scenario in scenarios)
         return
     definition = contract(root / group[0] / group[1])
     with running_operator(profile_for(*group)) as operator:

@@ -5,8 +5,10 @@ request after the words that send it, or never say those words.
 """
 
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -99,13 +101,14 @@ class Stage:
         fitting = [operation for operation in there if operation.method == self.method] or there
         if fitting:
             return fitting[0]
-        named = [known[word] for word in self.scenario.title.replace(",", " ").split() if word in known]
+        words = self.scenario.title.replace(",", " ").split()
+        named = [one for one in self.contract.operations if one.id in words or one.path.strip("/") in words]
         if named or len(known) == 1:
-            return (named or list(known.values()))[0]
+            return (named or self.contract.operations)[0]
         raise NotApplicable(f"the YAML has no operation for {self.asked or self.resource or self.scenario.title!r}")
 
     def _relative(self) -> str:
-        resource = "/" + self.resource.lstrip("/")
+        resource = "/" + re.sub(r"^\{[^}]*\}", "", self.resource).lstrip("/")
         return resource.removeprefix(self.contract.base_path)
 
     @property
@@ -160,6 +163,13 @@ class Stage:
             return value
         schema = self.contract.inner(self.operation().body, path)
         return "valid" if schema is None else self.contract.sample(schema)
+
+    def date(self, path: Path, *, days_ago: int) -> str:
+        """A day by the operator's clock, as a date or, where the schema of the member says so, with a time."""
+        clock = self.operator.control.http.get("/clock").json()
+        day = datetime.fromisoformat(clock["network"]) - timedelta(days=days_ago)
+        schema = self.contract.follow(self.contract.inner(self.operation().body, path)) or {}
+        return day.isoformat() if schema.get("format") == "date-time" else day.date().isoformat()
 
     # -- sending it
 

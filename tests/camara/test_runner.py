@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.camara import paths
 from tests.camara.__main__ import main
 from tests.camara.outcomes import Outcome, Verdict
-from tests.camara.runner import NOT_SERVED, groups_in, play_group
+from tests.camara.runner import NO_CONTRACT, NOT_SERVED, groups_in, play_group
 from tests.camara.stage import Token
 from tests.camara.words_token import meaning
 
@@ -43,6 +43,8 @@ Feature: dropped in - Operation checkSimSwap
   @it
   Scenario: it
 """
+BACKGROUND = 'And the response body complies with the OAS schema at "Strange"'
+TEMPLATE = 'Given the request body property "{path_to_device}" is set to: {}'
 SENT = """
 Given a valid phone number identified by the token or provided in the request body
 When the request "checkSimSwap" is sent
@@ -111,12 +113,24 @@ def test_what_a_step_sets_reaches_the_operator(root: Path, setting: str, status:
 def test_a_file_that_is_no_gherkin_fails_and_one_of_an_unknown_api_is_not_applicable(root: Path) -> None:
     (outcome,) = written(root, "this is no feature")
     assert outcome.verdict is Verdict.FAILED
+    (root / "sim-swap" / "2.1.0" / "openapi.yaml").unlink()
+    assert [one.reason for one in written(root, HEAD + SENT)] == [NO_CONTRACT]
     unknown = root / "sim-swap" / "2.1.0" / "dropped-in.feature"
     folder = root / "star-sign" / "1.0.0"
     folder.mkdir(parents=True)
     unknown.rename(folder / "star-sign.feature").write_text(HEAD + SENT)
     ((group, files),) = groups_in(root).items()
     assert [outcome.reason for outcome in play_group(root, group, files)] == [NOT_SERVED]
+
+
+def test_a_schema_that_a_background_announces_is_no_check_before_the_request(root: Path) -> None:
+    (outcome,) = written(root, f"{HEAD}{BACKGROUND}{SENT}Then the response status code is 200")
+    assert outcome.verdict is Verdict.PASSED, outcome.reason
+
+
+def test_a_template_is_not_played(root: Path) -> None:
+    (outcome,) = written(root, f"{HEAD}{TEMPLATE}{SENT}Then the response status code is 400")
+    assert outcome.reason.startswith("a template")
 
 
 @pytest.mark.parametrize(("expected", "status"), [("200", 0), ("404", 1)])

@@ -7,10 +7,12 @@ from adapters.mock.operator.profile import Legs
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path
 from tests.camara.stage import Stage
-from tests.camara.subject import HOUR_S, UNKNOWN_ENDING
+from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import literal
 
 SWAPPED_AGO_H = 100
+SIGNED_DAYS_AGO = 700
+GIVEN_ON_DAYS_AGO = 10
 STEADY_ENDING = "000101"
 MAX_AGE_LIMIT_H = 2400
 
@@ -41,6 +43,11 @@ def _mismatching(stage: Stage, path: Path, _words: str) -> object:
     stage.legs &= {Legs.THREE}
     number = stage.operator.number(STEADY_ENDING)
     return {"phoneNumber": number} if path == ("device",) else number
+
+
+def _given_on(stage: Stage, path: Path, _words: str) -> object:
+    stage.subject.happened(GIVEN_ON_DAYS_AGO * DAY_S, "ownership_change")
+    return stage.valid(path)
 
 
 def _hashed(stage: Stage, _path: Path, words: str) -> object:
@@ -124,6 +131,12 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
         r".*where the device is not located|a wrong location of the device",
         lambda stage, _path, _words: stage.area(elsewhere=True),
     ),
+    (r".*in the future|a future .*", lambda stage, path, _words: stage.date(path, days_ago=-400)),
+    (
+        r"(?:a date|.*past date) .*|.*in the past",
+        lambda stage, path, _words: stage.date(path, days_ago=SIGNED_DAYS_AGO),
+    ),
+    (r".*cancelled by the User A and is used by User B", _given_on),
     (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),
     (r".*phone number identified by the access token", _valid),
     (r"a valid (?:past )?.*|(?:a|any) value (?:that is )?compliant .*|the same .*", _valid),

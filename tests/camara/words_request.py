@@ -44,6 +44,24 @@ def _full(stage: Stage) -> None:
     stage.base = Body.FULL
 
 
+def _full_with(stage: Stage, path: str, value: str) -> None:
+    stage.base = Body.FULL
+    _by_words(stage, path, value)
+
+
+def _full_without(stage: Stage, path: str) -> None:
+    stage.base = Body.FULL
+    _without(stage, path)
+
+
+def _only(stage: Stage, path: str) -> None:
+    """Names another base, but keeps what was set at the path."""
+    where = parse(path)
+    value = stage.explicit(where)
+    stage.base, stage.given = Body.GIVEN, {}
+    stage.set(where, stage.valid(where) if value is MISSING else value)
+
+
 def _given(stage: Stage, value: str) -> None:
     stage.base, stage.given = Body.GIVEN, literal(value)
 
@@ -113,6 +131,7 @@ WORDS = (
     word(r"(?:an )?environment at .*", nothing),
     word(rf"the resource is {TEXT}", _sub_resource),
     word(rf"the (?:resource|path|endpoint) {TEXT}(?: as (?:a )?base[ -]?url)?", _resource),
+    word(rf"(?:the )?resource {TEXT} (?:set )?as .*base-url", _resource),
     word(r"(?:they )?use (?:the )?base ?url(?: .*)?", nothing),
     word(rf"the header {TEXT} is set to a UUID value", _uuid),
     word(
@@ -148,7 +167,27 @@ WORDS = (
     word(rf"{MEMBER} {PATH} (?P<value>(?:is compliant|only includes|includes|complies) .*)", _by_words),
     word(rf"the request body (?:optionally )?contains the property {PATH} with (?P<value>a value .*)", _by_words),
     word(rf'(?:the )?path parameter {TEXT} is (?:set|equal) to "(?P<value>[^"]*)"', _path_value),
+    word(rf"{MEMBER} {PATH} is set with (?P<value>a valid value)", _by_words),
+    word(rf"the request body is set to a valid parameter combination without property {PATH}", _full_without),
+    word(
+        rf'the request body is set to a valid parameter combination with property {PATH} set to "(?P<value>[^"]*)"',
+        _full_with,
+    ),
+    word(rf"the request body contains only the property {PATH}", _only),
+    word(r"the request body has the field (?P<path>\w+) with a value of (?P<value>[A-Z_]+\d?)", _by_words),
+    word(r"the request body has NO the field (?P<path>\w+) or (?P<text>\w+)", _without_both),
+    word(r"(?P<value>\{\}|an empty request body)", lambda stage, value: _given(stage, "{}" if value else value)),
+    word(
+        r"the request body contains (?:the|this) (?:valid )?phone number|a valid request body with phone number",
+        nothing,
+    ),
+    word(r"the request body contains the invalid phone number", lambda stage: _wrong(stage, "$.phoneNumber")),
+)
+
+SENDING = (
     word(rf"(?:a |the )?(?:request|operation) {TEXT} is sent", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
+    word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
     word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invokation is done)", _again),
 )
+"""The words that send; what a file says of an answer before them is no check yet."""

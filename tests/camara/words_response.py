@@ -226,13 +226,38 @@ def _empty_list(stage: Stage) -> None:
     expect(_body(stage) == [], "the answer is no empty array")
 
 
+def _includes(stage: Stage, path: str, text: str, other: str | None = None) -> None:
+    value, wanted = _there(stage, path), [item for item in (text, other) if item is not None]
+    expect(isinstance(value, list) and all(item in value for item in wanted), f"{path} is {value!r}, without {wanted}")
+
+
+def _has_all(stage: Stage, path: str, text: str) -> None:
+    for option in _options(text):
+        _includes(stage, path, option.strip(' "'))
+
+
+def _between(stage: Stage, path: str, least: str, most: str) -> None:
+    value = _there(stage, path)
+    fits = isinstance(value, int) and not isinstance(value, bool) and int(least) <= value <= int(most)
+    expect(fits, f"{path} is {value!r}, no integer from {least} to {most}")
+
+
+def _both_times(stage: Stage, path: str, text: str) -> None:
+    _timestamp_if(stage, path)
+    _timestamp_if(stage, text)
+
+
+def _empty(stage: Stage) -> None:
+    expect(not stage.answer().content, "the answer has a body")
+
+
 PROPERTY = rf"(?:the )?(?:value of )?(?:the )?response (?:body )?property {PATH}"
 VALUE = r"(?P<value>\"[^\"]*\"(?: or \"[^\"]*\")*|true|false|-?[0-9.]+)"
 SCHEMA_AT = rf"(?:the )?OAS schema at {POINTER}"
 SAME_AS = r"(?:is )?(?:has )?(?:the )?same value as the request header"
 
 WORDS = (
-    word(r'the response (?:status )?code is (?P<codes>"?\d{3}"?(?: or "?\d{3}"?)*)', _status),
+    word(r'(?:the )?response (?:status )?code is (?P<codes>"?\d{3}"?(?: or "?\d{3}"?)*)', _status),
     word(rf'the response header {TEXT} (?:{SAME_AS}) "(?P<other>[^"]*)"', _header_same),
     word(rf'the response header {TEXT} is "(?P<value>[^"]*)"', _header_is),
     word(rf"the response header {TEXT} (?:exists|is present)", _header_there),
@@ -251,7 +276,10 @@ WORDS = (
     ),
     word(rf"{PROPERTY} contains (?:a|an) user[- ]friendly text.*", _readable),
     word(rf"{PROPERTY} contains a valid timestamp", _timestamp),
-    word(rf"{PROPERTY} contains the sim's activation timestamp", _activation),
+    word(
+        rf"{PROPERTY} contains the (?:sim|device|line|phone number)(?:'s)? (?:first )?activation (?:timestamp|date)",
+        _activation,
+    ),
     word(rf"{PROPERTY} contains \"(?P<text>[^\"]*)\"", _contains),
     word(
         rf"{PROPERTY} (?:exists|is present) and (?:is|has) a valid date-time (?:format for a time )?in the past",
@@ -262,7 +290,7 @@ WORDS = (
     word(rf"{PROPERTY} (?:is|==) null", _null),
     word(rf"{PROPERTY} exists only if {TEXT} is \"(?P<value>[^\"]*)\"", _only_if),
     word(rf"if {PROPERTY} does not exists? then {TEXT} is \"(?P<value>[^\"]*)\"", _missing_means),
-    word(rf"{PROPERTY} value is not older than the value of {TEXT} in the request", _not_older),
+    word(rf"{PROPERTY} value is not older than the value of {TEXT}(?: in)? the request(?: time)?", _not_older),
     word(rf"{PROPERTY} if exists has a value older (?:than )?the value of {TEXT} in the request", _older_if),
     word(
         rf"the response optionally contains the property {PATH} with the value of monitored time frame .*", _monitored
@@ -287,4 +315,20 @@ WORDS = (
     word(r"the response body is an array of strings with the possi?bi?le? ?\w* values? (?P<values>.*)", _strings),
     word(rf"the response body is a string with the value {TEXT}", _text),
     word(r"the response body is an empty array", _empty_list),
+    word(rf"{PROPERTY} includes both {TEXT} and \"(?P<other>[^\"]*)\"", _includes),
+    word(rf"{PROPERTY} includes {TEXT}", _includes),
+    word(rf"{PROPERTY} has the value (?P<value>\"[^\"]*\").*", _is),
+    word(rf"{PROPERTY} is a non-empty array containing .*(?P<text>\[.*\])", _has_all),
+    word(rf"{PROPERTY} is (?:either )?(?P<values>\"[^\"]*\"(?:(?:, | or |, or )\"[^\"]*\")+)", _one_of),
+    word(rf"the response contains error code {TEXT}", lambda stage, text: _is(stage, "$.code", text)),
+    word(rf"{PROPERTY} is equal to an integer value between (?P<least>\d+) and (?P<most>\d+)", _between),
+    word(rf"if {PROPERTY} is present, then the value (?:is|has) a valid .*date-time.*", _timestamp_if),
+    word(
+        rf"the response properties {PATH} and {TEXT}, if present, have a valid value with date-time format", _both_times
+    ),
+    word(rf"{PROPERTY} has the same value as the request body property {TEXT}", _as_sent),
+    word(rf"the response body complies with the 200\w+ schema at {POINTER}", _complies),
+    word(rf"the response body has an array of items and each item complies with {SCHEMA_AT}", _each_complies),
+    word(rf"{PROPERTY} is user[- ]friendly", _readable),
+    word(r"the response (?:body )?is (?:empty|not present|not available)", _empty),
 )

@@ -3,18 +3,20 @@
 from typing import Any
 
 from tests.camara.outcomes import NotApplicable
-from tests.camara.stage import Stage
-from tests.camara.subject import DAY_S, HOUR_S
+from tests.camara.stage import Stage, Token
+from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import nothing, word
 
 LONG_AGO_S = 1000 * HOUR_S
 RETENTION_H = 720
+LONG_BEFORE_DAYS = 8000
 GONE_SINCE_S = 3 * DAY_S
 
 _NAMED_BY = r"(?:the (?:access )?token(?: (?:or|and) (?:provided )?in the request body)?|\"[^\"]*\")"
 _WHOSE = rf",? ?(?:is )?(?:supported by the service,? ?)?identified,? by (?:either )?{_NAMED_BY}"
 _WHO = r"(?:that )?a valid (?:testing |target )?(?:phone ?number|device|subscription)"
 SUBSCRIBER = rf"{_WHO}(?:{_WHOSE}| supported by the service)?"
+_CHANGED = r"the (?:SIM|device)(?: card)?(?: (?:for|of|associated (?:to|with)) th(?:is|e) phone number)?"
 _AWAY = r"(?:with no historical location information|which is not connected to the network) for some time"
 
 
@@ -76,6 +78,21 @@ def _unavailable(stage: Stage) -> None:
     _fault(stage, "status", status=503)
 
 
+def _stranger(stage: Stage) -> None:
+    stage.token = Token.TWO_LEGGED
+    nobody = {"phoneNumber": stage.operator.number(UNKNOWN_ENDING)}
+    known = stage.contract.members(stage.operation().body)[0]
+    stage.set(("device",) if "device" in known else (), nobody)
+
+
+def _too_young(stage: Stage) -> None:
+    stage.set(("tenureDate",), stage.date(("tenureDate",), days_ago=LONG_BEFORE_DAYS))
+
+
+def _given_on(stage: Stage) -> None:
+    stage.subject.happened(10 * DAY_S, "ownership_change")
+
+
 def _one_identifier(_stage: Stage) -> None:
     raise NotApplicable("this operator knows devices by phone number only, so no two identifiers can differ")
 
@@ -92,6 +109,25 @@ WORDS = (
     ),
     word(rf"{SUBSCRIBER},? for which there is no historical location information", _never_seen),
     word(SUBSCRIBER, nothing),
+    word(rf"{_WHO},? (?:which )?cannot be located by the network.*", _never_seen),
+    word(rf"{_WHO},? provided in the request body,? for which the service is not applicable", _unserved),
+    word(
+        r"the testing device(?:, .*,)? is connected to (?:the|a mobile) network|a valid phone number \"[^\"]*\"",
+        nothing,
+    ),
+    word(r"the testing device(?:, .*,)? is not connected to the network for some time", _gone),
+    word(r"the (?:testing )?device is supported by the service, and may be .*", nothing),
+    word(r"an invalid phone number .*", nothing),
+    word(r"a valid but non-existent phone number .*", _stranger),
+    word(r"a phone number for which service is unavailable", _unserved),
+    word(r"the request body property \"\$\.device\" refers to an unknown device", _stranger),
+    word(r"the request body property \"\$\.device\" refers to a device having network issue", _unavailable),
+    word(r"the mobile subscription has had a valid tenure since the provided tenure date", nothing),
+    word(r"the mobile subscription hasn't had a valid tenure since the provided tenure date", _too_young),
+    word(r"the same phone number was cancelled by the User A and is used by User B", _given_on),
+    word(r"(?:that )?the environment is configured with a threshold policy of N transactions per second", nothing),
+    word(r"the threshold of requests has been reached", _busy),
+    word(r"the API consumer has exceeded their quota limit", _quota),
     word(r"the service is not applicable for the (?:device|phone number) .*", _unserved),
     word(r"(?:that )?(?:the )?service is not (?:available|supported) for all .*", nothing),
     word(r"(?:that )?some types? of device identifiers are not supported by the implementation", nothing),
@@ -101,22 +137,28 @@ WORDS = (
     ),
     word(r"(?:that )?there is a minimum radius allowed by the implementation", nothing),
     word(
-        r"the (?:SIM|device) for this phone number has been swapped in the last \"?(?P<hours>\d+)\"?(?: hours)?",
+        rf"{_CHANGED} has been swapped in the last \"?(?P<hours>\d+)\"?(?: hours)?",
         _swapped_within,
     ),
     word(
-        r"the (?:SIM|device) for this phone number has been swapped more than \"?(?P<hours>\d+)\"? hours ago",
+        rf"{_CHANGED} (?:has been|was) swapped more than \"?(?P<hours>\d+)\"? hours ago",
         _swapped_before,
     ),
     word(
-        r"the (?:SIM|device) for this phone number has been swapped before the limited history window threshold",
+        rf"{_CHANGED} has been swapped before the limited history window threshold",
         _swapped_before_memory,
     ),
-    word(r"the (?:SIM|device) for this phone number has been swapped", _swapped),
-    word(r"the (?:SIM|device) for this phone number has never been swapped", nothing),
-    word(r"the activation of the SIM occurred more than \"?\d+\"? hours ago", nothing),
+    word(rf"{_CHANGED} has been swapped", _swapped),
+    word(rf"{_CHANGED} has never been swapped", nothing),
+    word(
+        r"the (?:activation|first use) of the (?:SIM|device|line) occurred more than \"?\d+\"? hours ago",
+        nothing,
+    ),
     word(r"the last swap for this phone number's (?:SIM|device) was more than \"maxAge\" hours ago", nothing),
-    word(r"the phone number is not associated to any sim card", _no_sim),
+    word(
+        r"the phone number (?:is not|has never been) (?:associated|used) (?:to|with|in) (?:any|a) (?:sim card|device)",
+        _no_sim,
+    ),
     word(r"the sim for that device has never been connected to the operator's network", _no_sim),
     word(
         r"the (?:end[- ]?user|subscriber|user|resource owner) has not (?:given|granted) (?:its |their |his )?consent.*",

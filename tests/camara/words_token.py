@@ -10,7 +10,7 @@ from tests.camara.vocabulary import nothing, word
 MEANINGS: tuple[tuple[str, Token], ...] = (
     (r"\bexpired\b(?! expiry)", Token.EXPIRED),
     (
-        r"invalid (?:context|scope)|without the (?:required )?scope|not including|does not include|wrong scope",
+        r"invalid (?:context|scope)|without the (?:required )?scope|not including|does not include|insufficient",
         Token.UNSCOPED,
     ),
     (r"invalid|malformed|not valid", Token.INVALID),
@@ -74,12 +74,16 @@ def _scoped(stage: Stage, scope: str) -> None:
 
 
 WORDS = (
-    word(r'(?:the )?(?:request )?header "Authorization" is (?:removed|not sent|not included|missing)', _none),
     word(
-        r'(?:the )?(?:request )?header "Authorization" (?:is )?set(?: to (?P<phrase>.*))?',
+        r'(?:the )?(?:request )?header "Authorization" is '
+        r"(?:removed|missing|set without a token|not (?:sent|included|set|present|available))",
+        _none,
+    ),
+    word(
+        r'(?:the )?(?:request )?header "Authorization" (?:is )?set(?: (?:to|with) (?P<phrase>.*))?',
         lambda stage, phrase: _token(stage, phrase or "valid"),
     ),
-    word(r"(?P<phrase>an invalid authentication token|an access token with an invalid context)", _token),
+    word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),
     word(r"the access token has expired", _expired),
     word(r"one of the scopes associated with the access token is (?P<scope>\S+)", _scoped),
     word(
