@@ -38,10 +38,11 @@ class TrialClock:
 class Asked(msgspec.Struct, frozen=True):
     """One request as the operator saw it.
 
-    ``operation`` is ``None`` at the token endpoint; ``fields`` is the form there and the JSON body at an API.
+    ``operation`` and ``api`` are ``None`` at the token endpoint; ``fields`` is the form there, at an API the JSON body.
     """
 
     operation: str | None
+    api: str | None
     url: str
     headers: Mapping[str, str]
     fields: Mapping[str, Any]
@@ -85,7 +86,7 @@ class TrialOperator:
         self.api_requests: list[Asked] = []
         self._token_path = manifest.oauth.token_path
         self._operations = {
-            root + capability.paths.get(name, f"/{name}"): name
+            root + capability.paths.get(name, f"/{name}"): (name, capability.api)
             for root, capability in roots.items()
             for name in capability.offered_scopes
         }
@@ -109,30 +110,31 @@ class TrialOperator:
         path = urlsplit(request.url).path
         if path == self._token_path and path not in self._operations:
             form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-            return Asked(None, request.url, headers, form)
-        return Asked(self._operations.get(path, "?"), request.url, headers, json.loads(request.body or b"{}"))
+            return Asked(None, None, request.url, headers, form)
+        operation, api = self._operations.get(path, ("?", "?"))
+        return Asked(operation, api, request.url, headers, json.loads(request.body or b"{}"))
 
 
+_NOW = NOON.strftime("%Y-%m-%dT%H:%M:%SZ")
 _LONG_AGO = (NOON - timedelta(days=500)).strftime("%Y-%m-%dT%H:%M:%SZ")
-_CLEAN: Mapping[str, object] = {
-    "retrieve-date": {"latestSimChange": _LONG_AGO, "latestDeviceChange": _LONG_AGO},
-    "check": {"swapped": False},
-    "unconditional-call-forwardings": {"active": False},
+_ACTIVE = dict.fromkeys(("voiceSmsIn", "voiceSmsOut", "dataService"), "active")
+_REACHED = {"reachable": True, "connectivity": ["DATA"], "reachabilityStatus": "CONNECTED_DATA", "lastStatusTime": _NOW}
+_CLEAN: Mapping[str, Mapping[str, object]] = {
+    "sim-swap": {"latestSimChange": _LONG_AGO, "swapped": False},
+    "device-swap": {"latestDeviceChange": _LONG_AGO, "swapped": False},
+    "call-forwarding-signal": {"active": False},
+    "location-verification": {"verificationResult": "TRUE", "lastLocationTime": _NOW},
+    "number-verification": {"devicePhoneNumberVerified": True},
+    "device-roaming-status": {"roaming": False, "lastStatusTime": _NOW},
+    "device-reachability-status": _REACHED,
+    "connected-network-type": {"connectedNetworkType": "4G", "lastStatusTime": _NOW},
+    "subscription-status": _ACTIVE,
 }
-
-
-PLAYED = frozenset({
-    "sim-swap", "device-swap", "call-forwarding-signal", "location-verification", "number-verification",
-})  # fmt: skip
+PLAYED = frozenset(_CLEAN)
 """The APIs that the scripted operator can answer for. Others are tried for their honesty and their errors alone."""
 
 
 def clean(asked: Asked) -> Reply:
-    """The answer for a line where nothing is wrong, for every operation that the suite knows; 404 elsewhere."""
-    if asked.operation is not None and asked.operation in _CLEAN:
-        return Reply(_CLEAN[asked.operation])
-    if asked.operation != "verify":
-        return Reply(b"<html>no such page</html>", 404)
-    if "area" in asked.fields:
-        return Reply({"verificationResult": "TRUE", "lastLocationTime": NOON.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    return Reply({"devicePhoneNumberVerified": True})
+    """The answer for a line where nothing is wrong, for every API that the suite plays; 404 elsewhere."""
+    answer = _CLEAN.get(asked.api or "")
+    return Reply(b"<html>no such page</html>", 404) if answer is None else Reply(answer)

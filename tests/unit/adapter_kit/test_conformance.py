@@ -9,8 +9,11 @@ from textwrap import indent
 
 import pytest
 
-from broker.adapter_kit.conformance import Report, all_checks, verify
-from broker.adapter_kit.manifest import load_manifest
+from broker.adapter_kit.camara import APIS
+from broker.adapter_kit.conformance import Report, all_checks, run_check, verify
+from broker.adapter_kit.manifest import Manifest, load_manifest
+from broker.adapter_kit.oauth import Flow
+from broker.adapter_kit.trial.bench import subject_of
 from broker.adapter_kit.trial.operator import PLAYED
 
 PROJECT = Path(__file__).parents[3]
@@ -190,6 +193,22 @@ async def test_a_bad_adapter_is_caught(bad_package: str, caught: set[str]) -> No
     assert "trial-token" not in text
     for check in caught:
         assert f"FAILED {check}" in text
+
+
+PLAYABLE = [key for key, known in APIS.items() if key[0] in PLAYED]
+
+
+@pytest.mark.parametrize(("api", "version"), PLAYABLE)
+async def test_the_script_knows_every_release_that_it_plays(api: str, version: str) -> None:
+    known = APIS[api, version]
+    flow = next(flow for flow in Flow if flow in known.flows and flow.built)
+    capability = {"api": api, "version": version, "flow": flow, "base_path": f"/{api}"}
+    manifest = Manifest.model_validate({"name": "one", "title": "One", "capabilities": [capability]})
+    with subject_of("adapters.mock", manifest) as subject:
+        checks = [check for check in all_checks() if check.id.startswith(f"{known.signal}.")]
+        outcomes = [await run_check(check, subject) for check in checks if check.group == "identifiers"]
+    assert [(one.id, one.detail) for one in outcomes if one.outcome != "passed"] == []
+    assert len(outcomes) == 6
 
 
 async def test_trials_may_run_side_by_side() -> None:
