@@ -26,6 +26,7 @@ from broker.consumers.authenticate import Authenticator
 from broker.domain.ids import new_check_id
 from broker.domain.signal import SignalName
 from broker.errors import BrokerError, Misconfigured
+from broker.operators.guards.limits import GuardLimits
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
@@ -114,7 +115,7 @@ class Deployment:
         receipt_pem = secret_files.read_or_create(keys / "receipts.pem", signing_key.generate_pem)
         root = secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
         return _Parts(
-            registry=Registry(operators, surroundings),
+            registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             router=_router(self.folder / "routing" / "prefixes.toml", frozenset(operators)),
             gate=_gate(self.folder / "purposes.toml"),
             book=_book(self.folder / "policies", table := _table(self.folder / self._settings.evidence.table)),

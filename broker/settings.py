@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from broker.errors import Misconfigured
@@ -69,6 +69,41 @@ class HttpSettings(_Section):
     client: Literal["aiohttp", "httpx"] = "aiohttp"
 
 
+class GuardSettings(_Section):
+    """What protects the broker from operators, and operators from the broker. Shares are between 0 and 1."""
+
+    operator_in_flight_max: int = Field(default=192, ge=1, le=10_000)
+    api_in_flight_max: int = Field(default=48, ge=1, le=10_000)
+    queue_max: int = Field(default=96, ge=0, le=10_000)
+    queue_wait_share: float = Field(default=0.2, ge=0, le=1)
+    breaker_failures_in_row: int = Field(default=5, ge=1, le=1_000_000)
+    breaker_calls_min: int = Field(default=20, ge=1, le=1_000_000)
+    breaker_failure_share: float = Field(default=0.5, gt=0, le=1)
+    breaker_window_s: float = Field(default=10, gt=0, le=600)
+    breaker_open_s: float = Field(default=30, gt=0, le=3600)
+    breaker_open_max_s: float = Field(default=300, gt=0, le=3600)
+    breaker_jitter_share: float = Field(default=0.2, ge=0, lt=1)
+    suspect_window_s: float = Field(default=30, gt=0, le=600)
+    attempt_start_ms: int = Field(default=1200, ge=10, le=10_000)
+    attempt_min_ms: int = Field(default=200, ge=10, le=10_000)
+    attempt_max_ms: int = Field(default=2500, ge=10, le=10_000)
+    attempt_samples_min: int = Field(default=1000, ge=1, le=10_000)
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    retry_floor: int = Field(default=3, ge=0, le=1000)
+    retry_window_s: float = Field(default=60, gt=0, le=600)
+    retry_wait_min_ms: int = Field(default=20, ge=0, le=1000)
+    retry_wait_max_ms: int = Field(default=120, ge=0, le=1000)
+    throttle_pause_ms: int = Field(default=1000, ge=0, le=60_000)
+    throttle_pause_max_ms: int = Field(default=30_000, ge=0, le=600_000)
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> "GuardSettings":
+        for low, high in (("attempt_min_ms", "attempt_max_ms"), ("retry_wait_min_ms", "retry_wait_max_ms")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} is above {high}: swap them")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that can be set. A value in the environment, ``TRUST_BROKER__SECTION__KEY``, beats the file."""
 
@@ -81,6 +116,7 @@ class Settings(BaseSettings):
     receipts: ReceiptSettings = ReceiptSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     http: HttpSettings = HttpSettings()
+    guards: GuardSettings = GuardSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""Every operator of a deployment, opened once and closed together."""
+"""Every operator of a deployment, opened once, guarded, and closed together."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,23 +6,41 @@ from types import MappingProxyType
 from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.domain.signal import SignalName
+from broker.operators.guards.breaker import BreakerState, EgressWatch
+from broker.operators.guards.compose import guard
+from broker.operators.guards.limits import GuardLimits
 
 
 class Registry:
     """Operator id to live adapter. Opening reads manifests and secrets; no operator is called."""
 
-    def __init__(self, operators: Mapping[str, OperatorSettings], surroundings: Surroundings) -> None:
-        """Open them all.
+    def __init__(
+        self, operators: Mapping[str, OperatorSettings], surroundings: Surroundings, limits: GuardLimits
+    ) -> None:
+        """Open them all, and put the guards around each.
 
         Raises:
             Misconfigured: an adapter is not installed, or a manifest, secret or key does not fit.
         """
-        self._adapters = {name: open_adapter(name, settings, surroundings) for name, settings in operators.items()}
+        watch = EgressWatch(len(operators), limits.suspect_window_s)
+        self._guarded = {
+            name: guard(
+                open_adapter(name, settings, surroundings), limits, surroundings.clock, surroundings.random, watch
+            )
+            for name, settings in operators.items()
+        }
+        self._adapters = {name: guarded.adapter for name, guarded in self._guarded.items()}
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:
-        """The live adapters."""
+        """The live adapters, each behind its guards."""
         return MappingProxyType(self._adapters)
+
+    def breakers(self, operator: str) -> Mapping[SignalName, BreakerState]:
+        """How the breaker of each of an operator's APIs stands."""
+        guarded = self._guarded[operator]
+        return {name: guarded.breaker.state(name) for name in guarded.adapter.capabilities}
 
     async def aclose(self) -> None:
         """Give every connection back."""

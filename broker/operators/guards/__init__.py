@@ -1,0 +1,1 @@
+"""Guards against operators that misbehave: wrappers that have the Adapter interface and hold another adapter."""

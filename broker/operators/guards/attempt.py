@@ -1,0 +1,93 @@
+"""How long one call may take, learnt from how long calls took."""
+
+import math
+
+import msgspec
+
+from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.codes import KitCode
+from broker.clock import Clock
+from broker.domain.signal import Observed, Signal, SignalName
+from broker.operators.guards.base import Guard
+from broker.operators.guards.limits import GuardLimits
+
+_KEPT = 10_000
+_TAIL = 0.001
+_GROWTH = math.log(1.05)
+_BUCKETS = 256
+_RECOUNT_EVERY = 64
+_LONGER = 1.5
+
+
+class Latencies:
+    """The last 10,000 durations, in buckets that are 5 % wide (from 1 ms to about 250 s): a few kilobytes for good."""
+
+    def __init__(self) -> None:
+        self._ring = bytearray(_KEPT)
+        self._counts = [0] * _BUCKETS
+        self.seen = 0
+
+    def add(self, duration_s: float) -> None:
+        """Remember one, and forget the oldest."""
+        bucket = min(_BUCKETS - 1, int(math.log(max(1.0, duration_s * 1000)) / _GROWTH))
+        place = self.seen % _KEPT
+        if self.seen >= _KEPT:
+            self._counts[self._ring[place]] -= 1
+        self._ring[place] = bucket
+        self._counts[bucket] += 1
+        self.seen += 1
+
+    def p999_s(self) -> float:
+        """The duration that one call in a thousand exceeds, rounded up to its bucket's edge."""
+        beyond = int(min(self.seen, _KEPT) * _TAIL)
+        for bucket in range(_BUCKETS - 1, -1, -1):
+            beyond -= self._counts[bucket]
+            if beyond < 0:
+                return math.exp((bucket + 1) * _GROWTH) / 1000
+        return 0.0
+
+
+class _Api:
+    def __init__(self, start_s: float) -> None:
+        self.latencies = Latencies()
+        self.timeout_s = start_s
+
+
+class AttemptTimeout(Guard):
+    """Shortens the deadline that the adapter inside sees to the 99.9th percentile of what this API needs."""
+
+    def __init__(self, inner: Adapter, limits: GuardLimits, clock: Clock) -> None:
+        super().__init__(inner)
+        self._limits = limits
+        self._clock = clock
+        self._apis: dict[SignalName, _Api] = {}
+
+    def timeout_s(self, name: SignalName) -> float:
+        """What one call to this API is given now."""
+        api = self._apis.get(name)
+        return self._limits.attempt_start_ms / 1000 if api is None else api.timeout_s
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Ask, with no more time than calls to this API are known to need."""
+        api = self._apis.get(query.signal)
+        if api is None:
+            api = self._apis[query.signal] = _Api(self._limits.attempt_start_ms / 1000)
+        started_s = self._clock.monotonic_s()
+        cut = started_s + api.timeout_s < query.deadline_s
+        if cut:
+            query = msgspec.structs.replace(query, deadline_s=started_s + api.timeout_s)
+        answer = await self._inner.observe(query)
+        if isinstance(answer, Observed):
+            self._learn(api, self._clock.monotonic_s() - started_s)
+        elif cut and answer.code in {KitCode.ATTEMPT_TIMEOUT, KitCode.DEADLINE}:
+            # What we cut off would have taken longer. Without this an operator that became slower for good could never
+            # be heard again, for only answers teach and none would come.
+            self._learn(api, api.timeout_s * _LONGER)
+        return answer
+
+    def _learn(self, api: _Api, duration_s: float) -> None:
+        api.latencies.add(duration_s)
+        seen = api.latencies.seen
+        if seen >= self._limits.attempt_samples_min and seen % _RECOUNT_EVERY == 0:
+            low_s, high_s = self._limits.attempt_min_ms / 1000, self._limits.attempt_max_ms / 1000
+            api.timeout_s = min(high_s, max(low_s, api.latencies.p999_s()))

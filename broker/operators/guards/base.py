@@ -1,0 +1,38 @@
+"""What every guard shares: it is an adapter, and holds one."""
+
+from collections.abc import Mapping
+
+from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
+from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
+
+
+class Guard:
+    """Passes everything on; a guard overrides :meth:`observe`."""
+
+    def __init__(self, inner: Adapter) -> None:
+        self._inner = inner
+        self._operator = inner.operator
+
+    @property
+    def operator(self) -> str:
+        """The operator's id in this deployment."""
+        return self._operator
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """Those of the adapter inside."""
+        return self._inner.capabilities
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Ask the adapter inside."""
+        return await self._inner.observe(query)
+
+    async def aclose(self) -> None:
+        """Close the adapter inside."""
+        await self._inner.aclose()
+
+    def _refusal(self, name: SignalName, reason: Unavailability, code: str) -> Unavailable:
+        """The signal for a question that this guard did not let through."""
+        capability = self._inner.capabilities.get(name)
+        source = None if capability is None else Source(self._operator, capability.api, capability.version)
+        return Unavailable(name, reason, code, source)
