@@ -138,7 +138,13 @@ WORDS = (
         rf'the header (?P<text>(?!"Authorization")"?[^"]*"?) complies with {SCHEMA} at .*',
         lambda stage, text: _uuid(stage, text.strip('"')),
     ),
-    word(r'the header "(?P<text>x-correlator)" does not comply with .*', _bad_header),
+    word(
+        r'the header "(?P<text>x-correlator)" (?:does not comply with|is set to a value which (?:is|does) not) .*',
+        _bad_header,
+    ),
+    word(r"the request body contains a random combination of valid optional parameters.*", _full),
+    word(r"the request body contains valid required properties|the given request body is populated with .*", nothing),
+    word(rf"{MEMBER} {PATH} is non[- ]existent", _without),
     word(r'the header "(?P<text>(?!Authorization)[^"]*)" is set to "(?P<value>[^"]*)"', _header),
     word(
         r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not sent|not included)', _no_header
