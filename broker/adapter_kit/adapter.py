@@ -1,12 +1,12 @@
 """The Adapter interface: what the broker asks of an operator."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
 
-from broker.domain.check import Circle
+from broker.domain.check import Circle, Claims
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 
@@ -22,6 +22,9 @@ class SignalQuery(msgspec.Struct, frozen=True):
         deadline_s: monotonic instant (the handed-in clock's ``monotonic_s``) after which the answer is of no use.
         window_s: how far back an event matters, for APIs that answer for a window.
         location: the circle to compare with; location signals are *not applicable* without one.
+        bound_since: the day on which the number was linked to the person, for APIs that answer since a day.
+        claims: what the person says about themself, for APIs that confirm it.
+        age_threshold_years: the age to ask about, for age verification.
         operator_token: a TS.43 temporary token, for APIs that need the subscriber's own authentication.
     """
 
@@ -33,8 +36,11 @@ class SignalQuery(msgspec.Struct, frozen=True):
     window_s: float = 30 * 86_400.0
     location: Circle | None = None
     operator_token: str | None = None
+    bound_since: date | None = None
+    claims: Claims | None = None
+    age_threshold_years: int | None = None
 
-    def __repr__(self) -> str:  # the number and the token stay out of logs
+    def __repr__(self) -> str:  # number, claims and token stay out of logs
         return f"SignalQuery({self.signal}, {self.phone})"
 
 

@@ -69,6 +69,16 @@ class KitCode(StrEnum):
     NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a code, not a secret
     LOCATION_UNKNOWN = "LOCATION_UNKNOWN"
     RADIUS_TOO_LARGE = "RADIUS_TOO_LARGE"
+    NO_DAY_GIVEN = "NO_DAY_GIVEN"
+    """The caller does not say since when the number belongs to the person."""
+    FUTURE_DAY = "FUTURE_DAY"
+    """The day that the caller gave is still to come, in every zone."""
+    NO_CLAIMS_GIVEN = "NO_CLAIMS_GIVEN"
+    NO_AGE_GIVEN = "NO_AGE_GIVEN"
+    NOT_ON_FILE = "NOT_ON_FILE"
+    """The operator holds nothing to compare with."""
+    STATUS_UNKNOWN = "STATUS_UNKNOWN"
+    """The network answers that it does not know."""
 
     # unsupported
     NOT_OFFERED = "NOT_OFFERED"

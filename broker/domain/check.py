@@ -16,17 +16,44 @@ class Circle(msgspec.Struct, frozen=True):
     radius_m: float
 
 
+class Claims(msgspec.Struct, frozen=True, rename="camel"):
+    """What a person says about themself, for operators to confirm. The names are those of CAMARA's kyc APIs.
+
+    Personal data in clear: lives as long as the check and is never stored, logged or answered.
+    """
+
+    name: str | None = None
+    given_name: str | None = None
+    middle_names: str | None = None
+    family_name: str | None = None
+    birthdate: date | None = None
+    email: str | None = None
+    address: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    id_document: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """What was claimed, by CAMARA's name; an empty text is no claim, and a date is ``YYYY-MM-DD``."""
+        told = {field.encode_name: getattr(self, field.name) for field in msgspec.structs.fields(self)}
+        return {name: str(value) for name, value in told.items() if value}
+
+    def __repr__(self) -> str:  # names of what was claimed, never the claims
+        return f"Claims({', '.join(self.given())})"
+
+
 class Subject(msgspec.Struct, frozen=True):
     """Whom the check is about.
 
     ``operator_token`` is a TS.43 temporary token that the person's device fetched. ``bound_since`` is the day on which
-    the tenant linked this number to this person. Neither is stored.
+    the tenant linked this number to this person. Neither is stored, nor are ``claims``.
     """
 
     phone: PhoneNumber
     location: Circle | None = None
     bound_since: date | None = None
     operator_token: str | None = None
+    claims: Claims | None = None
 
     def __repr__(self) -> str:  # place and token stay out of logs as the number does
         return f"Subject({self.phone})"

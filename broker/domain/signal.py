@@ -1,6 +1,6 @@
 """A signal: one observation about a subject, or one typed reason why there is none. Never ``None``, never a boolean."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import msgspec
@@ -14,6 +14,17 @@ class SignalName(StrEnum):
     NUMBER_VERIFICATION = "number_verification"
     LOCATION = "location"
     CALL_FORWARDING = "call_forwarding"
+    NUMBER_RECYCLING = "number_recycling"
+    KYC_TENURE = "kyc_tenure"
+    KYC_MATCH = "kyc_match"
+    ROAMING = "roaming"
+    REACHABILITY = "reachability"
+    SUBSCRIPTION_STATUS = "subscription_status"
+    KYC_AGE = "kyc_age"
+    NETWORK_TYPE = "network_type"
+    DEVICE_IDENTITY = "device_identity"
+    FREQUENT_LOCATION = "frequent_location"
+    CUSTOMER_INSIGHTS = "customer_insights"
 
 
 class Unavailability(StrEnum):
@@ -57,7 +68,10 @@ class Match(msgspec.Struct, frozen=True, tag="match"):
 
 
 class Flag(msgspec.Struct, frozen=True, tag="flag"):
-    """Whether a condition holds on the line: unconditional forwarding, for one. ``True`` is the adverse side."""
+    """Whether a condition holds on the line: unconditional forwarding, or a number that has changed hands.
+
+    ``True`` is the adverse side.
+    """
 
     active: bool
 
@@ -82,7 +96,163 @@ class Presence(msgspec.Struct, frozen=True, tag="presence"):
     located_age_s: float | None = None
 
 
-Value = AgeRange | Match | Flag | Presence
+class Contract(StrEnum):
+    """How the line is paid for; a prepaid line may be held without a name."""
+
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+    BUSINESS = "business"
+
+
+class Tenure(msgspec.Struct, frozen=True, tag="tenure"):
+    """Whether one person has held the line without a break since a day.
+
+    ``since`` is the day that the operator was asked about. Not continuous says nothing of why: porting in, another
+    holder and a new contract all begin anew.
+    """
+
+    since: date
+    continuous: bool
+    contract: Contract | None = None
+
+
+class Confirmation(StrEnum):
+    """What an operator says of a claim. ``NOT_ON_FILE`` is no evidence either way."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    NOT_ON_FILE = "not_on_file"
+
+
+class AttributeMatch(msgspec.Struct, frozen=True):
+    """One claim against the operator's file. ``score`` (0-100 percent alike) comes with DIFFERS only, if at all."""
+
+    attribute: str
+    confirmation: Confirmation
+    score: int | None = None
+
+
+class IdentityMatch(msgspec.Struct, frozen=True, tag="identity"):
+    """Each claim that was sent, in its order, against the operator's file; at least one of them is on file."""
+
+    attributes: tuple[AttributeMatch, ...]
+
+
+class AgeCheck(msgspec.Struct, frozen=True, tag="age_check"):
+    """Whether the holder is at least ``threshold_years`` old.
+
+    ``verified`` says whether the operator's date comes from a legally accepted document, where it says so;
+    ``identity_score`` (0-100) how like the holder the claims are. Without claims the answer is about whoever holds the
+    contract.
+    """
+
+    threshold_years: int
+    reached: bool
+    verified: bool | None = None
+    identity_score: int | None = None
+
+
+class Roaming(msgspec.Struct, frozen=True, tag="roaming"):
+    """Whether the device is in a foreign network.
+
+    ``country_code`` is the mobile country code (MCC) and ``countries`` the ISO 3166 codes that it may stand for, of
+    which there can be none or several. ``status_age_s`` is how old the network's knowledge was when observed.
+    """
+
+    roaming: bool
+    country_code: int | None = None
+    countries: tuple[str, ...] = ()
+    status_age_s: float | None = None
+
+
+class Channel(StrEnum):
+    """How a device can be reached."""
+
+    DATA = "data"
+    SMS = "sms"
+
+
+class Reachability(msgspec.Struct, frozen=True, tag="reachability"):
+    """Whether the network reaches the device, and how where it says so; ``status_age_s`` as in :class:`Roaming`."""
+
+    reachable: bool
+    channels: frozenset[Channel] = frozenset()
+    status_age_s: float | None = None
+
+
+class ServiceState(StrEnum):
+    """Whether a service of a line works."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    THROTTLED = "throttled"
+
+
+class LineStatus(msgspec.Struct, frozen=True, tag="line"):
+    """The services of a line. Voice and SMS are never throttled."""
+
+    voice_sms_in: ServiceState
+    voice_sms_out: ServiceState
+    data: ServiceState
+
+
+class NetworkType(msgspec.Struct, frozen=True, tag="network"):
+    """The radio generation (2-5) that the device is connected over; ``status_age_s`` as in :class:`Roaming`."""
+
+    generation: int
+    status_age_s: float
+
+
+class DeviceModel(msgspec.Struct, frozen=True, tag="device"):
+    """What kind of device the SIM is in: its type allocation code, never the number of the single device.
+
+    ``checked_age_s`` is how long ago the network last saw it.
+    """
+
+    tac: str
+    model: str | None = None
+    manufacturer: str | None = None
+    checked_age_s: float | None = None
+
+
+class Frequency(msgspec.Struct, frozen=True, tag="frequency"):
+    """How often the device is in a place, 0-100 over time slots; not a probability."""
+
+    score: int
+
+
+class RiskScale(StrEnum):
+    """Scales of customer insights, which point in opposite ways."""
+
+    GAUGE = "gauge"
+    """300-850, higher is less risk."""
+    VERITAS = "veritas"
+    """0-19, lower is less risk."""
+
+
+class RiskScore(msgspec.Struct, frozen=True, tag="risk"):
+    """An operator's opaque score of a customer, on its own scale."""
+
+    scale: RiskScale
+    value: int
+
+
+Value = (
+    AgeRange
+    | Match
+    | Flag
+    | Presence
+    | Tenure
+    | IdentityMatch
+    | AgeCheck
+    | Roaming
+    | Reachability
+    | LineStatus
+    | NetworkType
+    | DeviceModel
+    | Frequency
+    | RiskScore
+)
 
 
 class Window(msgspec.Struct, frozen=True):

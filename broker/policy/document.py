@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated
 
 import msgspec
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from broker.domain.check import Action
 from broker.domain.decision import ActionClass, ClassName, Outcome, OutcomeName
@@ -17,6 +17,7 @@ from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.policy.condition import Condition, Truth
 from broker.policy.rules import GATE_FLOORS, MAX_AGES_S, MISSING_FLOORS, ClassRules, Costs, GateCode, StepUpMethod
+from broker.policy.scenarios import STATES
 from broker.policy.sketch import Example, ExampleFile
 from broker.policy.yaml_text import Path, Written, YamlText, misconfigured
 
@@ -24,6 +25,16 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Cost = Annotated[float, Field(ge=0.0, le=1000.0)]
 
 _DEFAULT_COSTS = Costs()
+
+
+def _weighed(name: SignalName) -> SignalName:
+    """Defensive: what no evidence table can weigh must not count as evidence, nor satisfy a requirement."""
+    if name not in STATES:
+        raise ValueError(f"{name.value} cannot be weighed yet; use one of {', '.join(STATES)}")
+    return name
+
+
+Weighed = Annotated[SignalName, AfterValidator(_weighed)]
 
 
 class RuleFile(Written):
@@ -58,8 +69,8 @@ class ClassFile(Written):
 
     prior: Annotated[float, Field(gt=0.0, lt=1.0)]
     value_at_risk: Annotated[float, Field(gt=0.0, le=1e6)]
-    wanted: list[SignalName] = Field(min_length=1)
-    required: list[Annotated[list[SignalName], Field(min_length=1)]] = Field(default=[])
+    wanted: list[Weighed] = Field(min_length=1)
+    required: list[Annotated[list[Weighed], Field(min_length=1)]] = Field(default=[])
     floor: OutcomeName | None = None
     max_age_s: Annotated[float, Field(ge=0.0, le=86_400.0)] | None = None
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None

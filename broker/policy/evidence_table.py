@@ -56,7 +56,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
             raise misconfigured(where, error) from None
         scenarios.check(file, where)
         derive = Derivation(file, where)
-        signals = {name: derive.signal(name) for name in SignalName}
+        signals = {name: derive.signal(name) for name in STATES}
         return cls(
             id=file.id,
             version=file.version,

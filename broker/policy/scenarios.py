@@ -192,12 +192,10 @@ def _walk(value: object, path: Path) -> Iterator[tuple[Path, Written]]:
 def _signal_faults(file: TableFile) -> Iterator[tuple[Path, str]]:
     if NUMBER_GROUP not in file.groups:
         yield ("groups",), f"{NUMBER_GROUP} is missing"
-    for name in SignalName:
-        if name not in file.signals:
-            yield ("signals",), f"{name.value} is missing"
-        if name not in file.background:
-            yield ("background",), f"{name.value} is missing"
+    yield from _name_faults(file)
     for name, entry in file.signals.items():
+        if name not in STATES:
+            continue
         if entry.group not in file.groups:
             yield ("signals", name.value, "group"), f"{entry.group!r} is not a key of `groups`"
         for label, profile in entry.profiles.items():
@@ -206,6 +204,16 @@ def _signal_faults(file: TableFile) -> Iterator[tuple[Path, str]]:
                 if state not in STATES[name]:
                     yield (*path, state), f"unknown state; {name.value} has {', '.join(STATES[name])}"
             yield from _sum_faults(path, profile.states)
+
+
+def _name_faults(file: TableFile) -> Iterator[tuple[Path, str]]:
+    for name in STATES:
+        if name not in file.signals:
+            yield ("signals",), f"{name.value} is missing"
+        if name not in file.background:
+            yield ("background",), f"{name.value} is missing"
+    for name in file.signals.keys() - STATES.keys():
+        yield ("signals", name.value), "this signal has no states to weigh yet; leave it out"
 
 
 def _mix_faults(file: TableFile) -> Iterator[tuple[Path, str]]:

@@ -97,7 +97,7 @@ def signal(name: SignalName, word: str) -> Signal:
     """
     if word in set(Unavailability):
         return Unavailable(name, Unavailability(word))
-    value = _age(word) if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP} else _WORDS[name].get(word)
+    value = _age(word) if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP} else _WORDS.get(name, {}).get(word)
     if value is None:
         raise ValueError(f"{word!r} means nothing for {name.value}")
     return Observed(name, value, INSTANT, _SOURCE)

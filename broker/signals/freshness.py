@@ -15,7 +15,18 @@ from broker.domain.check import Circle
 from broker.domain.signal import Observed, SignalName
 
 # A number-verification answer belongs to one operator token and one session, so it is asked anew each time.
-_NEVER_KEPT = frozenset({SignalName.NUMBER_VERIFICATION})
+# Others answer about a day, claims or a place that the key does not hold: what agreed with one name must never be the
+# answer for another.
+_NEVER_KEPT = frozenset(
+    {
+        SignalName.NUMBER_VERIFICATION,
+        SignalName.NUMBER_RECYCLING,
+        SignalName.KYC_TENURE,
+        SignalName.KYC_MATCH,
+        SignalName.KYC_AGE,
+        SignalName.FREQUENT_LOCATION,
+    }
+)
 
 
 class FreshnessKey(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from broker import strict_json
-from broker.domain.check import Action, Amount, CheckRequest, Circle, Subject
+from broker.domain.check import Action, Amount, CheckRequest, Circle, Claims, Subject
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
 
@@ -36,7 +36,15 @@ class ClaimsIn(_Part, frozen=True):
     """What the person says about themself, for operators to confirm; read and not stored."""
 
     name: _Text | None = None
+    given_name: _Text | None = None
+    middle_names: _Text | None = None
+    family_name: _Text | None = None
     birthdate: date | None = None
+    email: _Text | None = None
+    address: _Text | None = None
+    postal_code: _Text | None = None
+    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$(?!\n)")] | None = None
+    id_document: _Text | None = None
 
 
 class LocationIn(_Part, frozen=True):
@@ -156,7 +164,8 @@ def _phone(text: str, faults: list[Fault]) -> PhoneNumber | None:
 def _subject(sent: SubjectIn, phone: PhoneNumber) -> Subject:
     place = sent.location
     circle = Circle(place.latitude, place.longitude, place.radius_m) if place else None
-    return Subject(phone, circle, sent.bound_since, sent.operator_token)
+    claims = Claims(**msgspec.structs.asdict(sent.claims)) if sent.claims else None
+    return Subject(phone, circle, sent.bound_since, sent.operator_token, claims)
 
 
 def _action(sent: ActionIn) -> Action:
@@ -168,6 +177,7 @@ _PATH = re.compile(r" - at (?:`key` in )?`\$?(?P<path>[^`]*)`\Z")
 _HINTS = {
     "/action/amount/value": 'send a decimal in a string, e.g. "950.00"; not negative, at most four decimals',
     "/action/amount/currency": 'send an ISO 4217 code, e.g. "EUR"',
+    "/subject/claims/country": 'send an ISO 3166-1 alpha-2 code, e.g. "ES"',
     "/action/type": "send letters, digits and _ . : - only, e.g. payment.transfer",
 }
 _MEMBER = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")

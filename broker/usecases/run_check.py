@@ -157,6 +157,8 @@ class RunCheck:
             window_s=_WINDOW_S,
             location=request.subject.location,
             operator_token=request.subject.operator_token,
+            bound_since=request.subject.bound_since,
+            claims=request.subject.claims,
         )
         return Errand(case.asked.principal.tenant, case.subject, query)
 

@@ -24,8 +24,15 @@ _OFFER = Unavailability.UNSUPPORTED
 _BY_STATUS: Mapping[int, Mapping[Unavailability, tuple[str, ...]]] = {
     400: {
         # Which circle or period is asked about is the caller's choice: not answerable, rather than broken.
-        _APPLY: ("OUT_OF_RANGE",),
-        _ERROR: ("INVALID_ARGUMENT", "INVALID_PROTOCOL", "INVALID_CREDENTIAL", "INVALID_TOKEN", "INVALID_SINK"),
+        _APPLY: ("OUT_OF_RANGE", "MOST_FREQUENT_LOCATION.POSTAL_CODE_NOT_VALID"),
+        _ERROR: (
+            "INVALID_ARGUMENT",
+            "INVALID_PROTOCOL",
+            "INVALID_CREDENTIAL",
+            "INVALID_TOKEN",
+            "INVALID_SINK",
+            "KNOW_YOUR_CUSTOMER.INVALID_PARAM_COMBINATION",
+        ),
     },
     401: {_ERROR: ("UNAUTHENTICATED", "AUTHENTICATION_REQUIRED")},
     403: {
@@ -35,11 +42,16 @@ _BY_STATUS: Mapping[int, Mapping[Unavailability, tuple[str, ...]]] = {
             "SUBSCRIPTION_MISMATCH",
             "NUMBER_VERIFICATION.INVALID_TOKEN_CONTEXT",
         ),
-        _APPLY: ("NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK",),
+        _APPLY: (
+            "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK",
+            "KNOW_YOUR_CUSTOMER.ID_DOCUMENT_REQUIRED",
+            "KNOW_YOUR_CUSTOMER.ID_DOCUMENT_MISMATCH",
+        ),
     },
     404: {
         _UNKNOWN: ("IDENTIFIER_NOT_FOUND", "DEVICE_NOT_FOUND", "SIM_SWAP.UNKNOWN_PHONE_NUMBER"),
         _OFFER: ("NOT_FOUND",),
+        _APPLY: ("MOST_FREQUENT_LOCATION.INFORMATION_NOT_AVAILABLE",),
     },
     405: {_OFFER: ("METHOD_NOT_ALLOWED",)},
     406: {_ERROR: ("NOT_ACCEPTABLE",)},
@@ -57,6 +69,12 @@ _BY_STATUS: Mapping[int, Mapping[Unavailability, tuple[str, ...]]] = {
             "LOCATION_VERIFICATION.INVALID_AREA",
             "LOCATION_VERIFICATION.UNABLE_TO_FULFILL_MAX_AGE",
             "LOCATION_VERIFICATION.UNABLE_TO_LOCATE",
+            "UNABLE_TO_PROVIDE_ROAMING_STATUS",
+            "UNABLE_TO_PROVIDE_REACHABILITY_STATUS",
+            "CUSTOMER_INSIGHTS.SCALE_TYPE_NOT_SUPPORTED",
+            "CUSTOMER_INSIGHTS.INVALID_IDENTIFIERS",
+            "CUSTOMER_INSIGHTS.ID_DOCUMENT_NOT_SUPPORTED",
+            "CUSTOMER_INSIGHTS.ID_DOCUMENT_REQUIRED",
         ),
         # Identifier codes mean that we built the request wrongly for this token or this operator.
         _ERROR: (

@@ -115,6 +115,16 @@ class ApiLine:
         """The number as this operator writes it."""
         return self.query.phone.e164 if self.terms.phone_plus else self.query.phone.e164.removeprefix("+")
 
+    @property
+    def phone_body(self) -> dict[str, object]:
+        """The identifier as APIs about a number want it, or an empty object."""
+        return {} if self.identifier is None else {"phoneNumber": self.identifier}
+
+    @property
+    def device_body(self) -> dict[str, object]:
+        """The identifier as APIs about a device want it, or an empty object."""
+        return {} if self.identifier is None else {"device": {"phoneNumber": self.identifier}}
+
     def offers(self, operation: str) -> bool:
         """Whether the operator's manifest has this operation."""
         return operation in self.terms.scopes

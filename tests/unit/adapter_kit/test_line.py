@@ -1,5 +1,6 @@
 """What every call has in common: token, headers, identifier by the token's kind, one second try, the echo."""
 
+from datetime import date
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from broker.adapter_kit.camara.line import ApiLine, IdentifierRule
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.transport import Transport
+from broker.domain.check import Claims
 from broker.domain.signal import SignalName, Unavailability
 from tests.unit.adapter_kit.pretend import CORRELATOR, MADRID, PretendOperator, camara_error, ok, query
 
@@ -24,6 +26,22 @@ SUCCESS: dict[str, object] = {
     "devicePhoneNumberVerified": True,
     "verificationResult": "TRUE",
     "lastLocationTime": "2026-11-22T11:50:00Z",
+    "lastStatusTime": "2026-11-22T11:50:00Z",
+    "phoneNumberRecycled": False,
+    "tenureDateCheck": True,
+    "nameMatch": "true",
+    "ageCheck": "true",
+    "roaming": False,
+    "reachable": True,
+    "reachabilityStatus": "CONNECTED_DATA",
+    "voiceSmsIn": "active",
+    "voiceSmsOut": "active",
+    "dataService": "active",
+    "connectedNetworkType": "5G",
+    "tac": "35293411",
+    "score": 50,
+    "scoringType": "gaugeMetric",
+    "scoringValue": 700,
 }
 CLIENT, TEL, SIM = Flow.CLIENT_CREDENTIALS, Flow.JWT_BEARER_TEL, Flow.JWT_BEARER_OPERATOR_TOKEN
 
@@ -38,7 +56,8 @@ def answering(*answers: Any) -> PretendOperator:
 
 async def ask(operator: PretendOperator, api: str, version: str, flow: Flow = CLIENT, **terms: Any) -> None:
     bound = operator.bind(api, version, flow, **terms)
-    question = query(SIGNALS[api], location=MADRID, operator_token="opaque")
+    known = {"bound_since": date(2024, 5, 1), "claims": Claims(name="Ana"), "age_threshold_years": 18}
+    question = query(SIGNALS[api], location=MADRID, operator_token="opaque", **known)
     await bound.version.ask(ApiLine(bound, question))
 
 

@@ -41,6 +41,15 @@ SOURCE = Source("alba", "sim-swap", "2.1.0")
 SIM_DATE = "/sim-swap/v2/retrieve-date"
 
 
+FIRST = {
+    SignalName.SIM_SWAP,
+    SignalName.DEVICE_SWAP,
+    SignalName.CALL_FORWARDING,
+    SignalName.NUMBER_VERIFICATION,
+    SignalName.LOCATION,
+}
+
+
 def settings(**overrides: Any) -> OperatorSettings:
     given = {"adapter": "mock", "base_url": "https://operator.example", "client_id": "trust-broker"}
     return OperatorSettings.model_validate({**given, **overrides})
@@ -58,7 +67,7 @@ def adapter(operator: PretendOperator) -> Adapter:
 
 def test_the_capabilities_are_the_manifests(adapter: Adapter) -> None:
     assert adapter.operator == "alba"
-    assert set(adapter.capabilities) == set(SignalName)
+    assert FIRST <= set(adapter.capabilities) <= set(SignalName)
     assert adapter.capabilities[SignalName.SIM_SWAP] == Capability(SignalName.SIM_SWAP, "sim-swap", "2.1.0")
 
 
@@ -70,7 +79,7 @@ async def test_every_signal_of_the_modern_operator_is_observed(operator: Pretend
     located = {"verificationResult": "PARTIAL", "matchRate": 40, "lastLocationTime": "2026-11-22T11:00:00Z"}
     operator.on("/location-verification/v3/verify", ok(located))
     values = {}
-    for name in SignalName:
+    for name in sorted(FIRST):
         signal = await adapter.observe(query(name, location=MADRID, operator_token="opaque"))
         assert isinstance(signal, Observed), signal
         assert signal.source == Source("alba", adapter.capabilities[name].api, adapter.capabilities[name].version)

@@ -29,6 +29,7 @@ from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.reading import NO_LOCATION_GIVEN
+from broker.policy.scenarios import STATES
 from broker.policy.score import assess
 from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, crowded_table, sim_bound, table
 
@@ -90,10 +91,10 @@ UNAVAILABLE: dict[SignalName, st.SearchStrategy[Signal]] = {
     name: st.builds(
         Unavailable, st.just(name), st.sampled_from(Unavailability), st.sampled_from([None, NO_LOCATION_GIVEN])
     )
-    for name in SignalName
+    for name in STATES
 }
 ANY: dict[SignalName, st.SearchStrategy[Signal]] = {
-    name: st.one_of(st.builds(answer, st.just(name), VALUES[name], since), UNAVAILABLE[name]) for name in SignalName
+    name: st.one_of(st.builds(answer, st.just(name), VALUES[name], since), UNAVAILABLE[name]) for name in STATES
 }
 
 
@@ -152,7 +153,7 @@ def not_better(setting: Setting, before: Evidence, after: Evidence) -> None:
 @st.composite
 def worse_pairs(draw: st.DrawFn) -> tuple[Observed, Observed]:
     """Two answers of one signal, observed at the same time, the second at least as severe as the first."""
-    name = draw(st.sampled_from(SignalName))
+    name = draw(st.sampled_from(list(STATES)))
     value, elapsed_s = draw(VALUES[name]), draw(since)
     return answer(name, value, elapsed_s), answer(name, draw(worse(value)), elapsed_s)
 
@@ -166,6 +167,8 @@ def worse(value: Value) -> st.SearchStrategy[Value]:
             return _younger(value)
         case Presence():
             return _farther(value)
+        case _:
+            raise AssertionError(f"{type(value).__name__} has no order yet")
 
 
 unit = st.floats(0, 1)
@@ -281,7 +284,7 @@ def gates_only_tighten(setting: Setting, evidence: Evidence) -> None:
 def an_allow_stands_on_something(setting: Setting, evidence: Evidence) -> None:
     _, decision = setting.run(evidence)
     if decision.outcome is Outcome.ALLOW:
-        assert any(evidence.observed(name) for name in SignalName)
+        assert any(evidence.observed(name) for name in STATES)
         assert setting.action_class < ActionClass.CRITICAL
 
 
@@ -294,7 +297,7 @@ def whatever_is_not_allowed_has_a_reason(setting: Setting, evidence: Evidence) -
         assert any(reason.effect == "worse" for reason in decision.reasons)
 
 
-names = st.sampled_from(SignalName)
+names = st.sampled_from(list(STATES))
 LAWS: dict[Callable[..., None], dict[str, st.SearchStrategy[Any]]] = {
     worse_evidence_never_helps: {"pair": worse_pairs(), "others": any_evidence},
     an_older_answer_never_helps: {"name": names, "others": any_evidence, "first": since, "later": since},

@@ -22,6 +22,7 @@ from broker.domain.signal import (
     Value,
 )
 from broker.policy.document import PolicyDocument
+from broker.policy.scenarios import STATES
 from tests.unit.policy.kit import DAY, HOUR, all_classes, sim_bound, table
 from tests.unit.policy.laws import Setting, answer
 
@@ -30,7 +31,7 @@ Ladder = dict[SignalName, list[Value]]
 Point = tuple[int, ...]
 Score = tuple[float, float, int, Outcome]
 
-NAMES = tuple(SignalName)
+NAMES = tuple(STATES)
 
 
 def ladder(ages_s: list[float], rates: list[int]) -> Ladder:

@@ -21,6 +21,7 @@ from broker.domain.signal import (
 )
 from broker.policy.grouping import Item, on_grid, shared_out
 from broker.policy.reading import NO_LOCATION_GIVEN
+from broker.policy.scenarios import STATES
 from broker.policy.score import assess, probability
 from tests.unit.policy.kit import DAY, HOUR, NOW, aged, all_classes, assessed, evidence, observed, table
 
@@ -104,7 +105,7 @@ class TestSignals:
         assert nats(worst) == 8.0
 
     @pytest.mark.parametrize("reason", list(Unavailability))
-    @pytest.mark.parametrize("name", list(SignalName))
+    @pytest.mark.parametrize("name", list(STATES))
     def test_absence_weighs_what_it_may(self, name: SignalName, reason: Unavailability) -> None:
         found = assessed(Evidence.of([Unavailable(name, reason)]))
         expected = 1.0 if reason is Unavailability.UNKNOWN_SUBSCRIBER else 0.0
@@ -181,7 +182,7 @@ class TestAgeing:
 
 class TestCoverage:
     def test_is_the_share_of_wanted_information(self) -> None:
-        information = {name: table().signals[name].information for name in SignalName}
+        information = {name: table().signals[name].information for name in STATES}
         wanted = information[SIM] + information[PLACE]
         assert assessed(evidence(sim_swap="400d")).coverage == pytest.approx(information[SIM] / wanted)
         assert assessed(evidence(sim_swap="400d", location="inside")).coverage == 1.0
@@ -271,7 +272,7 @@ class TestContributions:
 
 
 class TestGrouping:
-    NAMES = tuple(SignalName)
+    NAMES = tuple(STATES)
 
     def total(self, weights: list[float], discount: float = 0.5, low: float = 100.0, high: float = 100.0) -> float:
         items = [Item("g", ((name, on_grid(weight)),)) for name, weight in zip(self.NAMES, weights, strict=False)]

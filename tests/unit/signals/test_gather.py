@@ -13,6 +13,7 @@ from broker.domain.phone import PhoneNumber
 from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import (
     AgeRange,
+    Flag,
     Match,
     Observed,
     Overlap,
@@ -20,6 +21,7 @@ from broker.domain.signal import (
     Signal,
     SignalName,
     Source,
+    Tenure,
     Unavailability,
     Unavailable,
     Value,
@@ -32,6 +34,8 @@ VALUES: Mapping[SignalName, Value] = {
     SignalName.SIM_SWAP: AgeRange(1e7, 1e7),
     SignalName.LOCATION: Presence(Overlap.INSIDE),
     SignalName.NUMBER_VERIFICATION: Match(matched=True),
+    SignalName.KYC_TENURE: Tenure(NOON.date(), continuous=True),
+    SignalName.NUMBER_RECYCLING: Flag(active=False),
 }
 Answer = Callable[[SignalQuery], Awaitable[Signal]]
 
@@ -78,7 +82,7 @@ async def run(gatherer: Gatherer, adapter: ScriptedAdapter, wanted: Plan, job: E
 
 
 async def test_everything_is_asked_at_once() -> None:
-    clock, together = HandClock(), asyncio.Barrier(3)
+    clock, together = HandClock(), asyncio.Barrier(len(VALUES))
 
     async def answer(query: SignalQuery) -> Signal:
         async with together:
@@ -170,8 +174,9 @@ async def test_age_zero_asks_anew() -> None:
     assert (await asked_after(0, errand(1e9), errand(1e9), max_age_s=0))[0] == 2
 
 
-async def test_a_number_verification_is_never_used_again() -> None:
-    assert (await asked_after(0, errand(1e9), errand(1e9), name=SignalName.NUMBER_VERIFICATION))[0] == 2
+@pytest.mark.parametrize("name", [SignalName.NUMBER_VERIFICATION, SignalName.KYC_TENURE, SignalName.NUMBER_RECYCLING])
+async def test_what_depends_on_more_than_the_key_is_never_used_again(name: SignalName) -> None:
+    assert (await asked_after(0, errand(1e9), errand(1e9), name=name))[0] == 2
 
 
 async def test_another_place_is_another_question() -> None:

@@ -1,12 +1,13 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from broker.domain.check import Amount, Circle
+from broker.domain.check import Amount, Circle, Claims
 from broker.errors import InvalidRequest
 from broker.surfaces import wire
 
@@ -39,6 +40,9 @@ def test_the_question_of_the_contract_is_read_whole() -> None:
     request = read(QUESTION)
     assert request.subject.phone.e164 == "+34600000101"
     assert request.subject.location == Circle(40.4168, -3.7038, 5000)
+    assert request.subject.bound_since == date(2024, 5, 1)
+    assert request.subject.claims == Claims(name="Ana García", birthdate=date(1988, 4, 12))
+    assert "Ana" not in repr(request)
     assert request.action.amount == Amount(Decimal("950.00"), "EUR")
     assert request.action.attributes == {"newPayee": True}
     assert (request.deadline_ms, request.max_evidence_age_s, request.channel) == (1500, 60, "voice")
