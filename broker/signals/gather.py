@@ -1,8 +1,9 @@
 """Ask an operator for everything in a plan at once, under one deadline."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -11,8 +12,10 @@ from broker.clock import Clock
 from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.signals.freshness import Freshness, FreshnessKey
+from broker.signals.single_flight import Seat, SingleFlight, key_of
 
 _log = logging.getLogger(__name__)
+_NOT_FOR_ALL = frozenset({Unavailability.TIMEOUT, Unavailability.OPERATOR_ERROR, Unavailability.MALFORMED})
 
 
 class Errand(msgspec.Struct, frozen=True):
@@ -33,6 +36,7 @@ class Gatherer:
     def __init__(self, freshness: Freshness, clock: Clock) -> None:
         self._freshness = freshness
         self._clock = clock
+        self._flights = SingleFlight()
 
     def recall(self, plan: Plan, adapter: Adapter, errand: Errand) -> dict[SignalName, Observed]:
         """The plan's items that an earlier answer can serve, without asking anybody."""
@@ -49,7 +53,8 @@ class Gatherer:
     ) -> list[Signal]:
         """Every item of the plan as a signal, the recalled ones included; returns by ``errand.query.deadline_s``.
 
-        What has not answered by then is *late* and its call is cancelled. Operators' trouble never raises.
+        What has not answered by then is *late*, and its call is cancelled unless another check waits for it as well.
+        Operators' trouble never raises.
         """
         asked = [item for item in plan.items if item.signal not in recalled]
         answers = await self._ask_all(asked, adapter, errand) if asked else []
@@ -59,15 +64,39 @@ class Gatherer:
         return [*recalled.values(), *answers]
 
     async def _ask_all(self, items: list[PlanItem], adapter: Adapter, errand: Errand) -> list[Signal]:
-        tasks = [asyncio.create_task(_ask(adapter, errand.ask(item))) for item in items]
-        left_s = max(0.0, errand.query.deadline_s - self._clock.monotonic_s())
+        seats = [self._board(item, adapter, errand) for item in items]
         try:
-            await asyncio.wait(tasks, timeout=left_s)
+            await self._wait(seats, errand)
+            seats = [self._board_again(seat, item, adapter, errand) for seat, item in zip(seats, items, strict=True)]
+            await self._wait(seats, errand)
             return [
-                task.result() if task.done() else _late(item, adapter) for item, task in zip(items, tasks, strict=True)
+                seat.task.result() if _landed(seat) else _late(item, adapter)
+                for item, seat in zip(items, seats, strict=True)
             ]
         finally:
-            _cancel(tasks)
+            for seat in seats:
+                self._flights.leave(seat)
+
+    def _board(self, item: PlanItem, adapter: Adapter, errand: Errand) -> Seat:
+        query = errand.ask(item)
+        key = key_of(errand.tenant, errand.subject, adapter.operator, adapter.capabilities[item.signal], query)
+        return self._flights.board(key, query, functools.partial(_ask, adapter))
+
+    def _board_again(self, seat: Seat, item: PlanItem, adapter: Adapter, errand: Errand) -> Seat:
+        """Once, for who only followed: a leader had its own deadline, so its failure need not be everybody's."""
+        if seat.led or not _failed(seat) or self._left_s(errand) <= 0:
+            return seat
+        self._flights.leave(seat)
+        return self._board(item, adapter, errand)
+
+    async def _wait(self, seats: list[Seat], errand: Errand) -> None:
+        tasks = {seat.task for seat in seats if not seat.task.done()}
+        left_s = self._left_s(errand)
+        if tasks and left_s > 0:
+            await asyncio.wait(tasks, timeout=left_s)
+
+    def _left_s(self, errand: Errand) -> float:
+        return max(0.0, errand.query.deadline_s - self._clock.monotonic_s())
 
     @staticmethod
     def _key(item: PlanItem, adapter: Adapter, errand: Errand) -> FreshnessKey:
@@ -92,7 +121,12 @@ def _late(item: PlanItem, adapter: Adapter) -> Unavailable:
     return Unavailable(item.signal, Unavailability.LATE, "DEADLINE", source)
 
 
-def _cancel(tasks: Iterable["asyncio.Task[Signal]"]) -> None:
-    for task in tasks:
-        if not task.done():
-            task.cancel()
+def _landed(seat: Seat) -> bool:
+    return seat.task.done() and not seat.task.cancelled()
+
+
+def _failed(seat: Seat) -> bool:
+    if not _landed(seat):
+        return False
+    answer = seat.task.result()
+    return isinstance(answer, Unavailable) and answer.reason in _NOT_FOR_ALL
