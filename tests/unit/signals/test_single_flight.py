@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ class Held:
         return observed(query, HandClock())
 
 
-def job(left_s: float = 5.0, **changed: object) -> Errand:
+def job(left_s: float = 5.0, **changed: Any) -> Errand:
     given = errand(SystemClock().monotonic_s() + left_s)
     asked = {name: changed.pop(name) for name in tuple(changed) if name in SignalQuery.__struct_fields__}
     query = msgspec.structs.replace(given.query, **asked)
@@ -76,7 +77,7 @@ async def test_a_thousand_checks_of_one_subject_cost_one_call_for_each_api() -> 
     ],
     ids=lambda other: next(iter(other)),
 )
-async def test_what_differs_is_not_shared(other: dict[str, object]) -> None:
+async def test_what_differs_is_not_shared(other: dict[str, Any]) -> None:
     held = Held()
     one, adapter = gatherer(), ScriptedAdapter(held)
     checks = [asyncio.create_task(run(one, adapter, plan(SIM), each)) for each in (job(), job(**other))]
