@@ -1,0 +1,102 @@
+"""R23 and R26: thousands of damaged answers; each is refused with a type, or means what a second parser reads in it."""
+
+import json
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from broker.adapter_kit.adapter import OperatorFault
+from broker.adapter_kit.camara import SIGNALS
+from broker.adapter_kit.camara.line import ApiLine, Reading
+from broker.domain.signal import AgeRange
+from tests.support.clocks import NOON
+from tests.unit.adapter_kit.pretend import PretendOperator, ok, query
+
+MUTATIONS = 1500
+VALUES = [
+    None,
+    True,
+    False,
+    "true",
+    0,
+    -1,
+    1e308,
+    "",
+    [],
+    {},
+    "2026-11-22T09:00:00",
+    "9999-12-31T23:59:59Z",
+    "1900-01-01",
+]
+SPLINTERS = [
+    b'"',
+    b",",
+    b"{",
+    b"}",
+    b"null",
+    b"\xff",
+    b"\x00",
+    b'"latestSimChange":null,',
+    b"9",
+    b"-",
+    b" ",
+    b"NaN",
+    b"\\u0000",
+]
+
+
+def mutated(body: dict[str, Any], random: Random) -> bytes:
+    """A member replaced by another type, or bytes cut, doubled, changed or put in."""
+    if random.random() < 0.3:
+        return json.dumps(body | {random.choice([*body]): random.choice(VALUES)}).encode()
+    raw = json.dumps(body).encode()
+    for _ in range(random.randint(1, 3)):
+        start = random.randrange(len(raw) + 1)
+        end = min(len(raw), start + random.randint(0, 6))
+        middle = random.choice([b"", raw[start:end] * 2, bytes([random.randrange(256)]), random.choice(SPLINTERS)])
+        raw = raw[:start] + middle + raw[end:]
+    return raw
+
+
+def second_opinion(raw: bytes, member: str) -> object:
+    """What the standard library reads there; a member that comes twice is nothing to read."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names)), "a duplicate member was believed"
+        return dict(pairs)
+
+    found = json.loads(raw, object_pairs_hook=once)
+    assert isinstance(found, dict)
+    return found[member]
+
+
+@pytest.mark.parametrize(
+    ("api", "version", "member"),
+    [("sim-swap", "2.1.0", "latestSimChange"), ("device-swap", "1.0.0", "latestDeviceChange")],
+)
+async def test_a_damaged_answer_never_crashes_and_never_looks_clean(api: str, version: str, member: str) -> None:
+    random = Random(23)
+    read = 0
+    for _ in range(MUTATIONS):
+        raw = mutated({member: "2026-11-22T09:00:00Z", "monitoredPeriod": 120}, random)
+        operator = PretendOperator()
+        operator.on(f"/{api}/retrieve-date", ok(raw))
+        bound = operator.bind(api, version)
+        try:
+            reading: Reading = await bound.version.ask(ApiLine(bound, query(SIGNALS[api])))
+        except OperatorFault:
+            continue
+        read += 1
+        told = second_opinion(raw, member)
+        assert isinstance(reading.value, AgeRange)
+        if told is None:
+            assert isinstance(second_opinion(raw, "monitoredPeriod"), int)
+            assert reading.value.at_most_s is None
+        else:
+            assert isinstance(told, str), raw
+            age_s = max(0.0, (NOON - datetime.fromisoformat(told.upper())).total_seconds())
+            assert reading.value.at_least_s <= age_s + 1, raw
+    assert 0 < read < MUTATIONS / 2  # else the mutations were too harmless, or never were
