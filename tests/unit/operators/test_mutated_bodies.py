@@ -15,7 +15,7 @@ from tests.support.clocks import NOON
 from tests.unit.adapter_kit.pretend import PretendOperator, ok, query
 
 MUTATIONS = 1500
-VALUES = [
+VALUES: list[Any] = [
     None,
     True,
     False,
