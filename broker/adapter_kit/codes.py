@@ -1,7 +1,7 @@
 """The kit's own codes: what went wrong between us and an operator, besides what CAMARA and OAuth have words for.
 
 ``Unavailable.code`` is always one of these, one of CAMARA's (:mod:`broker.adapter_kit.camara.errors`) or one of OAuth's
-(:mod:`broker.adapter_kit.oauth_errors`); an operator's own text never becomes a code.
+(:mod:`broker.adapter_kit.oauth_answers`); an operator's own text never becomes a code.
 """
 
 from enum import StrEnum
@@ -37,8 +37,14 @@ class KitCode(StrEnum):
     """A 4xx that says no more."""
     HTTP_SERVER_ERROR = "HTTP_SERVER_ERROR"
     """A 5xx that says no more."""
+    BULKHEAD_FULL = "BULKHEAD_FULL"
+    """As many calls to this operator are under way as we allow; it was not asked."""
     INTERNAL = "INTERNAL"
     """Our own code failed on this answer; also CAMARA's word for an operator's 500."""
+
+    # breaker_open
+    BREAKER_OPEN = "BREAKER_OPEN"
+    """This API failed too often of late and rests; it was not asked."""
 
     # malformed
     RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"

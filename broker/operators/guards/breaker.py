@@ -5,12 +5,13 @@ from enum import StrEnum
 from random import Random
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
 from broker.domain.signal import Signal, SignalName, Unavailability
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.rolling import Rolling
-from broker.operators.guards.verdicts import BREAKER_OPEN, failed
+from broker.operators.guards.verdicts import failed
 
 # A timer of the event loop may fire this much early.
 _EARLY_S = 0.02
@@ -86,7 +87,7 @@ class Breaker(Guard):
         probing = circuit.state is not BreakerState.CLOSED
         if probing:
             if circuit.state is BreakerState.HALF_OPEN or started_s < circuit.until_s:
-                return self._refusal(query.signal, Unavailability.BREAKER_OPEN, BREAKER_OPEN)
+                return self._refusal(query.signal, Unavailability.BREAKER_OPEN, KitCode.BREAKER_OPEN)
             circuit.state = BreakerState.HALF_OPEN
         verdict: bool | None = None
         try:

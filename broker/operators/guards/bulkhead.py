@@ -3,11 +3,11 @@
 import asyncio
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
 from broker.domain.signal import Signal, SignalName, Unavailability
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
-from broker.operators.guards.verdicts import BULKHEAD_FULL
 
 _Waiting = tuple[SignalName, "asyncio.Future[bool]"]
 
@@ -29,7 +29,7 @@ class Bulkhead(Guard):
         if self._has_room(name):
             self._enter(name)
         elif not await self._wait(query):
-            return self._refusal(name, Unavailability.OPERATOR_ERROR, BULKHEAD_FULL)
+            return self._refusal(name, Unavailability.OPERATOR_ERROR, KitCode.BULKHEAD_FULL)
         try:
             return await self._inner.observe(query)
         finally:

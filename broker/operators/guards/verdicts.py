@@ -3,8 +3,6 @@
 from broker.adapter_kit.codes import KitCode
 from broker.domain.signal import Signal, Unavailability, Unavailable
 
-BULKHEAD_FULL = "BULKHEAD_FULL"
-BREAKER_OPEN = "BREAKER_OPEN"
 THROTTLED = "TOO_MANY_REQUESTS"
 
 _SERVER_FAILED = frozenset(
@@ -14,7 +12,7 @@ _SERVER_FAILED = frozenset(
         *("BAD_GATEWAY", "UNAVAILABLE", "TIMEOUT", "server_error", "temporarily_unavailable"),
     }
 )
-_OURS = frozenset({KitCode.POOL_TIMEOUT, KitCode.REQUEST_REFUSED, BULKHEAD_FULL, THROTTLED, "QUOTA_EXCEEDED"})
+_OURS = frozenset({KitCode.POOL_TIMEOUT, KitCode.REQUEST_REFUSED, KitCode.BULKHEAD_FULL, THROTTLED, "QUOTA_EXCEEDED"})
 _NOT_ASKED = frozenset({Unavailability.BREAKER_OPEN, Unavailability.LATE, Unavailability.SKIPPED})
 _AGAIN = frozenset(
     {

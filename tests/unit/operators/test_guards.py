@@ -1,5 +1,4 @@
 import asyncio
-import time
 from itertools import pairwise
 from random import Random
 
@@ -220,14 +219,12 @@ async def test_all_guards_together_let_a_good_answer_through_and_close_what_they
     assert inner.closed
 
 
-async def test_guards_need_no_task_and_little_time() -> None:
+async def test_guards_need_no_task_of_their_own() -> None:
     clock = SystemClock()
     inner = Acting(good(HandClock()))
     guarded = guard(inner, GuardLimits(), clock, Random(1), EgressWatch(1, 30)).adapter
     query = msgspec.structs.replace(question(HandClock()), deadline_s=clock.monotonic_s() + 60)
     tasks = len(asyncio.all_tasks())
-    started_s = time.process_time()
     for _ in range(500):
         await guarded.observe(query)
     assert len(asyncio.all_tasks()) == tasks
-    assert time.process_time() - started_s < 0.5  # a hundred times what it takes: no square hides in it
