@@ -42,7 +42,7 @@ class KitCode(StrEnum):
     INTERNAL = "INTERNAL"
     """Our own code failed on this answer; also CAMARA's word for an operator's 500."""
 
-    # breaker_open
+    # The reason of the same name:
     BREAKER_OPEN = "BREAKER_OPEN"
     """This API failed too often of late and rests; it was not asked."""
 
