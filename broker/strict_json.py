@@ -5,6 +5,7 @@ Every parser at hand keeps the last of two members with one name, so ``{"swapped
 """
 
 import json
+import math
 from typing import Any
 
 _ESCAPED_SURROGATE = b"\\ud"
@@ -49,4 +50,11 @@ def _no_literal(text: str) -> Any:
     raise NotStrict(f"{text if text in _NO_NUMBERS else 'a literal'} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_literal)
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # 1e999 reads as infinity, which JSON cannot write again: it would come back as null
+        raise NotStrict("a number is out of range")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_literal, parse_float=_finite)

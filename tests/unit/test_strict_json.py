@@ -8,6 +8,7 @@ REFUSED = {
     "duplicate by escape": b'{"a": 1, "\\u0061": 2}',
     "NaN": b'{"a": NaN}',
     "infinity": b"[-Infinity]",
+    "a number beyond all": b'{"a": 1e999}',
     "not UTF-8": b'{"a": "\xff"}',
     "UTF-16": '{"a": 1}'.encode("utf-16"),
     "two documents": b"{} {}",
