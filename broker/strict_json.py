@@ -16,6 +16,10 @@ class NotStrict(ValueError):
     """The text is not JSON that everybody reads alike; the message names the kind of fault and no content."""
 
 
+class MemberTwice(NotStrict):
+    """A member occurs twice, so that two readers may believe two different things."""
+
+
 def loads(data: bytes) -> Any:
     """Decode UTF-8 JSON into plain Python values.
 
@@ -42,7 +46,7 @@ def loads(data: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise NotStrict("a member occurs twice")
+        raise MemberTwice("a member occurs twice")
     return members
 
 

@@ -1,11 +1,11 @@
 """Reading what operators answer: size, syntax, repetition and types, before anything is believed."""
 
-import json
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
+from broker import strict_json
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.codes import KitCode
 from broker.domain.signal import Unavailability
@@ -35,7 +35,7 @@ class Reader(Generic[T_co]):
         Raises:
             OperatorFault: *malformed*: too large, not JSON, a member twice, a member missing or of another type.
         """
-        _refuse_duplicates(body)
+        _refuse_ambiguous(body)
         try:
             return self._decoder.decode(body)
         except msgspec.ValidationError as error:
@@ -60,26 +60,13 @@ def instant(text: str, now: datetime) -> datetime:
     return when
 
 
-class _Repeated(ValueError):
-    pass
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise _Repeated
-
-
-# Only the keys matter here, so objects collapse to None as they close. One to two microseconds for CAMARA's bodies.
-_SCANNER = json.JSONDecoder(object_pairs_hook=_once_each)
-
-
-def _refuse_duplicates(body: bytes) -> None:
+def _refuse_ambiguous(body: bytes) -> None:
     """Defensive: parsers keep the last of two equal members: ``{"swapped":true,"swapped":false}`` would read clean."""
     if len(body) > BODY_BYTES_MAX:
         raise malformed(KitCode.RESPONSE_TOO_LARGE)
     try:
-        _SCANNER.decode(body.decode())
-    except _Repeated as error:
+        strict_json.loads(body)
+    except strict_json.MemberTwice as error:
         raise malformed(KitCode.DUPLICATE_MEMBER) from error
-    except (ValueError, RecursionError) as error:
+    except strict_json.NotStrict as error:
         raise malformed(KitCode.NOT_JSON) from error
