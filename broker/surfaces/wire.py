@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from broker import strict_json
-from broker.domain.check import Action, Amount, CheckRequest, Circle, Claims, Subject
+from broker.domain.check import Action, Amount, CheckRequest, Circle, Claims, Principal, Subject
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
 
@@ -137,9 +137,14 @@ def to_request(members: Any, *, deadline_cap_ms: int) -> CheckRequest:
     )
 
 
-def fingerprint(members: Any, agent: str | None) -> bytes:
-    """SHA-256 of a request in one form, whatever order its members came in: what an idempotency key stands for."""
-    return hashlib.sha256(msgspec.json.encode((members, agent), order="sorted")).digest()
+def fingerprint(members: Any, principal: Principal) -> bytes:
+    """SHA-256 of a request and its caller in one form, whatever order its members came in.
+
+    Defensive: consumer, agent and scopes are part of it. A stored answer was minimised for one caller; under the same
+    idempotency key another one of the tenant would otherwise be shown what it may not see.
+    """
+    caller = (principal.consumer, principal.agent, sorted(principal.scopes))
+    return hashlib.sha256(msgspec.json.encode((members, caller), order="sorted")).digest()
 
 
 _T = TypeVar("_T")

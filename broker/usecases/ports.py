@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """A caller's key, the endpoint it was sent to, and the SHA-256 of the canonical request and its agent."""
+    """A caller's key, the endpoint it was sent to, and the SHA-256 of the canonical request and its caller."""
 
     endpoint: str
     key: str

@@ -103,6 +103,14 @@ def test_the_same_key_with_another_body_is_422(stage: Stage) -> None:
     assert stage.operator_calls() == calls
 
 
+def test_a_replay_never_shows_more_than_its_caller_may_see(stage: Stage) -> None:
+    explained = ask(stage, "seen", agent=stage.broker.key("acme", "trust:check", "trust:explain"))
+    assert "trustScore" in explained.json()
+    other = ask(stage, "seen", agent=stage.broker.key("acme", "trust:check"))
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_MISMATCH")
+    assert "trustScore" not in other.text
+
+
 def test_another_tenants_key_of_the_same_name_is_another_key(stage: Stage) -> None:
     first = ask(stage, "shared").json()
     other = ask(stage, "shared", agent=stage.broker.key("globex", "trust:check"))

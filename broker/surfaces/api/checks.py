@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
 from litestar.params import FromPath
 
+from broker.domain.check import Principal
 from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
@@ -56,7 +57,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
         raise UnsupportedMediaType
     members = wire.members_of(await request.body())
     question = wire.to_request(members, deadline_cap_ms=services.deadline_cap_ms)
-    key = _key(request.headers.get("idempotency-key"), members, principal.agent)
+    key = _key(request.headers.get("idempotency-key"), members, principal)
 
     def render(check: Check) -> bytes:
         return msgspec.json.encode(view(check, principal))
@@ -83,11 +84,11 @@ async def read_check(
     return Response(msgspec.json.encode(shown), media_type=_JSON)
 
 
-def _key(sent: str | None, members: Any, agent: str | None) -> IdempotencyKey | None:
+def _key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:
     if sent is None:
         return None
     if not 0 < len(sent) <= _KEY_LENGTH_MAX or not sent.isascii() or not sent.isprintable():
         raise InvalidRequest(
             "the header Idempotency-Key is malformed", [Fault("", "send 1 to 255 printable characters")]
         )
-    return IdempotencyKey(ENDPOINT, sent, wire.fingerprint(members, agent))
+    return IdempotencyKey(ENDPOINT, sent, wire.fingerprint(members, principal))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker.domain.check import Amount, Circle, Claims
+from broker.domain.check import Amount, Circle, Claims, Principal
 from broker.errors import InvalidRequest
 from broker.surfaces import wire
 
@@ -125,8 +125,19 @@ def test_a_refusal_does_not_repeat_the_number() -> None:
     assert "600000101" not in f"{refused.value} {refused.value.faults}".replace("+34600000101", "")
 
 
-def test_equal_requests_have_one_fingerprint_whatever_the_order_of_their_members() -> None:
+def caller(**changed: Any) -> Principal:
+    members: dict[str, Any] = {"consumer": "shop", "agent": "till", "scopes": frozenset({"trust:check"})}
+    return Principal(tenant="acme", key_id="k", **(members | changed))
+
+
+def test_equal_requests_of_one_caller_have_one_fingerprint_whatever_the_order_of_their_members() -> None:
     turned = dict(reversed(list(QUESTION.items())))
-    assert wire.fingerprint(QUESTION, "agent") == wire.fingerprint(turned, "agent")
-    assert wire.fingerprint(QUESTION, "agent") != wire.fingerprint(QUESTION, "another agent")
-    assert wire.fingerprint(QUESTION, None) != wire.fingerprint({**QUESTION, "deadlineMs": 1501}, None)
+    first = wire.fingerprint(QUESTION, caller())
+    assert first == wire.fingerprint(turned, caller())
+    others = (
+        wire.fingerprint({**QUESTION, "deadlineMs": 1501}, caller()),
+        wire.fingerprint(QUESTION, caller(agent=None)),
+        wire.fingerprint(QUESTION, caller(consumer="desk")),
+        wire.fingerprint(QUESTION, caller(scopes=frozenset({"trust:check", "trust:explain"}))),
+    )
+    assert len({first, *others}) == 5
