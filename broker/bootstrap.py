@@ -25,7 +25,7 @@ from broker.consent.gate import ConsentGate, LegalBasis, Purpose
 from broker.consumers.authenticate import Authenticator
 from broker.domain.ids import new_check_id
 from broker.domain.signal import SignalName
-from broker.errors import BrokerError, Misconfigured
+from broker.errors import Misconfigured
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
@@ -178,8 +178,8 @@ async def _sweeping(sweep: Sweep) -> AsyncIterator[None]:
             try:
                 if closed := await sweep():
                     _log.warning("closed %d checks whose process died before it could decide", closed)
-            except BrokerError as error:
-                _log.warning("could not sweep: %s", error.code)
+            except Exception as error:  # noqa: BLE001 - a sweeper that died would leave abandoned checks unrecorded
+                _log.warning("could not sweep: %s", type(error).__name__)
             await asyncio.sleep(_SWEEP_S)
 
     task = asyncio.create_task(now_and_then())

@@ -168,9 +168,9 @@ def load(folder: Path) -> Settings:
 def _refuse_unknown_variables() -> None:
     """Defensive: a misspelt variable would otherwise leave a limit at its default without a word."""
     for name in os.environ:
-        if not name.startswith(_PREFIX):
+        if not name.upper().startswith(_PREFIX):
             continue
-        section, _, key = name.removeprefix(_PREFIX).lower().partition("__")
+        section, _, key = name[len(_PREFIX) :].lower().partition("__")
         field = Settings.model_fields.get(section)
         known = field is not None and isinstance(field.default, BaseModel) and key in type(field.default).model_fields
         if not known:

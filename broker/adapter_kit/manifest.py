@@ -162,6 +162,9 @@ class CapabilityManifest(_Section):
         if self.flow not in known.flows:
             fitting = ", ".join(flow for flow in Flow if flow in known.flows)
             raise ValueError(f"{self.api} {self.version} cannot be asked with {self.flow}; use one of {fitting}")
+        if self.flow is Flow.JWT_BEARER_OPERATOR_TOKEN and self.api != "number-verification":
+            # Defensive: only number-verification compares the token's owner with the number that is asked about.
+            raise ValueError(f"{self.api} under an operator token would answer for the token's owner, whoever that is")
         strange = {*(self.operations or ()), *self.scopes, *self.paths} - set(known.scopes)
         if strange or self.operations == ():
             raise ValueError(f"operations, paths and scopes must be among {', '.join(known.scopes)}")

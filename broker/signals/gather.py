@@ -59,7 +59,8 @@ class Gatherer:
         asked = [item for item in plan.items if item.signal not in recalled]
         answers = await self._ask_all(asked, adapter, errand) if asked else []
         for item, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, Observed):
+            # Defensive: what was said under a token is about whoever holds it, which need not be this number.
+            if isinstance(answer, Observed) and errand.query.operator_token is None:
                 self._freshness.put(self._key(item, adapter, errand), answer)
         return [*recalled.values(), *answers]
 

@@ -31,6 +31,7 @@ from broker.usecases.view import CheckView, view
 PATH = "/mcp"
 TOOL = "check_trust"
 _PRINCIPAL = "broker.principal"
+_PARSE_ERROR = -32700
 _DESCRIPTION = """Ask before acting for a person behind a phone number: moving money, resetting a credential, ordering
 a SIM. The mobile network is asked whether the number is still in the right hands. Follow `decision`:
 `allow` - act now, and pass `receipt` on to whoever executes the action;
@@ -90,6 +91,17 @@ class McpMount:
             )
             await refusal(scope, receive, send)
             return
+        body, receive = await _buffered(receive)
+        try:
+            if body and len(body) <= wire.BODY_BYTES_MAX:  # a larger one is refused by the SDK
+                wire.members_of(body)
+        except InvalidRequest as error:
+            refusal = JSONResponse(
+                {"jsonrpc": "2.0", "id": None, "error": {"code": _PARSE_ERROR, "message": _sentence(error)}},
+                status_code=400,
+            )
+            await refusal(scope, receive, send)
+            return
         scope = {**scope, "path": "/", "root_path": PATH, "state": {_PRINCIPAL: principal}}
         await self._app(scope, receive, send)
 
@@ -116,6 +128,27 @@ class McpMount:
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=text)], structured_content=msgspec.json.decode(answered.body)
         )
+
+
+async def _buffered(receive: Any) -> tuple[bytes, Any]:
+    """The body, and a ``receive`` that gives it again.
+
+    Defensive: the SDK's parser keeps the last of two members with one name; here they are refused as over REST.
+    """
+    messages = []
+    size = 0
+    while size <= wire.BODY_BYTES_MAX:
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+        if not messages[-1].get("more_body"):
+            break
+    body = b"".join(message.get("body", b"") for message in messages)
+    again = iter(messages)
+
+    async def replay() -> Any:
+        return next(again, None) or await receive()
+
+    return body, replay
 
 
 def _renderer(principal: Principal) -> Any:

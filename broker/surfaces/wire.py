@@ -1,6 +1,7 @@
 """The request of a trust check on the wire, for every surface that carries JSON: one reading, one set of refusals."""
 
 import hashlib
+import math
 import re
 from datetime import date
 from decimal import Decimal
@@ -118,7 +119,11 @@ def to_request(members: Any, *, deadline_cap_ms: int) -> CheckRequest:
         InvalidRequest: with one JSON pointer for each fault.
     """
     sent = convert(members, CheckIn)
-    faults: list[Fault] = []
+    faults = [
+        Fault(f"/action/attributes/{name}", "send a finite number")
+        for name, value in sent.action.attributes.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
     phone = _phone(sent.subject.phone_number, faults)
     if sent.deadline_ms is not None and not DEADLINE_MS_MIN <= sent.deadline_ms <= deadline_cap_ms:
         faults.append(

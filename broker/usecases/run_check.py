@@ -1,6 +1,7 @@
 """Run a trust check: may this agent do this, for this number, now?"""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
 from broker.domain.signal import SignalName, Unavailability
-from broker.errors import Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
+from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
 from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
@@ -180,7 +181,9 @@ class RunCheck:
     async def _give_back(self, case: Case) -> None:
         """Free the idempotency key after a failure, so that a retry is not told to wait for a dead request."""
         if case.claim is not None:
-            await asyncio.shield(self._tools.store.release(case.claim))
+            # What went wrong first is what the caller must hear; the lease frees the key in any case.
+            with contextlib.suppress(BrokerError):
+                await asyncio.shield(self._tools.store.release(case.claim))
 
 
 def _claim(asked: Asked, check_id: str, at: datetime, deadline_ms: int) -> IdempotencyClaim | None:

@@ -9,7 +9,9 @@ from broker.domain.record import CheckStatus
 from broker.errors import Conflict
 from broker.storage.records import CheckCommit, Intent
 
-_BATCH_MAX = 100
+_BATCH_MAX = 500
+# Between two sweeps of ten seconds more keys may end than one batch holds; beyond this the next sweep goes on.
+_BATCHES_MAX = 100
 
 
 class SweptStore(Protocol):
@@ -39,7 +41,13 @@ class Sweep:
         """Record each overdue intent as an abandoned check, forget what is over; how many checks were abandoned."""
         now = self._clock.now()
         now_ms = int(now.timestamp() * 1000)
-        await self._store.purge_claims(now_ms, _BATCH_MAX)
+        closed = await self._close_abandoned(now, now_ms)
+        for _ in range(_BATCHES_MAX):
+            if await self._store.purge_claims(now_ms, _BATCH_MAX) < _BATCH_MAX:
+                break
+        return closed
+
+    async def _close_abandoned(self, now: datetime, now_ms: int) -> int:
         closed = 0
         for intent in await self._store.expired_intents(now_ms, _BATCH_MAX):
             try:

@@ -113,3 +113,20 @@ def test_a_page_that_rebinds_its_name_to_us_is_turned_away(stage: Stage, header:
     }
     response = httpx.post(f"{stage.broker.url}/mcp", json=body, headers=headers, trust_env=False)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['"purpose": "a", "purpose": "b"', '"action": {"type": "x", "attributes": {"a": NaN}}', '"a": 1e999'],
+    ids=["member twice", "not a number", "beyond all numbers"],
+)
+def test_what_rest_refuses_to_read_is_refused_here_too(stage: Stage, arguments: str) -> None:
+    call = '"name": "check_trust", "arguments": {' + arguments + "}"
+    body = '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {' + call + "}}"
+    headers = {
+        "authorization": f"Bearer {stage.broker.agent_key}",
+        "accept": "application/json, text/event-stream",
+        "content-type": "application/json",
+    }
+    response = httpx.post(f"{stage.broker.url}/mcp", content=body, headers=headers, trust_env=False)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, -32700)
