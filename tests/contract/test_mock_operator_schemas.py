@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.mock.operator.apis.catalogue import CATALOGUE
-from adapters.mock.operator.apis.dialects import DIALECTS, dialect
+from adapters.mock.operator.apis.dialects import EVERY_DIALECT, dialect
 from adapters.mock.operator.apis.operation import Operation
 from adapters.mock.operator.network.situations import SITUATIONS
 from adapters.mock.operator.profile import Legs, OfferedApi, SwapRetention, load_profile
@@ -19,7 +19,7 @@ if not DEFINITIONS.is_dir():
         "the official CAMARA definitions are not beside the project: answers go unchecked", allow_module_level=True
     )
 
-SPOKEN = [(known.api, known.version) for known in DIALECTS if (DEFINITIONS / known.api / known.version).is_dir()]
+SPOKEN = [(known.api, known.version) for known in EVERY_DIALECT if (DEFINITIONS / known.api / known.version).is_dir()]
 RELEASE_NOTES_ONLY = {("sim-swap", "2.2.0"), ("number-verification", "2.1.1"), ("device-swap", "1.1.0")}
 EVERY_OPERATION = [(api, version, operation) for api, version in SPOKEN for operation in CATALOGUE[api]]
 
@@ -38,6 +38,110 @@ SLOW = {"000201"}
 ENDINGS = [s.ending for s in SITUATIONS if s.ending not in SPOILED | SLOW] + ["000404"]
 HOME = {"latitude": 40.4168, "longitude": -3.7038}
 CIRCLE = {"areaType": "CIRCLE", "center": HOME, "radius": 5000}
+
+
+DEVICE_ONLY = (
+    "getRoamingStatus",
+    "getReachabilityStatus",
+    "getConnectedNetworkType",
+    "retrieveIdentifier",
+    "retrieveType",
+    "retrievePPID",
+)
+DAYS = ("2016-01-01", "2025-06-01", "2099-01-01")
+CLAIMS = {
+    "idDocument": "66666666Q",
+    "idDocumentType": "passport",
+    "idDocumentExpiryDate": "2031-05-17",
+    "name": "Alma Serrano Vidal",
+    "givenName": "ALMA",
+    "familyName": "Serrano  Vidal",
+    "nameKanaHankaku": "x",
+    "nameKanaZenkaku": "x",
+    "middleNames": "Ines",
+    "familyNameAtBirth": "Serrano",
+    "address": "Calle de la Luna 7",
+    "streetName": "Calle de la Luna",
+    "streetNumber": "7",
+    "postalCode": "28004",
+    "region": "Madrid",
+    "locality": "Madrid",
+    "country": "ES",
+    "houseNumberExtension": "3B",
+    "birthdate": "1987-03-14",
+    "email": "alma@serrano.example",
+    "gender": "FEMALE",
+    "cityOfBirth": "Zaragoza",
+    "countryOfBirth": "ES",
+    "nationality": "ES",
+}
+TYPED = {"idDocumentType", "idDocumentExpiryDate", "birthdate", "email", "gender"}
+DOCUMENT = {"idDocument": "66666666Q"}
+CONSENT = {"scopes": ["consent-info:retrieve"], "purpose": "dpv:FraudPreventionAndDetection"}
+
+
+def _about(phone: Any, **members: Any) -> Any:
+    return {"phoneNumber": phone} | members
+
+
+def _device(phone: Any, **members: Any) -> Any:
+    return {"device": {"phoneNumber": phone}} | members
+
+
+def _zone(latitude: float, longitude: float) -> Any:
+    return {"type": "COVERAGE_ZONE", "latitude": latitude, "longitude": longitude}
+
+
+SPECIAL: dict[str, Any] = {
+    "checkNumberRecycling": lambda n: (
+        [_about(n, specifiedDate=day) for day in (*DAYS, "2026-02-30")] + [{"specifiedDate": DAYS[0]}]
+    ),
+    "checkTenure": lambda n: [_about(n, tenureDate=day) for day in (*DAYS, "yesterday")] + [{"tenureDate": DAYS[0]}],
+    "KYC_Match": lambda n: [
+        _about(n, **CLAIMS),
+        _about(n, **{name: "quite another" for name in CLAIMS if name not in TYPED}),
+        _about(n, **DOCUMENT, name="A", familyName="Serrano"),
+        _about(n, idDocument="1", birthdate="1987-03-15", gender="MALE"),
+        _about(n),
+        _about(n, birthdate="14.3.1987"),
+        {"name": "Alma"},
+    ],
+    "verifyAge": lambda n: [
+        _about(n, ageThreshold=18),
+        _about(n, ageThreshold=120, name="Alma Serrano", includeContentLock=True, includeParentalControl=True),
+        _about(n, ageThreshold=121),
+        {"ageThreshold": 18},
+    ],
+    "verifyFrequentLocation": lambda n: [
+        _device(n, geoReference=_zone(**HOME)),
+        _device(n, geoReference=_zone(0, 0)),
+        _device(n, geoReference={"type": "POSTAL_CODE", "postalCode": "28004"}),
+        _device(n, geoReference={"type": "POSTAL_CODE", "postalCode": "nowhere"}),
+        {"geoReference": _zone(**HOME)},
+    ],
+    "retrieveScoring": lambda n: [
+        _about(n),
+        _about(n, scoringType="veritasIndex", **DOCUMENT),
+        _about(n, scoringType="gaugeMetric", idDocument="1"),
+        _about(n, scoringType="percent"),
+    ],
+    "sendCode": lambda n: [_about(n, message="{{code}}, says Alba"), _about(n, message="no code")],
+    "validateCode": lambda _n: [{"authenticationId": "unknown", "code": "123456"}, {"code": "123456"}],
+    "retrieveStatus": lambda n: [
+        _about(n, requestCaptureUrl=True, **CONSENT),
+        _about(n, requestCaptureUrl=False, **CONSENT | {"purpose": "dpv:Marketing"}),
+        _about(n, requestCaptureUrl=True, callbackUrl="javascript:alert(1)", **CONSENT),
+        _about(n, requestCaptureUrl=1, **CONSENT),
+        {"requestCaptureUrl": True} | CONSENT,
+    ],
+    "retrieveLocation": lambda n: [
+        _device(n),
+        _device(n, maxAge=60),
+        _device(n, maxSurface=1_000_000),
+        _device(n, maxSurface=1),
+        _device(n, maxSurface=0),
+    ],
+} | dict.fromkeys(DEVICE_ONLY, lambda n: [_device(n), {"device": {}}, {"device": {"ipv6Address": "2001:db8::1"}}])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +167,9 @@ def _bodies(operation: Operation, number: str) -> list[Any]:
         return [...]
     if operation.by_sim:
         return [{"phoneNumber": number}, {"phoneNumber": "+34600000101"}, {"hashedPhoneNumber": "ab" * 32}]
-    if "location" in next(iter(operation.scopes)):
+    if operation.name in SPECIAL:
+        return [*SPECIAL[operation.name](number), {}]
+    if operation.name == "verifyLocation":
         device = {"device": {"phoneNumber": number}}
         elsewhere = {"areaType": "CIRCLE", "center": {"latitude": 41.3874, "longitude": 2.1686}, "radius": 5000}
         return [
@@ -108,19 +214,27 @@ def test_every_answer_fits_the_definition(
         number = operator.number(ending)
         bodies = _bodies(operation, number)
         # An operator that is down is down for every body.
-        for body in bodies if ending < "000200" else bodies[:1]:
+        for body in bodies[: 1 if ending > "000200" else 3 if ending > "000119" else None]:
             token = two_legged or _token(operator, operation, number)
             if token is None:
                 continue
             response = operator.client.call(token, path, body)
             validator = response_validator(api, version, operation.path, operation.method, response.status_code)
-            validator = validator or error_validator(api, version)
-            problems = [error.message for error in validator.iter_errors(response.json())]
+            # A quota can be used up at any API, whether its definition says so or not (Commonalities, 429).
+            if validator is None or response.status_code == 429:
+                validator = error_validator(api, version)
+            answered = response.json() if response.content else None
+            problems = [error.message for error in validator.iter_errors(answered)] if response.content else []
             assert problems == [], (ending, body, response.text)
             seen.add(response.status_code)
-    assert 200 in seen
-    assert seen >= ({404, 422, 400} if operation.body and not operation.by_sim else set())
+    assert operation.reference is not None or operation.status in seen
+    wanted = {404, 400} if operation.name in SMS else {404, 422, 400}
+    assert seen >= (wanted if operation.body and not operation.by_sim else set())
 
+
+SMS = {"sendCode", "validateCode"}
+SECRET_RULES = {"KYC_Match"}
+"""Operations whose prose demands more than their schema: one claim at least."""
 
 WRONG_BODIES: list[Any] = [
     {},
@@ -175,6 +289,13 @@ WRONG_BODIES: list[Any] = [
 ]
 
 
+WELL_FORMED_BUT_WRONG = {
+    "checkNumberRecycling": "OUT_OF_RANGE",
+    "checkTenure": "OUT_OF_RANGE",
+    "verifyFrequentLocation": "MOST_FREQUENT_LOCATION.POSTAL_CODE_NOT_VALID",
+}
+
+
 @pytest.mark.parametrize(
     ("api", "version", "operation"), _named(*(known for known in EVERY_OPERATION if known[2].body))
 )
@@ -185,18 +306,21 @@ def test_a_body_is_refused_exactly_when_the_definition_refuses_it(
     accepts = request_validator(api, version, operation.path)
     verdicts: set[bool] = set()
     two_legged = None if operation.by_sim else _token(operator, operation, "")
-    for body in WRONG_BODIES:
+    own = SPECIAL[operation.name]("+34600000101") if operation.name in SPECIAL else []
+    for body in (*WRONG_BODIES, *own, *(body | {"phoneNumber": 34600000101} for body in own)):
         token = two_legged or _token(operator, operation, operator.number("000101"))
         response = operator.client.call(token, dialect(api, version).base_path + operation.path, body)
         # The definition of number verification asks for one member in its schema, for one of two in its prose.
         well_formed = accepts.is_valid(body) and not (
             operation.by_sim and body.keys() & {"maxAge", "unknown", "area", "device"}
         )
-        refused = response.status_code == 400
+        if operation.name in SECRET_RULES:
+            well_formed = well_formed and bool(body.keys() & CLAIMS.keys())
+        refused = response.status_code == 400 and response.json()["code"] != WELL_FORMED_BUT_WRONG.get(operation.name)
         assert refused is not well_formed, (body, response.text)
         verdicts.add(refused)
     assert verdicts == {True, False}
 
 
 def test_only_versions_known_from_release_notes_go_without_a_definition() -> None:
-    assert {(known.api, known.version) for known in DIALECTS} - set(SPOKEN) == RELEASE_NOTES_ONLY
+    assert {(known.api, known.version) for known in EVERY_DIALECT} - set(SPOKEN) == RELEASE_NOTES_ONLY

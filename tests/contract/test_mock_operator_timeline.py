@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.mock.operator.network.events import Entry, Seen, SimChange
 from adapters.mock.operator.network.geometry import distance_m, share_inside
-from adapters.mock.operator.network.timeline import Entry, Seen, SimChange, line_at
+from adapters.mock.operator.network.timeline import line_at
 from tests.support.clocks import NOON, HandClock
 from tests.support.mock_operator import RunningOperator, running_operator
 

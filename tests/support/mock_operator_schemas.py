@@ -1,7 +1,7 @@
 """The official OpenAPI definitions, read from beside the project, as validators of what an operator answered."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,26 @@ from referencing.jsonschema import DRAFT202012
 DEFINITIONS = Path(__file__).resolve().parents[2].parent / "shared" / "camara"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
 
 formats = FormatChecker(formats=["ipv4", "ipv6"])
 
 
-@formats.checks("date-time")
+@formats.checks("date-time", raises=ValueError)
 def _date_time(value: object) -> bool:
     """RFC 3339 with a zone, and a date that exists; jsonschema itself checks this only with another package."""
     return not isinstance(value, str) or bool(RFC3339.fullmatch(value) and datetime.fromisoformat(value))
+
+
+@formats.checks("date", raises=ValueError)
+def _date(value: object) -> bool:
+    return not isinstance(value, str) or bool(FULL_DATE.fullmatch(value) and date.fromisoformat(value))
+
+
+@formats.checks("email")
+def _email(value: object) -> bool:
+    return not isinstance(value, str) or bool(MAILBOX.fullmatch(value))
 
 
 @cache
@@ -55,12 +67,18 @@ def response_validator(api: str, version: str, path: str, method: str, status: i
     """What a response must be; nothing where the definition does not document this status."""
     document = definition(api, version)
     responses = document["paths"][path][method.lower()]["responses"]
-    if str(status) not in responses:
+    if str(status) not in responses or "content" not in _followed(document, responses[str(status)]):
         return None
     pointer = f"/paths/{path.replace('/', '~1')}/{method.lower()}/responses/{status}"
     if "$ref" in responses[str(status)]:
         pointer = responses[str(status)]["$ref"].removeprefix("#")
     return _validator(document, f"{pointer}/content/application~1json/schema", closed=status == 200)
+
+
+def _followed(document: Any, node: Any) -> Any:
+    for name in node.get("$ref", "").removeprefix("#/").split("/") if "$ref" in node else ():
+        document = document[name]
+    return document if "$ref" in node else node
 
 
 @cache
@@ -74,9 +92,32 @@ def request_validator(api: str, version: str, path: str) -> Draft202012Validator
     """What a request body must be; the base schema of areas is put into its only concrete one."""
     pointer = f"/paths/{path.replace('/', '~1')}/post/requestBody/content/application~1json/schema"
     document = definition(api, version)
-    if "Circle" in document["components"]["schemas"]:
+    if "VerifyLocationRequest" in document["components"]["schemas"]:
         document = _with_circles(document)
+    if "GeoReference" in document["components"]["schemas"]:
+        document = _with_references(document)
     return _validator(document, pointer, closed=False)
+
+
+def _with_references(document: Any) -> Any:
+    """The same for `geoReference`, whose concrete schemas refer back to the base."""
+    schemas = document["components"]["schemas"]
+    kinds = [{"type": "object", "required": list(needed), "properties": kind} for needed, kind in _REFERENCES]
+    changed = schemas["GeoReference"] | {"oneOf": kinds}
+    return document | {"components": document["components"] | {"schemas": schemas | {"GeoReference": changed}}}
+
+
+_REFERENCES: tuple[Any, ...] = (
+    (
+        ("latitude", "longitude"),
+        {
+            "type": {"const": "COVERAGE_ZONE"},
+            "latitude": {"type": "number", "minimum": -90, "maximum": 90},
+            "longitude": {"type": "number", "minimum": -180, "maximum": 180},
+        },
+    ),
+    (("postalCode",), {"type": {"const": "POSTAL_CODE"}, "postalCode": {"type": "string"}}),
+)
 
 
 def _with_circles(document: Any) -> Any:

@@ -21,6 +21,7 @@ from adapters.mock.operator.authorization import endpoint
 from adapters.mock.operator.authorization.assertions import ALGORITHMS
 from adapters.mock.operator.authorization.errors import OAuthError
 from adapters.mock.operator.bodies import BODY_BYTES_MAX
+from adapters.mock.operator.capture import capture_route
 from adapters.mock.operator.control import CONTROLLERS, guard
 from adapters.mock.operator.delivery import Answer, AnyRequest, deliver
 from adapters.mock.operator.document import documented_profile, with_bodies
@@ -80,6 +81,7 @@ def create_app(world: World) -> Litestar:
         route_handlers=[
             *(_api_router(world, spoken) for spoken in world.dialects()),
             *_authorization_routes(world),
+            capture_route(world),
             Router(CONTROL_PREFIX, route_handlers=CONTROLLERS, guards=[guard(world.control)]),
         ],
         dependencies={"world": Provide(provide_world, sync_to_thread=False)},
@@ -121,16 +123,19 @@ def _api_handler(world: World, spoken: Dialect, operation: Operation) -> HTTPRou
         answer, fault = await serve(Turn(world, spoken, operation, request, entry))
         return await _deliver(world, answer, fault, request, entry)
 
+    async def handle_silently(request: AnyRequest) -> Response[None]:
+        return await handle(request)
+
     return _route(operation)(
         operation.path,
         operation_id=f"{operation.name}_{spoken.version.replace('.', '_')}",
         summary=operation.summary,
-        status_code=200,
+        status_code=operation.status,
         responses={
-            200: ResponseSpec(operation.answer_type, description="The answer", generate_examples=False),
+            operation.status: ResponseSpec(operation.answer_type, description="The answer", generate_examples=False),
             **{code: _documented_error(code) for code in DOCUMENTED_ERRORS},
         },
-    )(handle)
+    )(handle if operation.answer_type is not None else handle_silently)
 
 
 Handle = Callable[[AnyRequest], Awaitable[Response[Any]]]

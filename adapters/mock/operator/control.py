@@ -18,7 +18,8 @@ from adapters.mock.operator.apis.operation import PhoneNumber
 from adapters.mock.operator.faults import Fault, PlannedFault
 from adapters.mock.operator.journal import JOURNAL_MAX, JournalEntry
 from adapters.mock.operator.network.directory import EVENTS_MAX, Subscriber
-from adapters.mock.operator.network.timeline import Entry, Event
+from adapters.mock.operator.network.events import Entry, Event
+from adapters.mock.operator.network.sms import Sms
 from adapters.mock.operator.profile import SwapRetention
 from adapters.mock.operator.world import ControlAccess, World
 
@@ -165,6 +166,11 @@ class SubscriberControl(Controller):
         subscriber = _known(world, phone_number)
         _bounded(lambda: subscriber.add(_dated(data, world.clocks.network_now())))
         return _view(subscriber)
+
+    @get("/messages", operation_id="getMessages", summary="The text messages that a number got")
+    async def messages(self, world: TheWorld, phone_number: FromPath[PhoneNumber]) -> list[Sms]:
+        """The last ones, oldest first: what its holder would read on the screen."""
+        return world.sms.inbox(_known(world, phone_number).phone_number)
 
 
 class FaultControl(Controller):

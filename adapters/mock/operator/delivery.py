@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -65,6 +66,8 @@ async def deliver(answer: Answer, fault: Fault | None, request: AnyRequest, now:
 
 
 def _send(answer: Answer, fault: Fault | None) -> Response[Any]:
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return Response(None, status_code=answer.status, headers=answer.headers)
     body = msgspec.json.encode(answer.payload)
     match fault:
         case Malformed():

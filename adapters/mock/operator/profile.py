@@ -68,6 +68,7 @@ class Geography(_Written):
     elsewhere: Place
     coverage_radius_m: Annotated[float, Field(gt=0, le=20_000_000)]
     minimum_radius_m: Annotated[float, Field(ge=1)] = 1.0
+    postal_codes: Annotated[dict[str, Place], Field(max_length=1000)] = {}
 
 
 class TokenLifetimes(_Written):

@@ -8,13 +8,16 @@ from joserfc.jwk import ECKey
 
 from adapters.mock.operator.apis.catalogue import scopes_of
 from adapters.mock.operator.apis.dialects import Dialect, dialect
+from adapters.mock.operator.apis.operation import Surroundings
 from adapters.mock.operator.authorization.assertions import ReplayGuard
 from adapters.mock.operator.authorization.clients import Client, Clients
 from adapters.mock.operator.authorization.tokens import AccessTokens, OperatorTokens
 from adapters.mock.operator.clocks import OperatorClocks, machine_time
 from adapters.mock.operator.faults import FaultPlan
 from adapters.mock.operator.journal import Journal
+from adapters.mock.operator.network.captures import Captures
 from adapters.mock.operator.network.directory import Directory
+from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.profile import Legs, Profile
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
@@ -55,6 +58,16 @@ class World:
         self.faults = FaultPlan()
         self.journal = Journal(self.clocks.authorization_now)
         self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
+        self.sms, self.captures = SmsCentre(), Captures()
+        self.surroundings = Surroundings(
+            issuer=self.issuer,
+            purposes=profile.purposes,
+            scopes=self.offered_scopes(Legs.TWO) | self.offered_scopes(Legs.THREE),
+            geography=profile.geography,
+            utc_offset_min=profile.utc_offset_min,
+            sms=self.sms,
+            captures=self.captures,
+        )
         self.reset()
 
     @property
@@ -82,4 +95,6 @@ class World:
         self.directory.reset(self.clocks.network_now())
         self.faults.clear()
         self.access_tokens.clear()
+        self.sms.clear()
+        self.captures.clear()
         self.journal.clear()

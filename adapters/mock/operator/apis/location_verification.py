@@ -1,6 +1,5 @@
 """location-verification 1.0 to 3.0: how the network's area for a device lies to the circle that was asked about."""
 
-import ipaddress
 import math
 from datetime import datetime
 from typing import Annotated, Literal
@@ -8,44 +7,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from adapters.mock.operator.apis.devices import Device, DeviceResponse, device_identifier, used_device
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, invalid_argument, out_of_range
-from adapters.mock.operator.apis.operation import Identifier, Operation, PhoneNumber, Question
+from adapters.mock.operator.apis.operation import Operation, Question
 from adapters.mock.operator.network.geometry import distance_m, share_inside
 from adapters.mock.operator.network.timeline import Fix
 
 PREFIX = "LOCATION_VERIFICATION."
 Result = Literal["TRUE", "FALSE", "PARTIAL", "UNKNOWN"]
-
-
-class Ipv4(msgspec.Struct, frozen=True, rename="camel"):
-    """The public address with the private one or the public port, as the network address translation shows them."""
-
-    public_address: str
-    private_address: str | UnsetType = UNSET
-    public_port: Annotated[int, Meta(ge=0, le=65_535)] | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        ipaddress.IPv4Address(self.public_address)
-        if self.private_address is UNSET and self.public_port is UNSET:
-            raise ValueError("privateAddress or publicPort is needed")
-        if isinstance(self.private_address, str):
-            ipaddress.IPv4Address(self.private_address)
-
-
-class Device(msgspec.Struct, frozen=True, rename="camel"):
-    """Identifiers of a device, at least one. This operator can use phone numbers only."""
-
-    phone_number: PhoneNumber | UnsetType = UNSET
-    network_access_identifier: str | UnsetType = UNSET
-    ipv4_address: Ipv4 | UnsetType = UNSET
-    ipv6_address: str | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        if all(getattr(self, name) is UNSET for name in self.__struct_fields__):
-            raise ValueError("a device needs an identifier")
-        if isinstance(self.ipv6_address, str):
-            ipaddress.IPv6Address(self.ipv6_address)
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -71,12 +41,6 @@ class VerifyLocation(msgspec.Struct, frozen=True, rename="camel"):
     max_age: int | UnsetType = UNSET
 
 
-class DeviceResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The identifier that was used."""
-
-    phone_number: PhoneNumber
-
-
 class VerifyLocationResponse(msgspec.Struct, frozen=True, rename="camel"):
     """TRUE: the network's area lies inside. FALSE: outside. PARTIAL: ``matchRate`` percent of it lie inside.
 
@@ -87,13 +51,6 @@ class VerifyLocationResponse(msgspec.Struct, frozen=True, rename="camel"):
     last_location_time: datetime | UnsetType = UNSET
     match_rate: Annotated[int, Meta(ge=1, le=99)] | UnsetType = UNSET
     device: DeviceResponse | UnsetType = UNSET
-
-
-def _identifier(body: VerifyLocation) -> Identifier | None:
-    if isinstance(body.device, UnsetType):
-        return None
-    number = body.device.phone_number
-    return Identifier(number if isinstance(number, str) else None)
 
 
 def _check(dialect: Dialect, body: VerifyLocation) -> None:
@@ -117,13 +74,12 @@ def _verify(question: Question) -> VerifyLocationResponse:
     located_at = fix.located_at(question.now, max_age_s)
     if max_age_s is not None and (question.now - located_at).total_seconds() > max_age_s:
         raise _too_old()
-    used = question.dialect.names_device and question.two_legged
     result, rate = _compare(fix, body.area)
     return VerifyLocationResponse(
         verification_result=result,
         last_location_time=question.local(located_at),
         match_rate=rate,
-        device=DeviceResponse(question.phone_number) if used else UNSET,
+        device=used_device(question),
     )
 
 
@@ -170,7 +126,7 @@ LOCATION_VERIFICATION = (
         scopes=frozenset({"location-verification:verify"}),
         body=VerifyLocation,
         check=_check,
-        identifier=_identifier,
+        identifier=device_identifier,
         answer_type=VerifyLocationResponse,
         answer=_verify,
     ),

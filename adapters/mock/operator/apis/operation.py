@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.network.captures import Captures
+from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.network.timeline import Line
 from adapters.mock.operator.profile import Geography, SwapRetention
 
@@ -21,7 +23,22 @@ class Identifier(msgspec.Struct, frozen=True):
     phone_number: str | None
 
 
-class Question(msgspec.Struct, frozen=True):
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator is apart from its subscribers: name, terms, and the services that its APIs lean on.
+
+    ``purposes`` were agreed, ``scopes`` can be had here with any kind of token.
+    """
+
+    issuer: str
+    purposes: frozenset[str]
+    scopes: frozenset[str]
+    geography: Geography
+    utc_offset_min: int
+    sms: SmsCentre
+    captures: Captures
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was found good, with all that an answer may depend on.
 
     ``phone_number`` is the subject, ``two_legged`` whether the body named it, ``now`` the network's time.
@@ -31,16 +48,21 @@ class Question(msgspec.Struct, frozen=True):
     body: Any
     phone_number: str
     two_legged: bool
+    client_id: str
     line: Line
     now: datetime
     retention: SwapRetention
-    geography: Geography
-    utc_offset_min: int
+    around: Surroundings
+
+    @property
+    def geography(self) -> Geography:
+        """Where the operator's network is."""
+        return self.around.geography
 
     def local(self, instant: datetime) -> datetime:
         """An instant as this operator writes it: whole milliseconds, its own offset."""
-        zone = timezone(timedelta(minutes=self.utc_offset_min)) if self.utc_offset_min else UTC
-        written = instant.astimezone(zone)
+        offset_min = self.around.utc_offset_min
+        written = instant.astimezone(timezone(timedelta(minutes=offset_min)) if offset_min else UTC)
         return written.replace(microsecond=written.microsecond // 1000 * 1000)
 
 
@@ -49,7 +71,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scopes``: one of them is enough. ``body`` is absent for GET. ``identifier`` reads the subject from a body and
     gives ``None`` where it names none; without it the token alone can name the subject. ``by_sim`` demands a token that
-    the SIM itself proved.
+    the SIM itself proved. ``reference`` finds the subject of an earlier request of this client, or nobody (404).
+    ``about_consent`` operations answer also where the subscriber permits nothing.
     """
 
     method: Literal["GET", "POST"]
@@ -63,3 +86,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Dialect, Any], None] | None = None
     identifier: Callable[[Any], Identifier | None] | None = None
     by_sim: bool = False
+    reference: Callable[[SmsCentre, str, Any], str | None] | None = None
+    about_consent: bool = False
+    status: int = 200

@@ -36,7 +36,7 @@ class Turn(msgspec.Struct):
 async def serve(turn: Turn) -> tuple[Answer, Fault | None]:
     """The answer to a request, errors included, and the fault that shall act on it."""
     try:
-        answer = Answer(200, await _answer(turn))
+        answer = Answer(turn.operation.status, await _answer(turn))
     except CamaraError as error:
         answer = Answer(error.info.status, error.info, error.headers)
         turn.entry.code = error.info.code
@@ -101,6 +101,8 @@ async def _read_body(turn: Turn) -> Any:
 
 def _identify(turn: Turn, token: AccessToken, body: Any) -> str:
     """The number that a request is about: from the token or from the body, by the rule of the version."""
+    if turn.operation.reference is not None:
+        return _referred_number(turn, token, body)
     named = None if turn.operation.identifier is None else turn.operation.identifier(body)
     if token.phone_number is None:
         return _named_number(turn.dialect, named)
@@ -111,6 +113,15 @@ def _identify(turn: Turn, token: AccessToken, body: Any) -> str:
     if _named_number(turn.dialect, named) != token.phone_number:
         raise CamaraError(403, "INVALID_TOKEN_CONTEXT", "The identifier does not belong to the access token.")
     return token.phone_number
+
+
+def _referred_number(turn: Turn, token: AccessToken, body: Any) -> str:
+    """The number of an earlier request; one of another client, or of another subscriber's token, does not exist."""
+    find = turn.operation.reference
+    number = None if find is None else find(turn.world.sms, token.client_id, body)
+    if number is None or token.phone_number not in {None, number}:
+        raise CamaraError(404, "NOT_FOUND", "There is no such resource.")
+    return number
 
 
 def _named_number(dialect: Dialect, named: Identifier | None) -> str:
@@ -129,7 +140,7 @@ def _ask(turn: Turn, token: AccessToken, body: Any, number: str) -> Question:
     if subscriber is None:
         raise CamaraError(*dialect.codes.unknown, "No subscriber of this operator has this identifier.")
     line = subscriber.line(now)
-    if not line.permitted[dialect.api]:
+    if not turn.operation.about_consent and not line.consent(dialect.api).valid:
         raise permission_denied("The subscriber has not permitted this.")
     if not line.applicable[dialect.api]:
         raise CamaraError(*dialect.codes.not_applicable, "The service is not available for this identifier.")
@@ -138,9 +149,9 @@ def _ask(turn: Turn, token: AccessToken, body: Any, number: str) -> Question:
         body=body,
         phone_number=number,
         two_legged=token.phone_number is None,
+        client_id=token.client_id,
         line=line,
         now=now,
         retention=subscriber.retention or world.profile.swap_retention,
-        geography=world.profile.geography,
-        utc_offset_min=world.profile.utc_offset_min,
+        around=world.surroundings,
     )

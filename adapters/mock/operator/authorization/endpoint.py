@@ -122,8 +122,9 @@ def _must_be_permitted(world: World, number: str, granted: Granted) -> None:
     """Consent cannot be asked for in this flow: where it is missing, there is no token (ICM: ``invalid_grant``)."""
     subscriber = world.directory.find(number, world.clocks.network_now())
     line = None if subscriber is None else subscriber.line(world.clocks.network_now())
-    apis = {scope.partition(":")[0] for scope in granted.scopes}
-    if line is None or not all(line.permitted[api] for api in apis):
+    # The API about consents must be askable by whoever has none.
+    apis = {scope.partition(":")[0] for scope in granted.scopes} - {"consent-info"}
+    if line is None or not all(line.consent(api).valid for api in apis):
         raise OAuthError("invalid_grant", "the subscriber has not permitted this")
 
 

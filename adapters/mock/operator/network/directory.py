@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from adapters.mock.operator.faults import Fault
+from adapters.mock.operator.network.events import Entry, Seen
 from adapters.mock.operator.network.situations import (
     DAY_S,
     SITUATIONS,
@@ -13,7 +14,7 @@ from adapters.mock.operator.network.situations import (
     Situation,
     Whereabouts,
 )
-from adapters.mock.operator.network.timeline import Entry, Line, Seen, line_at
+from adapters.mock.operator.network.timeline import Line, line_at
 from adapters.mock.operator.profile import Geography, NumberRange, SwapRetention
 
 SUBSCRIBERS_MAX = 10_000
@@ -21,6 +22,7 @@ EVENTS_MAX = 1000
 EDGE_CELL_RADIUS_M = 20_000.0
 EDGE_CELL_SHIFT_DEGREES = 0.02
 ARRIVED_AGO_S = 30 * DAY_S
+MOVED_AGO_S = 6 * DAY_S
 
 
 class Subscriber(msgspec.Struct):
@@ -91,9 +93,7 @@ class Directory:
 
     def _settle(self, situation: Situation, numbers: NumberRange, now: datetime) -> Subscriber:
         history = [_entry(past, now) for past in situation.history]
-        seen = _arrival(situation.whereabouts, self._geography)
-        if seen is not None:
-            history.append(_entry(Past(ARRIVED_AGO_S, seen), now))
+        history += [_entry(past, now) for past in _arrivals(situation.whereabouts, self._geography)]
         return Subscriber(
             phone_number=magic_number(numbers, situation.ending),
             history=sorted(history, key=lambda entry: entry.at),
@@ -112,14 +112,18 @@ def _entry(past: Past, now: datetime) -> Entry:
     return Entry(now - timedelta(seconds=past.ago_s), past.event)
 
 
-def _arrival(whereabouts: Whereabouts, geography: Geography) -> Seen | None:
-    home, elsewhere = geography.home, geography.elsewhere
+def _arrivals(whereabouts: Whereabouts, geography: Geography) -> list[Past]:
+    home = Seen(geography.home.latitude, geography.home.longitude)
+    elsewhere = Seen(geography.elsewhere.latitude, geography.elsewhere.longitude)
     match whereabouts:
         case Whereabouts.HOME:
-            return Seen(home.latitude, home.longitude)
+            return [Past(ARRIVED_AGO_S, home)]
         case Whereabouts.EDGE:
-            return Seen(home.latitude + EDGE_CELL_SHIFT_DEGREES, home.longitude, EDGE_CELL_RADIUS_M)
+            edge = Seen(home.latitude + EDGE_CELL_SHIFT_DEGREES, home.longitude, EDGE_CELL_RADIUS_M)
+            return [Past(ARRIVED_AGO_S, edge)]
         case Whereabouts.ELSEWHERE:
-            return Seen(elsewhere.latitude, elsewhere.longitude)
+            return [Past(ARRIVED_AGO_S, elsewhere)]
+        case Whereabouts.MOVED:
+            return [Past(ARRIVED_AGO_S, elsewhere), Past(MOVED_AGO_S, home)]
         case Whereabouts.UNKNOWN:
-            return None
+            return []

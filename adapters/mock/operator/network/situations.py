@@ -4,7 +4,9 @@ A number of the sandbox is the operator's prefix, zeros, and one of these ending
 start (or the last reset) of the operator; from then on everything ages by the network's clock.
 """
 
+from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -21,17 +23,27 @@ from adapters.mock.operator.faults import (
     TooMany,
     WrongType,
 )
-from adapters.mock.operator.network.timeline import (
+from adapters.mock.operator.network.events import (
     Activation,
     Consent,
+    Contract,
     Detached,
     DeviceChange,
     Event,
     Forwarding,
+    Identity,
+    Locks,
+    Messages,
+    NetworkType,
     OwnershipChange,
+    Reach,
+    Roaming,
+    Score,
     Service,
     SimChange,
+    Subscription,
 )
+from adapters.mock.operator.network.person import Person
 from adapters.mock.operator.profile import SwapRetention
 
 HOUR_S = 3600.0
@@ -46,6 +58,8 @@ class Whereabouts(StrEnum):
     EDGE = "edge"
     """At home, in a cell so large that it sticks out of any modest circle around home."""
     ELSEWHERE = "elsewhere"
+    MOVED = "moved"
+    """At home for six days, and elsewhere for the 24 days before."""
     UNKNOWN = "unknown"
 
 
@@ -56,7 +70,46 @@ class Past(msgspec.Struct, frozen=True):
     event: Event
 
 
-OLD_LINE = (Past(4 * YEAR_S, Activation()), Past(2 * YEAR_S, DeviceChange()))
+BOTH_SCALES: tuple[Literal["gaugeMetric", "veritasIndex"], ...] = ("gaugeMetric", "veritasIndex")
+
+HOLDER = Person(
+    id_document="66666666Q",
+    id_document_type="national_id_card",
+    id_document_expiry_date=date(2031, 5, 17),
+    name="Alma Serrano Vidal",
+    given_name="Alma",
+    family_name="Serrano Vidal",
+    middle_names="Inés",
+    family_name_at_birth="Serrano",
+    address="Calle de la Luna 7, 28004 Madrid",
+    street_name="Calle de la Luna",
+    street_number="7",
+    postal_code="28004",
+    region="Madrid",
+    locality="Madrid",
+    country="ES",
+    house_number_extension="3B",
+    birthdate=date(1987, 3, 14),
+    email="alma@serrano.example",
+    gender="FEMALE",
+    city_of_birth="Zaragoza",
+    country_of_birth="ES",
+    nationality="ES",
+)
+"""Who holds the sandbox numbers, unless said otherwise."""
+SUCCESSOR = Person(
+    name="Bruno Lamas Ortega", given_name="Bruno", family_name="Lamas Ortega", birthdate=date(1994, 11, 2)
+)
+MINOR = Person(name="Clara Serrano Pons", given_name="Clara", family_name="Serrano Pons", birthdate=date(2014, 8, 30))
+
+OLD_LINE = (
+    Past(4 * YEAR_S, Activation()),
+    Past(4 * YEAR_S, Identity(HOLDER)),
+    Past(4 * YEAR_S, Contract("PAYM")),
+    Past(4 * YEAR_S, Locks(content=False, parental=False)),
+    Past(YEAR_S, Score(700, BOTH_SCALES)),
+    Past(2 * YEAR_S, DeviceChange()),
+)
 """An ordinary line: four years old, in the same device for two."""
 
 
@@ -74,6 +127,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     retention: SwapRetention | None = None
     sim_of: str | None = None
     fault: Fault | None = None
+
+
+def _old(ending: str, summary: str, *since: Past) -> Situation:
+    """An ordinary line to which something happened."""
+    return Situation(ending=ending, summary=summary, history=(*OLD_LINE, *since))
 
 
 SITUATIONS = (
@@ -130,7 +188,7 @@ SITUATIONS = (
     Situation(
         ending="000117",
         summary="new line, activated yesterday: a recent date that is no takeover",
-        history=(Past(DAY_S, Activation()),),
+        history=(Past(DAY_S, Activation()), Past(DAY_S, Identity(SUCCESSOR))),
     ),
     Situation(
         ending="000118",
@@ -140,8 +198,40 @@ SITUATIONS = (
     Situation(
         ending="000119",
         summary="number given to another person 10 days ago",
-        history=(*OLD_LINE, Past(10 * DAY_S, OwnershipChange())),
+        history=(*OLD_LINE, Past(10 * DAY_S, OwnershipChange()), Past(10 * DAY_S, Identity(SUCCESSOR))),
     ),
+    _old("000120", "abroad, in France since 2 days", Past(2 * DAY_S, Roaming(active=True, mcc=208, countries=("FR",)))),
+    _old("000121", "abroad since 2 days, the country withheld", Past(2 * DAY_S, Roaming(active=True))),
+    _old("000122", "reachable by text message only", Past(HOUR_S, Reach(data=False))),
+    _old("000123", "on a 2G network since an hour", Past(HOUR_S, NetworkType("2G"))),
+    Situation(
+        ending="000124",
+        summary="prepaid and anonymous: nobody on record, no score",
+        history=(Past(4 * YEAR_S, Activation()), Past(4 * YEAR_S, Contract("PAYG"))),
+    ),
+    _old(
+        "000125",
+        "half suspended: nothing goes out, data throttled",
+        Past(DAY_S, Subscription(voice_sms_out="suspended", data="throttled")),
+    ),
+    _old(
+        "000126",
+        "held by a minor, with content lock and parental control",
+        Past(YEAR_S, Identity(MINOR)),
+        Past(YEAR_S, Locks(content=True, parental=True)),
+    ),
+    _old("000127", "text messages barred by the subscriber", Past(DAY_S, Messages("barred"))),
+    _old("000128", "cannot get text messages at all", Past(DAY_S, Messages("impossible"))),
+    _old("000129", "ported in 5 days ago: tenure begins anew, the holder stays", Past(5 * DAY_S, SimChange("port_in"))),
+    Situation(ending="000130", summary="moved: at home for 6 of the last 30 days", whereabouts=Whereabouts.MOVED),
+    _old("000131", "consent expired yesterday", Past(31 * DAY_S, Consent(granted=True, valid_s=30 * DAY_S))),
+    _old("000132", "objected to the processing of data", Past(DAY_S, Consent(granted=False, reason="OBJECTED"))),
+    _old(
+        "000133",
+        "compared only with the identity document first",
+        Past(YEAR_S, Identity(HOLDER, document_first=True)),
+    ),
+    _old("000134", "high risk score: 380 of 850", Past(DAY_S, Score(380, BOTH_SCALES))),
     Situation(ending="000201", summary="slow: 3 seconds", fault=Latency(3000)),
     Situation(ending="000202", summary="hang: no answer", fault=Hang()),
     Situation(ending="000203", summary="500 INTERNAL", fault=Status(500)),

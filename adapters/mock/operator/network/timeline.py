@@ -2,92 +2,38 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Meta
 
-ForwardingKind = Literal["unconditional", "conditional_busy", "conditional_not_reachable", "conditional_no_answer"]
-Degrees = Annotated[float, Meta(ge=-180, le=180)]
+from adapters.mock.operator.network.consents import Consents, ConsentStatus
+from adapters.mock.operator.network.events import (
+    Activation,
+    Consent,
+    Contract,
+    Detached,
+    DeviceChange,
+    Entry,
+    Event,
+    Forwarding,
+    ForwardingKind,
+    Identity,
+    Locks,
+    OwnershipChange,
+    Score,
+    Seen,
+    Service,
+    SimChange,
+    State,
+    Termination,
+)
+
+S = TypeVar("S", bound=State)
 
 FIX_REFRESH_S = 300
 """An attached device is located anew this often without being asked."""
-
-
-class Activation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="activation"):
-    """The first SIM connects. It is a pairing with a new SIM and with a first device, so both dates begin here."""
-
-
-class SimChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sim_change"):
-    """The number is paired with another SIM; CAMARA counts port-ins, number changes and multi-SIM as well."""
-
-    cause: Literal["replacement", "port_in", "number_change", "multi_sim"] = "replacement"
-
-
-class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="device_change"):
-    """The number is used in another device."""
-
-
-class OwnershipChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="ownership_change"):
-    """Another person gets the number. A new subscription counts as a new SIM and a new device."""
-
-
-class Forwarding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="forwarding"):
-    """A call forwarding is switched on or off."""
-
-    active: bool
-    kind: ForwardingKind = "unconditional"
-
-
-class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seen"):
-    """The device attaches here: a circle of ``radius_m`` metres, within which the network cannot tell places apart."""
-
-    latitude: Annotated[float, Meta(ge=-90, le=90)]
-    longitude: Degrees
-    radius_m: Annotated[float, Meta(ge=1, le=200_000)] = 500.0
-
-
-class Detached(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="detached"):
-    """The device leaves the network: the last fix stays and grows old."""
-
-
-class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="service"):
-    """An API (or, without one, every API) becomes applicable to this line, or stops to be (IoT, business, MVNO)."""
-
-    applicable: bool
-    api: str | None = None
-
-
-class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="consent"):
-    """The subscriber permits an API (or, without one, every API), or withdraws."""
-
-    granted: bool
-    api: str | None = None
-
-
-class Termination(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="termination"):
-    """The number leaves this operator: ported out or given up."""
-
-
-Event = (
-    Activation
-    | SimChange
-    | DeviceChange
-    | OwnershipChange
-    | Forwarding
-    | Seen
-    | Detached
-    | Service
-    | Consent
-    | Termination
-)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One event and its instant (aware)."""
-
-    at: datetime
-    event: Event
+NEW_HERE = frozenset({"port_in", "number_change"})
+"""Causes of a SIM change with which the contract is a new one at this operator."""
 
 
 class Fix(msgspec.Struct, frozen=True):
@@ -129,46 +75,89 @@ class Switches:
 
 
 class Line:
-    """What the network knows about one number at one instant."""
+    """What the network knows about one number at one instant, ``now``.
 
-    def __init__(self) -> None:
+    ``owner_since`` is when its present holder got the number, ``tenure_since`` when that contract began here,
+    ``stays`` where the device was, oldest first, and ``detached_at`` when it left the network, unless it came back.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
         self.sim_changed_at: datetime | None = None
         self.device_changed_at: datetime | None = None
+        self.owner_since: datetime | None = None
+        self.tenure_since: datetime | None = None
+        self.detached_at: datetime | None = None
+        self.device = DeviceChange()
         self.forwardings: set[ForwardingKind] = set()
         self.fix: Fix | None = None
+        self.stays: list[Fix] = []
         self.applicable = Switches()
-        self.permitted = Switches()
+        self.consents = Consents()
         self.terminated = False
+        self._states: dict[type[Any], State] = {}
 
-    def apply(self, at: datetime, event: Event) -> None:  # noqa: C901 - one case for each kind of event
+    def state(self, kind: type[S]) -> S:
+        """The last event of this kind, or what holds where there was none."""
+        found = self._states.get(kind)
+        return found if isinstance(found, kind) else kind()
+
+    def consent(self, api: str) -> ConsentStatus:
+        """Whether the subscriber permits an API now."""
+        return self.consents.status(api, self.now)
+
+    def status_at(self) -> datetime:
+        """When the state of the device was last known: when it left, or at the last refresh."""
+        if self.detached_at is not None:
+            return self.detached_at
+        since = self.device_changed_at or self.now
+        return self.now - timedelta(seconds=(self.now - since).total_seconds() % FIX_REFRESH_S)
+
+    def apply(self, at: datetime, event: Event) -> None:
         """Let one event happen."""
         match event:
             case Activation() | OwnershipChange():
-                self.sim_changed_at = self.device_changed_at = at
-                self.terminated = False
-            case SimChange():
+                self._begin(at)
+            case SimChange(cause=cause):
                 self.sim_changed_at = at
+                self.tenure_since = at if cause in NEW_HERE else self.tenure_since
             case DeviceChange():
-                self.device_changed_at = at
-            case Forwarding(active=True, kind=kind):
-                self.forwardings.add(kind)
-            case Forwarding(active=False, kind=kind):
-                self.forwardings.discard(kind)
+                self.device_changed_at, self.device = at, event
+            case Forwarding(active=active, kind=kind):
+                (self.forwardings.add if active else self.forwardings.discard)(kind)
             case Seen(latitude=latitude, longitude=longitude, radius_m=radius_m):
-                self.fix = Fix(latitude, longitude, radius_m, since=at)
+                self._leave(at)
+                self.fix, self.detached_at = Fix(latitude, longitude, radius_m, since=at), None
             case Detached():
+                self._leave(at)
+                self.detached_at = at
                 self.fix = None if self.fix is None else msgspec.structs.replace(self.fix, last_seen=at)
             case Service(applicable=applicable, api=api):
                 self.applicable.set(api, allowed=applicable)
-            case Consent(granted=granted, api=api):
-                self.permitted.set(api, allowed=granted)
+            case Consent():
+                self.consents.set(at, event)
             case Termination():
                 self.terminated = True
+                self.owner_since = self.tenure_since = None
+            case _:
+                self._states[type(event)] = event
+
+    def _begin(self, at: datetime) -> None:
+        """Somebody gets the number: what was known of the holder before is not known of this one."""
+        self.sim_changed_at = self.device_changed_at = self.owner_since = self.tenure_since = at
+        self.device, self.terminated = DeviceChange(), False
+        self.stays.clear()
+        for kind in (Identity, Contract, Score, Locks):
+            self._states.pop(kind, None)
+
+    def _leave(self, at: datetime) -> None:
+        if self.fix is not None and self.fix.last_seen is None:
+            self.stays.append(msgspec.structs.replace(self.fix, last_seen=at))
 
 
 def line_at(history: Iterable[Entry], now: datetime) -> Line:
     """Fold a history, ordered by instant, up to and including ``now``; what lies ahead has not happened yet."""
-    line = Line()
+    line = Line(now)
     for entry in history:
         if entry.at > now:
             break
