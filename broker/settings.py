@@ -95,6 +95,8 @@ class GuardSettings(_Section):
     retry_wait_max_ms: int = Field(default=120, ge=0, le=1000)
     throttle_pause_ms: int = Field(default=1000, ge=0, le=60_000)
     throttle_pause_max_ms: int = Field(default=30_000, ge=0, le=600_000)
+    quota_pause_ms: int = Field(default=60_000, ge=0, le=3_600_000)
+    pause_asked_max_ms: int = Field(default=600_000, ge=0, le=86_400_000)
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> "GuardSettings":

@@ -105,18 +105,26 @@ class OperatorFault(Exception):
     """An operator gave no usable answer. Raised inside the kit only; :meth:`unavailable` makes the signal of it.
 
     ``code`` is from a closed list (CAMARA's error codes, OAuth's, the kit's own), never an operator's free text.
-    ``status`` is the HTTP status where there was one.
+    ``status`` is the HTTP status where there was one, ``retry_after_s`` how long the operator asked us to stay away.
     """
 
-    def __init__(self, reason: Unavailability, code: str, *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        reason: Unavailability,
+        code: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {code}")
         self.reason = reason
         self.code = code
         self.status = status
+        self.retry_after_s = retry_after_s
 
     def unavailable(self, name: SignalName, source: Source | None, latency_ms: float) -> Unavailable:
         """The signal that says so."""
-        return Unavailable(name, self.reason, self.code, source, latency_ms)
+        return Unavailable(name, self.reason, self.code, source, latency_ms, self.retry_after_s)
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

@@ -20,6 +20,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.oauth_answers import Granted, read_grant
 from broker.adapter_kit.transport import Transport, WireRequest
+from broker.adapter_kit.waiting import retry_after_s
 from broker.clock import Clock
 from broker.domain.signal import Unavailability
 
@@ -203,7 +204,9 @@ class TokenManager:
             return task.result()
         except OperatorFault as fault:
             # A fresh one for each: an exception shared by many collects the traceback of all of them.
-            raise OperatorFault(fault.reason, fault.code, status=fault.status) from fault
+            raise OperatorFault(
+                fault.reason, fault.code, status=fault.status, retry_after_s=fault.retry_after_s
+            ) from fault
 
     def _fetch(self, wanted: TokenWanted) -> asyncio.Task[str]:
         task = asyncio.get_running_loop().create_task(self._fetch_and_keep(wanted))
@@ -237,7 +240,11 @@ class TokenManager:
             url = f"{url}?{urlencode({'grant_type': form.pop('grant_type')})}"
         request = WireRequest("POST", url, headers, urlencode(form).encode("ascii"))
         response = await self._transport.send(request, timeout_s=min(timeout_s, self._limits.request_timeout_s))
-        return read_grant(response, scope, self._profile.habits.token_types)
+        try:
+            return read_grant(response, scope, self._profile.habits.token_types)
+        except OperatorFault as fault:
+            fault.retry_after_s = retry_after_s(response.headers, self._clock.now())
+            raise
 
     def _request(self, wanted: TokenWanted, scope: str) -> tuple[Headers, dict[str, str]]:
         profile = self._profile

@@ -285,7 +285,7 @@ class Unavailable(msgspec.Struct, frozen=True, tag="unavailable"):
     """No answer, and why.
 
     ``code`` narrows the reason for whoever runs the broker. It comes from a closed list (CAMARA's error codes, OAuth's,
-    our own), never from free text of an operator.
+    our own), never from free text of an operator. ``retry_after_s`` is how long it asked us to stay away, if it did.
     """
 
     name: SignalName
@@ -293,6 +293,7 @@ class Unavailable(msgspec.Struct, frozen=True, tag="unavailable"):
     code: str | None = None
     source: Source | None = None
     latency_ms: float = 0.0
+    retry_after_s: float | None = None
 
 
 Signal = Observed | Unavailable

@@ -9,6 +9,7 @@ _PATIENT = {
     "breaker_failures_in_row = 5": "breaker_failures_in_row = 1000000",
     "breaker_calls_min = 20": "breaker_calls_min = 1000000",
     "throttle_pause_ms = 1000": "throttle_pause_ms = 0",
+    "quota_pause_ms = 60000": "quota_pause_ms = 0",
 }
 
 

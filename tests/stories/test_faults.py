@@ -110,6 +110,27 @@ def test_an_operator_that_asks_for_less_is_obeyed(tmp_path: Path) -> None:
         assert not [path for path in network_calls(stage) if "sim-swap" in path]
 
 
+def test_an_operator_that_says_how_long_to_stay_away_is_obeyed(tmp_path: Path) -> None:
+    with set_stage(tmp_path, changes={"throttle_pause_ms = 1000": "throttle_pause_ms = 0"}) as stage:
+        stage.alba.control.fault("too_many", {"type": "api", "api": "sim-swap"}, count=1, retryAfterS=300)
+        assert reason_of(check(stage, "+34600000101"), "sim_swap") == "operator_error"
+        stage.alba.control.forget_requests()
+        assert reason_of(check(stage, "+34600000101"), "sim_swap") == "operator_error"
+        assert not [path for path in network_calls(stage) if "sim-swap" in path]
+        assert reason_of(check(stage, "+34600000101"), "location") is None
+
+
+def test_a_tenant_with_short_deadlines_does_not_shut_an_operator_out_for_another(tmp_path: Path) -> None:
+    """The operator needs 700 ms of the 1200 that calls have; one tenant waits for 400 only."""
+    with set_stage(tmp_path, changes={"breaker_failures_in_row = 5": "breaker_failures_in_row = 3"}) as stage:
+        stage.alba.control.fault("latency", {"type": "api", "api": "sim-swap"}, delayMs=700)
+        with stage.broker.http(stage.broker.key("globex", "trust:check", "trust:explain")) as http:
+            for _ in range(6):
+                document = told(http, "+34600000101", _PAYMENT, deadlineMs=550)
+                assert reason_of(document, "sim_swap") in {"timeout", "late"}
+        assert reason_of(check(stage, "+34600000101", deadlineMs=4000), "sim_swap") is None
+
+
 def test_one_503_is_asked_again_within_the_check(quick: Stage) -> None:
     quick.alba.control.fault("status", {"type": "api", "api": "sim-swap"}, status=503, count=1)
     assert reason_of(check(quick, "+34600000101"), "sim_swap") is None

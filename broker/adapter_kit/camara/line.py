@@ -13,6 +13,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.oauth import Flow, TokenManager, TokenWanted
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
+from broker.adapter_kit.waiting import retry_after_s
 from broker.adapter_kit.wire import Reader, malformed
 from broker.clock import Clock
 from broker.domain.signal import SignalName, Unavailability, Value, Window
@@ -147,7 +148,9 @@ class ApiLine:
             self._bound.tokens.invalidate(wanted, token)
             response = await self._send(operation, await self._token(wanted), content)
         if response.status != HTTPStatus.OK:
-            raise fault_of(response.status, response.body, self._bound.version.not_found, self.terms.errors)
+            fault = fault_of(response.status, response.body, self._bound.version.not_found, self.terms.errors)
+            fault.retry_after_s = retry_after_s(response.headers, self.clock.now())
+            raise fault
         self._check_echo(response)
         return reader.read(response.body)
 

@@ -7,7 +7,7 @@ import msgspec
 from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
-from broker.domain.signal import Observed, Signal, SignalName
+from broker.domain.signal import Observed, Signal, SignalName, Unavailable
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
 
@@ -17,6 +17,8 @@ _GROWTH = math.log(1.05)
 _BUCKETS = 256
 _RECOUNT_EVERY = 64
 _LONGER = 1.5
+# A timer of the event loop may fire this much early.
+_EARLY_S = 0.02
 
 
 class Latencies:
@@ -77,12 +79,25 @@ class AttemptTimeout(Guard):
         if cut:
             query = msgspec.structs.replace(query, deadline_s=started_s + api.timeout_s)
         answer = await self._inner.observe(query)
+        if not cut:
+            return self._of_the_caller(answer, query.deadline_s)
         if isinstance(answer, Observed):
             self._learn(api, self._clock.monotonic_s() - started_s)
-        elif cut and answer.code in {KitCode.ATTEMPT_TIMEOUT, KitCode.DEADLINE}:
+        elif answer.code in {KitCode.ATTEMPT_TIMEOUT, KitCode.DEADLINE}:
             # What we cut off would have taken longer. Without this an operator that became slower for good could never
             # be heard again, for only answers teach and none would come.
             self._learn(api, api.timeout_s * _LONGER)
+        return answer
+
+    def _of_the_caller(self, answer: Signal, deadline_s: float) -> Signal:
+        """The answer to a question that had less time than calls need; it neither teaches nor accuses.
+
+        Defensive: a tenant with short deadlines would only ever be answered quickly, or not at all. Learning from that
+        would cut everybody's calls short, and counting it would open the breaker for everybody.
+        """
+        late = self._clock.monotonic_s() >= deadline_s - _EARLY_S
+        if late and isinstance(answer, Unavailable) and answer.code == KitCode.ATTEMPT_TIMEOUT:
+            return msgspec.structs.replace(answer, code=KitCode.DEADLINE)
         return answer
 
     def _learn(self, api: _Api, duration_s: float) -> None:

@@ -1,6 +1,7 @@
 """Stop asking an operator's API that fails, look again now and then, and doubt ourselves when everybody fails."""
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 from random import Random
 
@@ -64,14 +65,26 @@ class _Circuit:
 
 
 class Breaker(Guard):
-    """One circuit for each API of the operator inside. What is refused is *breaker_open*; no call is made for it."""
+    """One circuit for each API of the operator inside. What is refused is *breaker_open*; no call is made for it.
 
-    def __init__(self, inner: Adapter, limits: GuardLimits, clock: Clock, random: Random, watch: EgressWatch) -> None:
+    ``needed_s`` says how long a call to an API may take: whoever gives one up earlier tells nothing about the operator.
+    """
+
+    def __init__(
+        self,
+        inner: Adapter,
+        limits: GuardLimits,
+        clock: Clock,
+        random: Random,
+        watch: EgressWatch,
+        needed_s: Callable[[SignalName], float],
+    ) -> None:
         super().__init__(inner)
         self._limits = limits
         self._clock = clock
         self._random = random
         self._watch = watch
+        self._needed_s = needed_s
         self._patience_s = max(0.0, limits.attempt_min_ms / 1000 - _EARLY_S)
         self._circuits: dict[SignalName, _Circuit] = {}
 
@@ -104,7 +117,7 @@ class Breaker(Guard):
         """Cancelled at its deadline, a question met a slow operator; cancelled before, it tells nothing."""
         now_s = self._clock.monotonic_s()
         late = now_s >= query.deadline_s - _EARLY_S
-        return True if late and now_s - started_s >= self._patience_s else None
+        return True if late and now_s - started_s >= self._needed_s(query.signal) - _EARLY_S else None
 
     def _judge(self, circuit: _Circuit, verdict: bool | None, *, probing: bool) -> None:
         now_s = self._clock.monotonic_s()

@@ -27,6 +27,7 @@ def guard(adapter: Adapter, limits: GuardLimits, clock: Clock, random: Random, w
     The clock of attempts starts after the wait for room, so that our own queue does not teach it; the breaker counts
     attempts, so that it sees each failure; the retry is outside, so that an open breaker ends it.
     """
-    inner = Bulkhead(AttemptTimeout(adapter, limits, clock), limits, clock)
-    breaker = Breaker(Throttle(inner, limits, clock), limits, clock, random, watch)
+    attempt = AttemptTimeout(adapter, limits, clock)
+    throttle = Throttle(Bulkhead(attempt, limits, clock), limits, clock)
+    breaker = Breaker(throttle, limits, clock, random, watch, attempt.timeout_s)
     return Guarded(Retry(breaker, limits, clock, random), breaker)

@@ -29,3 +29,5 @@ class GuardLimits(msgspec.Struct, frozen=True):
     retry_wait_max_ms: int = 120
     throttle_pause_ms: int = 1000
     throttle_pause_max_ms: int = 30_000
+    quota_pause_ms: int = 60_000
+    pause_asked_max_ms: int = 600_000

@@ -1,21 +1,25 @@
-"""Do what an operator asks that says "too many requests": ask nothing of that API for a while."""
+"""Do what an operator asks that says "too many requests" or "quota used up": ask nothing of that API for a while."""
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.clock import Clock
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
-from broker.operators.guards.verdicts import THROTTLED
+from broker.operators.guards.verdicts import QUOTA_USED_UP, THROTTLED
 
 
 class _Pause:
     def __init__(self) -> None:
         self.in_row = 0
         self.until_s = 0.0
+        self.code = THROTTLED
 
 
 class Throttle(Guard):
-    """Pauses one API after a 429, twice as long after each further one. A signal has no Retry-After to go by."""
+    """Pauses one API after a 429: for as long as ``Retry-After`` says, else twice as long after each further one.
+
+    A used-up quota does not come back in a second, so its pause is longer from the start.
+    """
 
     def __init__(self, inner: Adapter, limits: GuardLimits, clock: Clock) -> None:
         super().__init__(inner)
@@ -27,21 +31,37 @@ class Throttle(Guard):
         """Ask, or answer as the operator did while its pause lasts."""
         pause = self._pauses.get(query.signal)
         if pause is not None and self._clock.monotonic_s() < pause.until_s:
-            return self._refusal(query.signal, Unavailability.OPERATOR_ERROR, THROTTLED)
+            return self._refusal(query.signal, Unavailability.OPERATOR_ERROR, pause.code)
         answer = await self._inner.observe(query)
         if isinstance(answer, Observed):
-            if pause is not None:
-                self._pauses.pop(query.signal, None)
-        elif answer.code == THROTTLED:
-            self._pause(query.signal)
+            self._forget(query.signal)
+        elif answer.code in {THROTTLED, QUOTA_USED_UP}:
+            self._pause(answer)
         return answer
 
-    def _pause(self, name: SignalName) -> None:
-        pause = self._pauses.setdefault(name, _Pause())
+    def _forget(self, name: SignalName) -> None:
+        """An answer ends the row of refusals, unless it belongs to a question from before the pause."""
+        pause = self._pauses.get(name)
+        if pause is not None and self._clock.monotonic_s() >= pause.until_s:
+            del self._pauses[name]
+
+    def _pause(self, refusal: Unavailable) -> None:
+        pause = self._pauses.setdefault(refusal.name, _Pause())
         now_s = self._clock.monotonic_s()
-        if now_s < pause.until_s:
-            return  # answers to questions that were under way together are one request to slow down
+        # Answers to questions that were under way together are one request to slow down.
+        first = now_s >= pause.until_s
+        if refusal.retry_after_s:
+            asked_s = min(refusal.retry_after_s, self._limits.pause_asked_max_ms / 1000)
+            pause.until_s = max(pause.until_s, now_s + asked_s)
+        elif first:
+            pause.until_s = now_s + self._own_s(refusal, pause.in_row)
+        if first:
+            pause.in_row += 1
+            pause.code = THROTTLED if refusal.code == THROTTLED else QUOTA_USED_UP
+
+    def _own_s(self, refusal: Unavailable, in_row: int) -> float:
+        limits = self._limits
+        if refusal.code == QUOTA_USED_UP:
+            return limits.quota_pause_ms / 1000
         # The exponent is bounded, for two to the power of a counter is a number of any size.
-        pause_ms = self._limits.throttle_pause_ms * 2 ** min(pause.in_row, 16)
-        pause.in_row += 1
-        pause.until_s = now_s + min(pause_ms, self._limits.throttle_pause_max_ms) / 1000
+        return min(limits.throttle_pause_ms * (1 << min(in_row, 16)), limits.throttle_pause_max_ms) / 1000

@@ -4,6 +4,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.domain.signal import Signal, Unavailability, Unavailable
 
 THROTTLED = "TOO_MANY_REQUESTS"
+QUOTA_USED_UP = "QUOTA_EXCEEDED"
 
 _SERVER_FAILED = frozenset(
     {
@@ -12,7 +13,12 @@ _SERVER_FAILED = frozenset(
         *("BAD_GATEWAY", "UNAVAILABLE", "TIMEOUT", "server_error", "temporarily_unavailable"),
     }
 )
-_OURS = frozenset({KitCode.POOL_TIMEOUT, KitCode.REQUEST_REFUSED, KitCode.BULKHEAD_FULL, THROTTLED, "QUOTA_EXCEEDED"})
+_OURS = frozenset(
+    {
+        *(KitCode.POOL_TIMEOUT, KitCode.REQUEST_REFUSED, KitCode.BULKHEAD_FULL, KitCode.DEADLINE),
+        *(THROTTLED, QUOTA_USED_UP),
+    }
+)
 _NOT_ASKED = frozenset({Unavailability.BREAKER_OPEN, Unavailability.LATE, Unavailability.SKIPPED})
 _AGAIN = frozenset(
     {
@@ -25,8 +31,9 @@ _AGAIN = frozenset(
 def failed(answer: Signal, elapsed_s: float, patience_s: float) -> bool | None:
     """Whether the operator failed; ``None`` where the answer tells nothing about it.
 
-    A timeout counts only after ``patience_s``. Defensive: otherwise a caller with a deadline of a few milliseconds
-    could make an operator look dead to everybody else.
+    A timeout counts only after ``patience_s``, and not at all where the caller's own deadline ended the call, which
+    :class:`AttemptTimeout` writes as ``DEADLINE``. Defensive: otherwise a tenant with short deadlines could make an
+    operator look dead to everybody else.
     """
     if not isinstance(answer, Unavailable):
         return False

@@ -16,7 +16,7 @@ ERROR, TIMEOUT, MALFORMED = Unavailability.OPERATOR_ERROR, Unavailability.TIMEOU
 
 
 def breaker(inner: Acting, clock: HandClock, limits: GuardLimits = LIMITS, watch: EgressWatch | None = None) -> Breaker:
-    return Breaker(inner, limits, clock, Random(7), watch or EgressWatch(1, 30))
+    return Breaker(inner, limits, clock, Random(7), watch or EgressWatch(1, 30), lambda _: 1.2)
 
 
 async def ask(guard: Breaker, clock: HandClock, times: int = 1) -> list[Signal]:
@@ -36,6 +36,7 @@ async def ask(guard: Breaker, clock: HandClock, times: int = 1) -> list[Signal]:
         (TIMEOUT, KitCode.ATTEMPT_TIMEOUT, 0.01, False),
         (TIMEOUT, KitCode.CONNECT_TIMEOUT, 0.01, True),
         (TIMEOUT, KitCode.POOL_TIMEOUT, 1.0, False),
+        (TIMEOUT, KitCode.DEADLINE, 1.0, False),
         (ERROR, "TOO_MANY_REQUESTS", 0, False),
         (ERROR, "QUOTA_EXCEEDED", 0, False),
         (ERROR, "INVALID_ARGUMENT", 0, False),
@@ -159,6 +160,21 @@ async def test_calls_that_are_cancelled_at_their_deadline_count() -> None:
         with pytest.raises(asyncio.CancelledError):
             await guard.observe(question(clock, 1.5))
     assert guard.state(SIM) is BreakerState.OPEN
+
+
+@pytest.mark.parametrize(("after_s", "opens"), [(1.1, False), (1.2, True)])
+async def test_who_gives_up_sooner_than_calls_need_accuses_nobody(after_s: float, opens: bool) -> None:
+    clock = HandClock()
+
+    async def given_up(query: SignalQuery) -> Signal:
+        clock.advance(after_s)
+        raise asyncio.CancelledError
+
+    guard = breaker(Acting(given_up), clock)
+    for _ in range(5):
+        with pytest.raises(asyncio.CancelledError):
+            await guard.observe(question(clock, after_s))
+    assert (guard.state(SIM) is BreakerState.OPEN) is opens
 
 
 async def test_a_flapping_operator_moves_it_seldom() -> None:

@@ -10,14 +10,14 @@ from broker.adapter_kit.codes import KitCode
 from broker.clock import SystemClock
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.operators.guards.attempt import AttemptTimeout, Latencies
-from broker.operators.guards.breaker import EgressWatch
+from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.bulkhead import Bulkhead
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.retry import Retry
 from broker.operators.guards.throttle import Throttle
 from tests.support.clocks import HandClock
-from tests.unit.operators.guarded import SIM, Acting, bad, down, good, question
+from tests.unit.operators.guarded import SIM, Acting, bad, down, good, hanging, question, steady
 
 ERROR, TIMEOUT = Unavailability.OPERATOR_ERROR, Unavailability.TIMEOUT
 AT_ONCE = GuardLimits(retry_wait_min_ms=0, retry_wait_max_ms=0)
@@ -166,6 +166,91 @@ async def test_a_429_pauses_its_api_and_longer_each_time() -> None:
     assert isinstance(await throttle.observe(question(clock, signal=SignalName.LOCATION)), Observed)
     clock.advance(31)
     assert isinstance(await throttle.observe(question(clock)), Observed)
+
+
+@pytest.mark.parametrize(
+    ("code", "asked_s", "gaps"),
+    [
+        ("TOO_MANY_REQUESTS", 7.0, [7, 7, 7]),
+        ("TOO_MANY_REQUESTS", 0.0, [1, 2, 4]),
+        ("TOO_MANY_REQUESTS", 86_400.0, [600, 600, 600]),
+        ("QUOTA_EXCEEDED", None, [60, 60, 60]),
+        ("QUOTA_EXCEEDED", 300.0, [300, 300, 300]),
+    ],
+)
+async def test_an_operator_that_says_for_how_long_is_obeyed_up_to_a_maximum(
+    code: str, asked_s: float | None, gaps: list[float]
+) -> None:
+    clock = HandClock()
+    inner = Acting(bad(ERROR, code, retry_after_s=asked_s))
+    throttle = Throttle(inner, GuardLimits(), clock)
+    asked_at: list[float] = []
+    while len(asked_at) < 4:
+        before = len(inner.asked)
+        assert codes([await throttle.observe(question(clock))]) == [code]
+        asked_at += [clock.monotonic_s()] * (len(inner.asked) - before)
+        clock.advance(0.5)
+    assert [late - early for early, late in pairwise(asked_at)] == gaps
+
+
+async def test_of_questions_under_way_together_the_longest_wait_counts_and_no_older_answer_ends_it() -> None:
+    clock = HandClock()
+    asked_s = {"first": 5.0, "second": 20.0}
+    gates = {name: asyncio.Event() for name in (*asked_s, "third")}
+
+    async def act(query: SignalQuery) -> Signal:
+        if query.correlator in gates:
+            await gates[query.correlator].wait()
+        if query.correlator in asked_s:
+            return await bad(ERROR, "TOO_MANY_REQUESTS", retry_after_s=asked_s[query.correlator])(query)
+        return await good(clock)(query)
+
+    throttle = Throttle(inner := Acting(act), GuardLimits(), clock)
+    queries = [msgspec.structs.replace(question(clock, 60), correlator=name) for name in gates]
+    tasks = [asyncio.create_task(throttle.observe(query)) for query in queries]
+    for task, gate in zip(tasks, gates.values(), strict=True):
+        await settle()
+        gate.set()
+        await task
+    clock.advance(19)
+    assert codes([await throttle.observe(question(clock))]) == ["TOO_MANY_REQUESTS"]
+    assert len(inner.asked) == 3
+    clock.advance(2)
+    assert isinstance(await throttle.observe(question(clock)), Observed)
+
+
+async def test_a_tenant_with_short_deadlines_changes_nothing_for_another() -> None:
+    """The operator needs 300 ms. One tenant never waits for more than 190, and asks a hundred times as often."""
+    clock = HandClock()
+    guarded = guard(
+        Acting(steady(clock, 0.3)), GuardLimits(attempt_samples_min=64), clock, Random(1), EgressWatch(1, 30)
+    )
+    for turn in range(5000):
+        hasty = await guarded.adapter.observe(question(clock, 0.19))
+        assert codes([hasty]) == [KitCode.DEADLINE]
+        if turn % 100 == 0:
+            assert isinstance(await guarded.adapter.observe(question(clock, 1.35)), Observed)
+    assert guarded.breaker.state(SIM) is BreakerState.CLOSED
+
+
+async def test_quick_answers_to_a_hasty_tenant_do_not_shorten_the_time_of_others() -> None:
+    clock = HandClock()
+    attempt = AttemptTimeout(Acting(good(clock, 0.05)), GuardLimits(attempt_samples_min=64), clock)
+    for _ in range(1000):
+        await attempt.observe(question(clock, 0.1))
+    assert attempt.timeout_s(SIM) == 1.2
+
+
+async def test_an_operator_that_hangs_is_found_out_by_those_who_wait_long_enough() -> None:
+    clock = HandClock()
+    guarded = guard(Acting(hanging(clock)), AT_ONCE, clock, Random(1), EgressWatch(1, 30))
+    for _ in range(3):
+        await guarded.adapter.observe(question(clock, 1.35))
+        await guarded.adapter.observe(question(clock, 0.19))
+    assert guarded.breaker.state(SIM) is BreakerState.CLOSED
+    for _ in range(2):
+        await guarded.adapter.observe(question(clock, 1.35))
+    assert guarded.breaker.state(SIM) is BreakerState.OPEN
 
 
 def test_the_percentile_is_within_five_percent_and_forgets() -> None:
