@@ -99,7 +99,7 @@ def _toml(**changes: str) -> str:
         ('prefix = "+44770"', 'prefix = "44770"'),
         ('legs = ["three"]', "legs = []"),
         ('purposes = ["FraudPreventionAndDetection"]', "purposes = []"),
-        ("client_secret_basic", "client_secret_post"),
+        ("client_secret_basic", "client_secret_wish"),
     ],
 )
 def test_a_profile_with_a_mistake_is_refused(tmp_path: Path, old: str, new: str) -> None:

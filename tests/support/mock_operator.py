@@ -10,6 +10,7 @@
 
 import hashlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ from adapters.mock.operator.authorization.keys import ClientKeys
 from adapters.mock.operator.clocks import machine_time
 from adapters.mock.operator.network.directory import magic_number
 from adapters.mock.operator.profile import Profile, load_profile
-from adapters.mock.operator.server import base_url, build, listen
+from adapters.mock.operator.server import TlsFiles, base_url, build, listen
 from adapters.mock.operator.world import ControlAccess, World
 from tests.support.mock_operator_client import OperatorClient
 
@@ -53,9 +54,13 @@ class JwksBytes:
 class Control:
     """The control API, in Python."""
 
-    def __init__(self, url: str, key: str = CONTROL_KEY) -> None:
+    def __init__(self, url: str, key: str = CONTROL_KEY, verify: ssl.SSLContext | bool = True) -> None:
         self.http = httpx.Client(
-            base_url=f"{url}/control", headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=5
+            base_url=f"{url}/control",
+            headers={"authorization": f"Bearer {key}"},
+            trust_env=False,
+            timeout=5,
+            verify=verify,
         )
 
     def _done(self, response: httpx.Response) -> Any:
@@ -92,6 +97,13 @@ class Control:
     def operator_token(self, number: str) -> str:
         return str(self._done(self.http.post("/operator-tokens", json={"phoneNumber": number}))["operatorToken"])
 
+    def prompts(self, number: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._done(self.http.get(f"/subscribers/{number}/prompts"))
+        return found
+
+    def answer(self, number: str, *, approve: bool) -> None:
+        self._done(self.http.post(f"/subscribers/{number}/prompts/answer", json={"approve": approve}))
+
     def requests(self, **query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._done(self.http.get("/requests", params=query))["requests"]
         return found
@@ -124,20 +136,23 @@ def running_operator(
     clients: Sequence[Client] | None = None,
     now: Callable[[], datetime] = machine_time,
     control: ControlAccess | None = None,
+    tls: TlsFiles | None = None,
+    trust: ssl.SSLContext | bool = True,
 ) -> Iterator[RunningOperator]:
     """An operator that answers on a free loopback port, until the block ends.
 
     Without `clients`, the profile's client is registered with a fresh ES256 key and `SECRET`, and `.client` has both.
+    With `tls` it speaks TLS, and `trust` is what `.client` and `.control` believe in and show.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     key = ECKey.generate_key("P-256", {"kid": "test-1", "use": "sig", "alg": "ES256"})
     registered = clients if clients is not None else [default_client(chosen, key)]
     with listen(HOST, 0) as listener:
-        url = base_url(listener, HOST)
+        url = base_url(listener, HOST, tls=tls is not None)
         world = World(chosen, url, registered, control=control or ControlAccess(CONTROL_KEY), now=now)
-        client = OperatorClient(url, chosen.clients[0], key, SECRET, now)
-        operator = RunningOperator(url, chosen, Control(url), client)
-        with serving(build(create_asgi(world)), listener), operator.control.http, client.http:
+        client = OperatorClient(url, chosen.clients[0], key, SECRET, now, trust)
+        operator = RunningOperator(url, chosen, Control(url, verify=trust), client)
+        with serving(build(create_asgi(world), tls), listener), operator.control.http, client.http:
             yield operator
 
 

@@ -1,7 +1,9 @@
 """A CAMARA client with nothing hidden: every claim, header and parameter can be bent by a test."""
 
 import base64
+import hashlib
 import itertools
+import ssl
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +17,7 @@ from joserfc.jwk import ECKey, RSAKey
 from adapters.mock.operator.profile import ClientAuthentication, ClientTerms
 
 PURPOSE = "dpv:FraudPreventionAndDetection"
+CIBA = "urn:openid:params:grant-type:ciba"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "HS256"]
@@ -24,7 +27,13 @@ class OperatorClient:
     """One registered client. Claims given as `...` are left out."""
 
     def __init__(
-        self, url: str, terms: ClientTerms, key: ECKey | RSAKey, secret: str, now: Callable[[], datetime]
+        self,
+        url: str,
+        terms: ClientTerms,
+        key: ECKey | RSAKey,
+        secret: str,
+        now: Callable[[], datetime],
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self.url = url
         self.id = terms.id
@@ -33,7 +42,7 @@ class OperatorClient:
         self.now = now
         self._by_key = ClientAuthentication.PRIVATE_KEY_JWT in terms.authentication
         self._numbers = itertools.count()
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=10)
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=10, verify=verify)
 
     @property
     def token_url(self) -> str:
@@ -81,6 +90,39 @@ class OperatorClient:
 
     def ask_three_legged(self, subject: str, *scopes: str) -> httpx.Response:
         return self.ask({"grant_type": JWT_BEARER, "assertion": self.grant(subject, *scopes)})
+
+    def proof(self, **changes: Any) -> dict[str, str]:
+        """The form members of a client assertion."""
+        return {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion(**changes)}
+
+    def ask_person(self, hint: str | None, *scopes: str, **form: str) -> httpx.Response:
+        """POST to the backchannel, hint and scope plain."""
+        url = f"{self.url}/oauth2/bc-authorize"
+        plain = {"scope": " ".join(["openid", PURPOSE, *scopes])} | ({} if hint is None else {"login_hint": hint})
+        return self.http.post("/oauth2/bc-authorize", data=plain | self.proof(aud=url) | form)
+
+    def poll(self, auth_req_id: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return self.ask({"grant_type": CIBA, "auth_req_id": auth_req_id} | self.proof(), headers)
+
+    def send_browser(self, cellular: str | None, **parameters: Any) -> httpx.Response:
+        """GET the authorization endpoint as a phone would, over the mobile network or (`None`) over Wi-Fi."""
+        headers = {} if cellular is None else {"x-cellular-msisdn": cellular}
+        given = {name: value for name, value in parameters.items() if value is not ...}
+        return self.http.get("/oauth2/authorize", params=given, headers=headers)
+
+    def dpop(self, key: ECKey, method: str, url: str, *, token: str | None = None, **claims: Any) -> str:
+        """A proof of possession that is good, except for what is given."""
+        good: dict[str, Any] = {
+            "htm": method,
+            "htu": url,
+            "iat": int(self.now().timestamp()),
+            "jti": f"{uuid.uuid4()}-{next(self._numbers)}",
+        }
+        if token is not None:
+            good["ath"] = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+        used = {name: value for name, value in (good | claims).items() if value is not ...}
+        header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+        return jwt.encode(header, used, key)
 
     def token(self, *scopes: str) -> str:
         return _token(self.ask_two_legged(*scopes))

@@ -17,21 +17,16 @@ from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, ErrorInfo
 from adapters.mock.operator.apis.operation import Operation
 from adapters.mock.operator.apis.pipeline import Turn, serve
-from adapters.mock.operator.authorization import endpoint
-from adapters.mock.operator.authorization.assertions import ALGORITHMS
-from adapters.mock.operator.authorization.errors import OAuthError
+from adapters.mock.operator.authorization.routes import authorization_routes, delivered, entry_of
 from adapters.mock.operator.bodies import BODY_BYTES_MAX
 from adapters.mock.operator.capture import capture_route
 from adapters.mock.operator.control import CONTROLLERS, guard
-from adapters.mock.operator.delivery import Answer, AnyRequest, deliver
+from adapters.mock.operator.delivery import AnyRequest
 from adapters.mock.operator.document import documented_profile, with_bodies
-from adapters.mock.operator.edge import CONTROL_PREFIX, ENTRY_KEY, Edge
-from adapters.mock.operator.journal import JournalEntry
-from adapters.mock.operator.profile import Legs
-from adapters.mock.operator.world import TOKEN_PATH, World
+from adapters.mock.operator.edge import CONTROL_PREFIX, Edge
+from adapters.mock.operator.world import World
 
 DOCUMENTED_URL = "http://127.0.0.1:9001"
-NO_STORE = {"cache-control": "no-store"}
 DOCUMENTED_ERRORS = (400, 401, 403, 404, 422, 429)
 ROUTER_CODES = {
     400: "INVALID_ARGUMENT",
@@ -43,34 +38,6 @@ ROUTER_CODES = {
 }
 
 
-class TokenResponse(msgspec.Struct):
-    """RFC 6749 section 5.1."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
-
-
-class OAuthErrorBody(msgspec.Struct):
-    """RFC 6749 section 5.2."""
-
-    error: str
-    error_description: str
-
-
-class Discovery(msgspec.Struct):
-    """The part of OpenID Connect discovery that CAMARA clients read."""
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    grant_types_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-    token_endpoint_auth_signing_alg_values_supported: list[str]
-    scopes_supported: list[str]
-
-
 def create_app(world: World) -> Litestar:
     """The application without its edge, which tests of the routes and the document need."""
 
@@ -80,7 +47,7 @@ def create_app(world: World) -> Litestar:
     return Litestar(
         route_handlers=[
             *(_api_router(world, spoken) for spoken in world.dialects()),
-            *_authorization_routes(world),
+            *authorization_routes(world),
             capture_route(world),
             Router(CONTROL_PREFIX, route_handlers=CONTROLLERS, guards=[guard(world.control)]),
         ],
@@ -119,9 +86,9 @@ def _api_router(world: World, spoken: Dialect) -> Router:
 
 def _api_handler(world: World, spoken: Dialect, operation: Operation) -> HTTPRouteHandler:
     async def handle(request: AnyRequest) -> Response[Any]:
-        entry = _entry(request)
+        entry = entry_of(request)
         answer, fault = await serve(Turn(world, spoken, operation, request, entry))
-        return await _deliver(world, answer, fault, request, entry)
+        return await delivered(world, answer, fault, request, entry)
 
     async def handle_silently(request: AnyRequest) -> Response[None]:
         return await handle(request)
@@ -147,72 +114,6 @@ def _route(operation: Operation) -> Callable[..., Callable[[Handle], HTTPRouteHa
 
 def _documented_error(code: int) -> ResponseSpec:
     return ResponseSpec(ErrorInfo, description=HTTPStatus(code).phrase, generate_examples=False)
-
-
-def _authorization_routes(world: World) -> list[HTTPRouteHandler]:
-    @post(
-        TOKEN_PATH,
-        operation_id="token",
-        summary="An access token: client credentials, or JWT bearer",
-        status_code=200,
-        tags=["authorization"],
-        responses={
-            200: ResponseSpec(TokenResponse, description="The token", generate_examples=False),
-            400: ResponseSpec(OAuthErrorBody, description="Refused", generate_examples=False),
-            401: ResponseSpec(OAuthErrorBody, description="invalid_client", generate_examples=False),
-        },
-    )
-    async def token(request: AnyRequest) -> Response[Any]:
-        entry = _entry(request)
-        answer = await _token_answer(world, request, entry)
-        return await _deliver(world, answer, world.faults.at_token_endpoint(), request, entry)
-
-    @get("/.well-known/openid-configuration", operation_id="discovery", tags=["authorization"])
-    async def discovery() -> Discovery:
-        return _discovery(world)
-
-    @get("/oauth2/jwks", operation_id="jwks", tags=["authorization"])
-    async def jwks() -> dict[str, Any]:
-        return {"keys": [world.key.as_dict(private=False)]}
-
-    return [token, discovery, jwks]
-
-
-async def _token_answer(world: World, request: AnyRequest, entry: JournalEntry) -> Answer:
-    try:
-        body = await request.body()
-        return Answer(200, await endpoint.answer(world, request.headers, body, entry), dict(NO_STORE))
-    except OAuthError as error:
-        entry.code = error.code
-        challenge = {} if error.challenge is None else {"www-authenticate": error.challenge}
-        return Answer(error.status, OAuthErrorBody(error.code, error.description), NO_STORE | challenge)
-
-
-def _discovery(world: World) -> Discovery:
-    clients = world.profile.clients
-    return Discovery(
-        issuer=world.issuer,
-        token_endpoint=world.issuer + TOKEN_PATH,
-        jwks_uri=f"{world.issuer}/oauth2/jwks",
-        grant_types_supported=sorted({grant for client in clients for grant in client.grants}, key=str),
-        token_endpoint_auth_methods_supported=sorted(
-            {method for client in clients for method in client.authentication}, key=str
-        ),
-        token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
-        scopes_supported=sorted(world.offered_scopes(Legs.TWO) | world.offered_scopes(Legs.THREE)),
-    )
-
-
-async def _deliver(world: World, answer: Answer, fault: Any, request: AnyRequest, entry: JournalEntry) -> Response[Any]:
-    if fault is not None:
-        entry.fault = msgspec.to_builtins(fault)["type"]
-    return await deliver(answer, fault, request, world.clocks.network_now())
-
-
-def _entry(request: AnyRequest) -> JournalEntry:
-    """The journal entry that the edge opened for this request."""
-    entry: JournalEntry = request.scope["state"][ENTRY_KEY]
-    return entry
 
 
 def _camara_error(_: Request[Any, Any, Any], error: CamaraError) -> Response[ErrorInfo]:

@@ -3,20 +3,20 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from adapters.mock.operator.app import create_asgi
 from adapters.mock.operator.authorization.clients import Client, register
 from adapters.mock.operator.profile import Profile, load_profile
-from adapters.mock.operator.server import base_url, build, listen
+from adapters.mock.operator.server import TlsFiles, base_url, build, listen
 from adapters.mock.operator.world import ControlAccess, World
 
 SECRET_BYTES_MAX = 4096
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)],
     profile: Annotated[str, typer.Option(help="A shipped profile (alba, borealis) or the path of a TOML file.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -25,30 +25,54 @@ def run(
     ] = None,
     client_secret_file: Annotated[Path | None, typer.Option(help="A file with the client's secret.")] = None,
     client_id: Annotated[str | None, typer.Option(help="The client's id, instead of the profile's.")] = None,
+    client_redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="Where codes may be sent, instead of the profile's; repeatable."),
+    ] = None,
     control_key_file: Annotated[
         Path | None,
         typer.Option(help="A file with the key of the control API; made if absent. Without it the API is closed."),
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file of a certificate: speak TLS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM file of those who may vouch for clients: ask them for a certificate.")
     ] = None,
 ) -> None:
     """Run a pretend operator: authorization server, CAMARA network APIs and a control API, over real HTTP."""
     try:
         chosen = load_profile(profile)
-        client = _client(chosen, client_id, client_jwks, client_secret_file)
+        client = _client(
+            chosen,
+            {"id": client_id, "redirect_uris": client_redirect_uri or None},
+            client_jwks,
+            client_secret_file,
+        )
+        tls = _tls(tls_certificate, tls_key, tls_client_ca)
         control = ControlAccess(None if control_key_file is None else _control_key(control_key_file))
         listener = listen(host, port)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     with listener:
-        world = World(chosen, base_url(listener, host), [client], control=control)
+        world = World(chosen, base_url(listener, host, tls=tls is not None), [client], control=control)
         typer.echo(f"{chosen.issuer_name} at {world.issuer}, control API {'open' if control.key else 'closed'}")
-        build(create_asgi(world)).run(sockets=[listener])
+        build(create_asgi(world), tls).run(sockets=[listener])
 
 
-def _client(profile: Profile, client_id: str | None, jwks: str | None, secret_file: Path | None) -> Client:
-    """The profile's first client under the given id, with what it proves itself with."""
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
+    if certificate is None and key is None and client_ca is None:
+        return None
+    if certificate is None or key is None:
+        raise ValueError("TLS needs --tls-certificate and --tls-key")
+    return TlsFiles(certificate, key, client_ca)
+
+
+def _client(profile: Profile, changes: dict[str, Any], jwks: str | None, secret_file: Path | None) -> Client:
+    """The profile's first client, changed where something was given, with what it proves itself with."""
     terms = profile.clients[0]
-    if client_id is not None:
-        terms = type(terms).model_validate(terms.model_dump() | {"id": client_id})
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given:
+        terms = type(terms).model_validate(terms.model_dump() | given)
     return register(terms, jwks=jwks, secret=None if secret_file is None else _read_secret(secret_file))
 
 

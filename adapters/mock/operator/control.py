@@ -15,10 +15,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from adapters.mock.operator.apis.errors import CamaraError, permission_denied, unauthenticated
 from adapters.mock.operator.apis.operation import PhoneNumber
+from adapters.mock.operator.authorization.authentications import Standing
+from adapters.mock.operator.authorization.backchannel import decide
 from adapters.mock.operator.faults import Fault, PlannedFault
 from adapters.mock.operator.journal import JOURNAL_MAX, JournalEntry
 from adapters.mock.operator.network.directory import EVENTS_MAX, Subscriber
 from adapters.mock.operator.network.events import Entry, Event
+from adapters.mock.operator.network.situations import Answering
 from adapters.mock.operator.network.sms import Sms
 from adapters.mock.operator.profile import SwapRetention
 from adapters.mock.operator.world import ControlAccess, World
@@ -53,6 +56,7 @@ class SubscriberBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel")
     retention: RetentionBody | None = None
     sim_number: PhoneNumber | None = None
     fault: Fault | None = None
+    answering: Answering | None = None
 
 
 class EntryView(msgspec.Struct):
@@ -70,6 +74,24 @@ class SubscriberView(msgspec.Struct, rename="camel"):
     retention: RetentionBody | None = None
     sim_number: str | None = None
     fault: Fault | None = None
+    answering: Answering | None = None
+
+
+class PromptView(msgspec.Struct, rename="camel"):
+    """One question on the phone of a subscriber: who asks, for which APIs, and how it stands."""
+
+    number: int
+    asked_at: datetime
+    client: str
+    purpose: str
+    scopes: list[str]
+    standing: Standing
+
+
+class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What the person says to every question that is open."""
+
+    approve: bool
 
 
 class ClockBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,6 +171,7 @@ class SubscriberControl(Controller):
             retention,
             data.sim_number,
             data.fault,
+            data.answering,
         )
         _bounded(lambda: world.directory.put(subscriber))
         return _view(subscriber)
@@ -171,6 +194,21 @@ class SubscriberControl(Controller):
     async def messages(self, world: TheWorld, phone_number: FromPath[PhoneNumber]) -> list[Sms]:
         """The last ones, oldest first: what its holder would read on the screen."""
         return world.sms.inbox(_known(world, phone_number).phone_number)
+
+    @get("/prompts", operation_id="getPrompts", summary="What a person was asked on the phone (CIBA)")
+    async def prompts(self, world: TheWorld, phone_number: FromPath[PhoneNumber]) -> list[PromptView]:
+        """Oldest first, answered ones too. Where the consent is on file, nothing is asked."""
+        return _prompts(world, _known(world, phone_number).phone_number)
+
+    @post("/prompts/answer", operation_id="answerPrompts", summary="Answer for the person", status_code=200)
+    async def answer(
+        self, world: TheWorld, phone_number: FromPath[PhoneNumber], data: JSONBody[AnswerBody]
+    ) -> list[PromptView]:
+        """Every open question; yes is also a consent for the APIs asked about."""
+        number = _known(world, phone_number).phone_number
+        for request in world.authentications.prompts(number):
+            decide(world, request, approves=data.approve)
+        return _prompts(world, number)
 
 
 class FaultControl(Controller):
@@ -265,6 +303,20 @@ def _known(world: World, phone_number: str) -> Subscriber:
     return subscriber
 
 
+def _prompts(world: World, number: str) -> list[PromptView]:
+    return [
+        PromptView(
+            one.number,
+            one.asked_at,
+            one.client_id,
+            one.ticket.granted.purpose,
+            sorted(one.ticket.granted.scopes),
+            one.standing,
+        )
+        for one in world.authentications.prompts(number)
+    ]
+
+
 def _dated(body: EventBody, now: datetime) -> Entry:
     at = now - timedelta(seconds=body.ago_s) if isinstance(body.at, UnsetType) else body.at
     return Entry(at, body.event)
@@ -278,6 +330,7 @@ def _view(subscriber: Subscriber) -> SubscriberView:
         None if retention is None else RetentionBody(retention.hours, retention.disclosed),
         subscriber.sim_number,
         subscriber.fault,
+        subscriber.answering,
     )
 
 

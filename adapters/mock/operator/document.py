@@ -12,9 +12,22 @@ import yaml
 
 from adapters.mock.operator.apis.catalogue import CATALOGUE
 from adapters.mock.operator.apis.dialects import EVERY_DIALECT
+from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER
 from adapters.mock.operator.profile import Legs, OfferedApi, Profile, load_profile, shipped_profiles
+from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH, TOKEN_PATH
 
 REFERENCE = "#/components/schemas/{name}"
+_PROOF_FIELDS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
+_TOKEN_FIELDS = (
+    *("grant_type", "scope", *_PROOF_FIELDS, "assertion"),
+    *("code", "redirect_uri", "code_verifier", "auth_req_id"),
+)
+_BACKCHANNEL_FIELDS = ("scope", "login_hint", "request", *_PROOF_FIELDS)
+_AUTHORIZE_REQUIRED = ("response_type", "client_id", "redirect_uri", "scope")
+_AUTHORIZE_FIELDS = (
+    *(*_AUTHORIZE_REQUIRED, "state", "nonce", "prompt"),
+    *("code_challenge", "code_challenge_method", "request", CELLULAR_HEADER),
+)
 
 
 def documented_profile() -> Profile:
@@ -52,7 +65,9 @@ def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
         if path.startswith("/control"):
             for described in operations.values():
                 described["security"] = [{"controlKey": []}]
-    document["paths"]["/oauth2/token"]["post"]["requestBody"] = _token_form()
+    document["paths"][TOKEN_PATH]["post"]["requestBody"] = _form(*_TOKEN_FIELDS, required="grant_type")
+    document["paths"][BACKCHANNEL_PATH]["post"]["requestBody"] = _form(*_BACKCHANNEL_FIELDS)
+    document["paths"][AUTHORIZE_PATH]["get"]["parameters"] = [_parameter(name) for name in _AUTHORIZE_FIELDS]
     return document
 
 
@@ -66,13 +81,15 @@ def _correlator() -> dict[str, Any]:
     return {"name": "x-correlator", "in": "header", "required": False, "schema": schema}
 
 
-def _token_form() -> dict[str, Any]:
-    fields = ("grant_type", "scope", "client_id", "client_assertion_type", "client_assertion", "assertion")
-    schema = {
-        "type": "object",
-        "properties": {field: {"type": "string"} for field in fields},
-        "required": ["grant_type"],
-    }
+def _parameter(name: str) -> dict[str, Any]:
+    place = "header" if name == CELLULAR_HEADER else "query"
+    return {"name": name, "in": place, "required": name in _AUTHORIZE_REQUIRED, "schema": {"type": "string"}}
+
+
+def _form(*fields: str, required: str | None = None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": {field: {"type": "string"} for field in fields}}
+    if required is not None:
+        schema["required"] = [required]
     return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 
 

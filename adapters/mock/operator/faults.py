@@ -77,11 +77,15 @@ Fault = (
 
 
 class Everything(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="everything"):
-    """Every API and the token endpoint."""
+    """Every API, the token endpoint and the backchannel."""
 
 
 class TokenEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="token"):
     """The token endpoint alone."""
+
+
+class Backchannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="backchannel"):
+    """The backchannel authentication endpoint alone."""
 
 
 class OneApi(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="api"):
@@ -96,7 +100,7 @@ class OneNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="nu
     phone_number: str
 
 
-Target = Everything | TokenEndpoint | OneApi | OneNumber
+Target = Everything | TokenEndpoint | Backchannel | OneApi | OneNumber
 
 
 class PlannedFault(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -138,6 +142,10 @@ class FaultPlan:
     def at_token_endpoint(self) -> Fault | None:
         """The fault for a token request, used up by one."""
         return self._take(TokenEndpoint(), Everything())
+
+    def at_backchannel(self) -> Fault | None:
+        """The fault for a backchannel request, used up by one."""
+        return self._take(Backchannel(), Everything())
 
     def at_api(self, api: str, phone_number: str | None) -> Fault | None:
         """The fault for a request to an API, used up by one; number before API before everything."""

@@ -4,7 +4,7 @@ import tomllib
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,8 @@ MAX_AGE_LIMIT_H = 2400
 class Grant(StrEnum):
     """The CAMARA grants that this operator can accept."""
 
+    AUTHORIZATION_CODE = "authorization_code"
+    CIBA = "urn:openid:params:grant-type:ciba"
     CLIENT_CREDENTIALS = "client_credentials"
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -25,10 +27,12 @@ class ClientAuthentication(StrEnum):
 
     PRIVATE_KEY_JWT = "private_key_jwt"
     BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    TLS = "tls_client_auth"
 
 
 class SubjectForm(StrEnum):
-    """How a JWT bearer assertion may name the subscriber (ICM security profile, JWT bearer flow)."""
+    """How an assertion or a ``login_hint`` may name the subscriber (ICM security profile)."""
 
     OPERATOR_TOKEN = "operatortoken"  # noqa: S105 - the prefix of a subject, no secret
     TEL = "tel"
@@ -86,6 +90,33 @@ class ClientTerms(_Written):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
     authentication: frozenset[ClientAuthentication] = frozenset()
     grants: Annotated[frozenset[Grant], Field(min_length=1)]
+    redirect_uris: Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=20)] = ()
+    """Where the answer of the authorization endpoint may go, compared letter by letter."""
+    certificate_subject: Annotated[str, Field(max_length=200)] | None = None
+    """The subject of its certificate (RFC 4514) for ``tls_client_auth``."""
+
+
+class AuthorizeTerms(_Written):
+    """The authorization endpoint: whether requests must be signed, and how long a code lives, seconds."""
+
+    signed_requests: Literal["optional", "required"] = "optional"
+    code_s: Annotated[int, Field(ge=1, le=600)] = 60
+
+
+class CibaTerms(_Written):
+    """The backchannel endpoint: who may be hinted at, how often a client may poll, how long the person has, seconds."""
+
+    subject_forms: Annotated[frozenset[SubjectForm], Field(min_length=1)]
+    signed_requests: Literal["optional", "required"] = "optional"
+    interval_s: Annotated[int, Field(ge=1, le=60)] = 2
+    expires_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+
+class DpopTerms(_Written):
+    """Tokens that are bound to a key (RFC 9449). ``nonce``: proofs must carry one that came from here."""
+
+    required: bool = False
+    nonce: bool = False
 
 
 class OfferedApi(_Written):
@@ -111,6 +142,9 @@ class Profile(_Written):
     utc_offset_min: Annotated[int, Field(ge=-14 * 60, le=14 * 60)] = 0
     purposes: Annotated[frozenset[str], Field(min_length=1)]
     subject_forms: frozenset[SubjectForm] = frozenset()
+    authorize: AuthorizeTerms | None = None
+    ciba: CibaTerms | None = None
+    dpop: DpopTerms | None = None
     numbers: Annotated[tuple[NumberRange, ...], Field(min_length=1)]
     geography: Geography
     tokens: TokenLifetimes

@@ -9,9 +9,12 @@ from joserfc.jwk import ECKey
 from adapters.mock.operator.apis.catalogue import scopes_of
 from adapters.mock.operator.apis.dialects import Dialect, dialect
 from adapters.mock.operator.apis.operation import Surroundings
-from adapters.mock.operator.authorization.assertions import ReplayGuard
+from adapters.mock.operator.authorization.assertions import AssertionRules, ReplayGuard
+from adapters.mock.operator.authorization.authentications import Authentications
 from adapters.mock.operator.authorization.clients import Client, Clients
-from adapters.mock.operator.authorization.tokens import AccessTokens, OperatorTokens
+from adapters.mock.operator.authorization.codes import Codes
+from adapters.mock.operator.authorization.possession import Possession
+from adapters.mock.operator.authorization.tokens import AccessTokens, IdTokens, OperatorTokens
 from adapters.mock.operator.clocks import OperatorClocks, machine_time
 from adapters.mock.operator.faults import FaultPlan
 from adapters.mock.operator.journal import Journal
@@ -21,6 +24,8 @@ from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.profile import Legs, Profile
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
+AUTHORIZE_PATH = "/oauth2/authorize"
+BACKCHANNEL_PATH = "/oauth2/bc-authorize"
 
 
 class ControlAccess(msgspec.Struct, frozen=True):
@@ -53,6 +58,9 @@ class World:
         self.replay = ReplayGuard()
         self.key = ECKey.generate_key("P-256", {"kid": "operator-1", "use": "sig", "alg": "ES256"})
         self.access_tokens = AccessTokens()
+        self.id_tokens = IdTokens(self.key, self.issuer)
+        self.possession = Possession(profile.dpop)
+        self.codes, self.authentications = Codes(), Authentications()
         self.operator_tokens = OperatorTokens(self.key, self.issuer, profile.tokens.operator_token_s)
         self.directory = Directory(profile.numbers, profile.geography)
         self.faults = FaultPlan()
@@ -70,10 +78,9 @@ class World:
         )
         self.reset()
 
-    @property
-    def audiences(self) -> frozenset[str]:
-        """What an assertion may call this server: its token endpoint, as the profile recommends, or its issuer."""
-        return frozenset({self.issuer, self.issuer + TOKEN_PATH})
+    def assertion_rules(self, url: str) -> AssertionRules:
+        """What assertions sent to an endpoint are held against: its URL, as the profile recommends, or the issuer."""
+        return AssertionRules(self.clocks.authorization_now(), frozenset({self.issuer, url}), self.replay)
 
     def dialects(self) -> list[Dialect]:
         """The APIs on offer, each at its version."""
@@ -95,6 +102,8 @@ class World:
         self.directory.reset(self.clocks.network_now())
         self.faults.clear()
         self.access_tokens.clear()
+        self.codes.clear()
+        self.authentications.clear()
         self.sms.clear()
         self.captures.clear()
         self.journal.clear()

@@ -3,14 +3,14 @@
 The order 401, 403, 400, 422 is not standardised; this one tells nobody about bodies or numbers who has no token for it.
 """
 
-import re
 from typing import Any
 
 import msgspec
 
 from adapters.mock.operator.apis.dialects import Dialect
-from adapters.mock.operator.apis.errors import CamaraError, invalid_argument, permission_denied, unauthenticated
+from adapters.mock.operator.apis.errors import CamaraError, invalid_argument, permission_denied
 from adapters.mock.operator.apis.operation import Identifier, Operation, Question
+from adapters.mock.operator.apis.shown_tokens import authorize
 from adapters.mock.operator.authorization.tokens import SIM_BASED, AccessToken
 from adapters.mock.operator.bodies import BadBody, convert, read_object
 from adapters.mock.operator.delivery import Answer, AnyRequest
@@ -18,8 +18,6 @@ from adapters.mock.operator.faults import Fault
 from adapters.mock.operator.journal import JournalEntry
 from adapters.mock.operator.network.directory import Subscriber
 from adapters.mock.operator.world import World
-
-_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/=-]{1,4096})")
 
 
 class Turn(msgspec.Struct):
@@ -50,7 +48,7 @@ def _fault(turn: Turn) -> Fault | None:
 
 
 async def _answer(turn: Turn) -> Any:
-    token = _authorize(turn)
+    token = await authorize(turn.world, turn.request, turn.operation.scopes, turn.entry)
     _check_correlator(turn)
     body = await _read_body(turn)
     if turn.operation.by_sim and not token.amr & SIM_BASED:
@@ -61,20 +59,6 @@ async def _answer(turn: Turn) -> Any:
         )
     number = _identify(turn, token, body)
     return turn.operation.answer(_ask(turn, token, body, number))
-
-
-def _authorize(turn: Turn) -> AccessToken:
-    tokens, now = turn.world.access_tokens, turn.world.clocks.authorization_now()
-    given = _BEARER.fullmatch(turn.request.headers.get("authorization", ""))
-    token = None if given is None else tokens.find(given[1], now)
-    if given is None or token is None:
-        raise unauthenticated()
-    turn.entry.client, turn.entry.purpose = token.client_id, token.purpose
-    if not token.scopes & turn.operation.scopes:
-        raise permission_denied("The access token does not carry the scope of this operation.")
-    if token.single_use:
-        tokens.consume(given[1])
-    return token
 
 
 def _check_correlator(turn: Turn) -> None:

@@ -19,6 +19,8 @@ from adapters.mock.operator.authorization.assertions import (
 )
 from adapters.mock.operator.authorization.errors import OAuthError
 from adapters.mock.operator.authorization.keys import ClientKeys, JwksFile, JwksUrl
+from adapters.mock.operator.authorization.possession import certificate_subject
+from adapters.mock.operator.authorization.presented import Presented
 from adapters.mock.operator.profile import ClientAuthentication, ClientTerms
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -58,20 +60,24 @@ class Clients:
         """The client with this id."""
         return self._clients.get(client_id) if isinstance(client_id, str) else None
 
-    async def authenticate(self, authorization: str | None, form: Mapping[str, str], rules: AssertionRules) -> Client:
-        """The client that this token request comes from.
+    async def authenticate(self, presented: Presented, rules: AssertionRules) -> Client:
+        """The client that this request comes from.
 
         Raises:
             OAuthError: it is unknown, proves nothing, proves the wrong thing, or uses two methods at once.
         """
-        if "client_secret" in form:
-            raise _refused("client_secret in the body is not accepted")
-        if authorization is not None and "client_assertion" in form:
+        form, authorization = presented.form, presented.authorization
+        ways = (authorization is not None, "client_assertion" in form, "client_secret" in form)
+        if sum(ways) > 1:
             raise OAuthError("invalid_request", "one way of client authentication at a time")
         if "client_assertion" in form:
             client = await self._by_assertion(form, rules)
         elif authorization is not None:
-            client = self._by_secret(authorization)
+            client = self._by_secret(*_basic(authorization), ClientAuthentication.BASIC)
+        elif "client_secret" in form:
+            client = self._by_secret(form.get("client_id", ""), form["client_secret"], ClientAuthentication.POST)
+        elif presented.certificate is not None:
+            client = self._by_certificate(form.get("client_id"), presented.certificate)
         else:
             raise _refused("the client did not authenticate")
         if form.get("client_id", client.terms.id) != client.terms.id:
@@ -89,12 +95,20 @@ class Clients:
             raise _refused(str(error)) from error
         return client
 
-    def _by_secret(self, authorization: str) -> Client:
-        client_id, secret = _basic(authorization)
-        client = self._accepting(client_id, ClientAuthentication.BASIC)
+    def _by_certificate(self, client_id: object, certificate: bytes) -> Client:
+        """The server has verified the chain already (RFC 8705 section 2.1); whose it is, is said by its subject."""
+        client = self._accepting(client_id, ClientAuthentication.TLS)
+        wanted = client.terms.certificate_subject
+        if wanted is None or not hmac.compare_digest(certificate_subject(certificate).encode(), wanted.encode()):
+            raise _refused("the certificate is not this client's")
+        return client
+
+    def _by_secret(self, client_id: str, secret: str, method: ClientAuthentication) -> Client:
+        client = self._accepting(client_id, method)
         given = hashlib.sha256(secret.encode()).digest()
         if client.secret_digest is None or not hmac.compare_digest(given, client.secret_digest):
-            raise _refused("the client is unknown or its secret is wrong", challenge=BASIC_CHALLENGE)
+            challenge = BASIC_CHALLENGE if method is ClientAuthentication.BASIC else None
+            raise _refused("the client is unknown or its secret is wrong", challenge=challenge)
         return client
 
     def _accepting(self, client_id: object, method: ClientAuthentication) -> Client:

@@ -10,6 +10,7 @@ from adapters.mock.operator.network.events import Entry, Seen
 from adapters.mock.operator.network.situations import (
     DAY_S,
     SITUATIONS,
+    Answering,
     Past,
     Situation,
     Whereabouts,
@@ -28,8 +29,8 @@ MOVED_AGO_S = 6 * DAY_S
 class Subscriber(msgspec.Struct):
     """One number and its history, ordered by instant.
 
-    ``retention`` replaces the operator's own, ``sim_number`` is the number whose SIM answers for it, and ``fault`` acts
-    on every API answer about it.
+    ``retention`` replaces the operator's own, ``sim_number`` is the number whose SIM answers for it, ``fault`` acts
+    on every API answer about it, and ``answering`` is how its holder answers a question on the phone.
     """
 
     phone_number: str
@@ -37,6 +38,7 @@ class Subscriber(msgspec.Struct):
     retention: SwapRetention | None = None
     sim_number: str | None = None
     fault: Fault | None = None
+    answering: Answering | None = None
 
     def line(self, now: datetime) -> Line:
         """What the network knows about this number at ``now``."""
@@ -100,6 +102,7 @@ class Directory:
             retention=situation.retention,
             sim_number=None if situation.sim_of is None else magic_number(numbers, situation.sim_of),
             fault=situation.fault,
+            answering=situation.answering,
         )
 
 

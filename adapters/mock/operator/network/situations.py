@@ -6,9 +6,10 @@ start (or the last reset) of the operator; from then on everything ages by the n
 
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from adapters.mock.operator.faults import (
     DuplicateMembers,
@@ -70,6 +71,13 @@ class Past(msgspec.Struct, frozen=True):
     event: Event
 
 
+class Answering(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """How a person answers a question on the phone, ``after_s`` seconds later. Who has none does not answer."""
+
+    approves: bool = True
+    after_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+
+
 BOTH_SCALES: tuple[Literal["gaugeMetric", "veritasIndex"], ...] = ("gaugeMetric", "veritasIndex")
 
 HOLDER = Person(
@@ -117,7 +125,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What is true about a sandbox number.
 
     ``retention`` replaces the operator's own; ``sim_of`` is the ending of the number whose SIM really answers when an
-    operator token is fetched for this one; ``fault`` is how every API answers about it.
+    operator token is fetched for this one; ``fault`` is how every API answers about it; ``answering`` is how its holder
+    answers a question on the phone.
     """
 
     ending: str
@@ -127,6 +136,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     retention: SwapRetention | None = None
     sim_of: str | None = None
     fault: Fault | None = None
+    answering: Answering | None = None
 
 
 def _old(ending: str, summary: str, *since: Past) -> Situation:
@@ -232,6 +242,24 @@ SITUATIONS = (
         Past(YEAR_S, Identity(HOLDER, document_first=True)),
     ),
     _old("000134", "high risk score: 380 of 850", Past(DAY_S, Score(380, BOTH_SCALES))),
+    Situation(
+        ending="000151",
+        summary="consent missing, and given when asked on the phone",
+        history=(*OLD_LINE, Past(YEAR_S, Consent(granted=False))),
+        answering=Answering(),
+    ),
+    Situation(
+        ending="000152",
+        summary="consent missing, and refused when asked on the phone",
+        history=(*OLD_LINE, Past(YEAR_S, Consent(granted=False, reason="DENIED"))),
+        answering=Answering(approves=False),
+    ),
+    Situation(
+        ending="000153",
+        summary="consent missing, and given 30 seconds after being asked on the phone",
+        history=(*OLD_LINE, Past(YEAR_S, Consent(granted=False))),
+        answering=Answering(after_s=30),
+    ),
     Situation(ending="000201", summary="slow: 3 seconds", fault=Latency(3000)),
     Situation(ending="000202", summary="hang: no answer", fault=Hang()),
     Situation(ending="000203", summary="500 INTERNAL", fault=Status(500)),
