@@ -108,12 +108,14 @@ class Tenure(msgspec.Struct, frozen=True, tag="tenure"):
     """Whether one person has held the line without a break since a day.
 
     ``since`` is the day that the operator was asked about. Not continuous says nothing of why: porting in, another
-    holder and a new contract all begin anew.
+    holder and a new contract all begin anew. ``began`` is how long ago the tenure began, as far as the answers narrow
+    it down; days have no zone, so its ends are a day wide of the truth at most.
     """
 
     since: date
     continuous: bool
     contract: Contract | None = None
+    began: AgeRange | None = None
 
 
 class Confirmation(StrEnum):

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 import msgspec
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
 from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
+from broker.domain.soundness import is_sound
 from broker.signals.freshness import Freshness, FreshnessKey
 from broker.signals.single_flight import Seat, SingleFlight, key_of
 
@@ -108,12 +110,16 @@ class Gatherer:
 
 async def _ask(adapter: Adapter, query: SignalQuery) -> Signal:
     try:
-        return await adapter.observe(query)
+        answer = await adapter.observe(query)
     except Exception as error:  # noqa: BLE001
         # Defensive: an adapter promises not to raise; one that breaks the promise must not take the check with it.
         # The message and the trace stay out of the log, for nobody knows what a foreign error carries.
         _log.error("adapter %s raised %s on %s", adapter.operator, type(error).__name__, query.signal)
         return Unavailable(query.signal, Unavailability.OPERATOR_ERROR, "INTERNAL")
+    if is_sound(answer, query.signal):
+        return answer
+    _log.error("adapter %s gave something that is no %s", adapter.operator, query.signal)
+    return Unavailable(query.signal, Unavailability.MALFORMED, KitCode.WRONG_TYPE)
 
 
 def _late(item: PlanItem, adapter: Adapter) -> Unavailable:

@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from broker.adapter_kit.adapter import Capability, ClosedAdapter, SignalQuery
+from broker.adapter_kit.codes import KitCode
 from broker.clock import SystemClock
 from broker.domain.check import Circle
 from broker.domain.decision import ActionClass
@@ -127,6 +129,28 @@ async def test_an_adapter_that_raises_is_an_unavailable_signal() -> None:
     signal = got[SignalName.SIM_SWAP]
     assert isinstance(signal, Unavailable)
     assert (signal.reason, signal.code) == (Unavailability.OPERATOR_ERROR, "INTERNAL")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Observed(SignalName.SIM_SWAP, Flag(active=False), NOON, Source("alba", "sim-swap", "1")),
+        Observed(SignalName.SIM_SWAP, AgeRange(-1.0, None), NOON, Source("alba", "sim-swap", "1")),
+        Observed(SignalName.DEVICE_SWAP, AgeRange(1e7, 1e7), NOON, Source("alba", "device-swap", "1")),
+        None,
+    ],
+)
+async def test_an_adapter_that_gives_the_wrong_kind_of_value_is_malformed_and_never_kept(answer: Any) -> None:
+    async def wrong(_query: SignalQuery) -> Signal:
+        return answer  # type: ignore[no-any-return]
+
+    gatherer, adapter = Gatherer(Freshness(entries_max=9), HandClock()), ScriptedAdapter(wrong)
+    for _ in range(2):
+        got = await run(gatherer, adapter, plan(SignalName.SIM_SWAP, max_age_s=60), errand(1e9))
+        signal = got[SignalName.SIM_SWAP]
+        assert isinstance(signal, Unavailable)
+        assert (signal.reason, signal.code) == (Unavailability.MALFORMED, KitCode.WRONG_TYPE)
+    assert len(adapter.asked) == 2
 
 
 async def asked_after(
