@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY)  ## Two pretend operators, the broker, and an agent that asks; ONCE=1 ends after the table
+demo: $(READY)  ## Three pretend operators, the broker, and an agent that asks; ONCE=1 ends after the table
 	@$(BIN)/trust-broker demo $(if $(ONCE),--once,)
 
 test: check  ## Everything, from nothing

@@ -185,6 +185,8 @@ class Manifest(_Section):
     """CAMARA demands that ``x-correlator`` comes back; ``optional`` tolerates its absence, never another value."""
     sentinel_dates: dict[str, Literal["no_event", "no_data"]] = Field(default_factory=dict)
     """Texts that stand in for a date, such as a birthday in 1900: as if ``null`` came, or no data at all."""
+    boolean_texts: dict[_Word, bool] = Field(default_factory=dict)
+    """Texts that stand in for a boolean member of an answer. CAMARA's own texts, as ``not_available``, stay texts."""
     path_template: str = Field(default="", pattern=r"^(/([A-Za-z0-9._~-]|\{(api|v|digits)\})+)*$")
     """Where every API lives that has no ``base_path`` of its own: ``{api}``, ``{v}`` (``v2``, ``v0.4``), ``{digits}``
     (``040``). Empty: as CAMARA prescribes."""

@@ -108,6 +108,7 @@ def _terms(parts: AdapterParts, capability: CapabilityManifest) -> Terms:
         radius_min_m=capability.radius_m_min,
         location_age_max_s=capability.location_age_s_max,
         sentinel_dates=manifest.sentinel_dates,
+        boolean_texts=manifest.boolean_texts,
         paths=capability.paths,
         headers=parts.headers,
         errors=ErrorDialect(manifest.errors.envelope, manifest.errors.codes),

@@ -1,7 +1,9 @@
 """Reading what operators answer: size, syntax, repetition and types, before anything is believed."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Generic, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Generic, TypeVar, get_origin
 
 import msgspec
 
@@ -11,6 +13,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.domain.signal import Unavailability
 
 BODY_BYTES_MAX = 65_536
+_NO_TEXTS: Mapping[str, bool] = MappingProxyType({})
 _OLDEST_YEAR = 2000
 _CLOCK_TOLERANCE = timedelta(seconds=60)
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -27,21 +30,40 @@ class Reader(Generic[T_co]):
     """Decodes JSON into one msgspec type, strictly. Members that the type does not name are ignored (CAMARA 2.5)."""
 
     def __init__(self, shape: type[T_co]) -> None:
+        self._shape = shape
         self._decoder = msgspec.json.Decoder(shape)
+        self._booleans = _booleans_of(shape)
 
-    def read(self, body: bytes) -> T_co:
-        """Decode a whole body.
+    def read(self, body: bytes, boolean_texts: Mapping[str, bool] = _NO_TEXTS) -> T_co:
+        """Decode a whole body. ``boolean_texts`` may stand where the type has a boolean, and nowhere else.
 
         Raises:
             OperatorFault: *malformed*: too large, not JSON, a member twice, a member missing or of another type.
         """
-        _refuse_ambiguous(body)
+        members = _unambiguous(body)
         try:
-            return self._decoder.decode(body)
+            if not boolean_texts:
+                return self._decoder.decode(body)
+            return msgspec.convert(self._without_texts(members, boolean_texts), self._shape)
         except msgspec.ValidationError as error:
             raise malformed(KitCode.WRONG_TYPE) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise malformed(KitCode.NOT_JSON) from error
+
+    def _without_texts(self, members: object, boolean_texts: Mapping[str, bool]) -> object:
+        if not isinstance(members, dict):
+            return members
+        given = {name: members[name] for name in self._booleans & members.keys()}
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        said = {name: boolean_texts[text] for name, text in texts.items() if text in boolean_texts}
+        return {**members, **said}
+
+
+def _booleans_of(shape: type[object]) -> frozenset[str]:
+    """The members of an answer, as they are called on the wire, that are booleans."""
+    if get_origin(shape) is not None or not issubclass(shape, msgspec.Struct):
+        return frozenset()
+    return frozenset(field.encode_name for field in msgspec.structs.fields(shape) if field.type in {bool, bool | None})
 
 
 def instant(text: str, now: datetime) -> datetime:
@@ -60,12 +82,12 @@ def instant(text: str, now: datetime) -> datetime:
     return when
 
 
-def _refuse_ambiguous(body: bytes) -> None:
+def _unambiguous(body: bytes) -> object:
     """Defensive: parsers keep the last of two equal members: ``{"swapped":true,"swapped":false}`` would read clean."""
     if len(body) > BODY_BYTES_MAX:
         raise malformed(KitCode.RESPONSE_TOO_LARGE)
     try:
-        strict_json.loads(body)
+        return strict_json.loads(body)
     except strict_json.MemberTwice as error:
         raise malformed(KitCode.DUPLICATE_MEMBER) from error
     except strict_json.NotStrict as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import httpx
 
 from tests.bench.report import Cell, Figures, write
-from tests.support.broker import configure, free_socket
+from tests.support.broker import configure, free_socket, share_secrets
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -67,11 +67,8 @@ class Bench:
         port, folder = _free_port(), self._folder / name
         folder.mkdir()
         url = f"http://127.0.0.1:{operator_port}"
-        configure(folder, {"alba": url, "borealis": url}, port)
-        (folder / "keys").mkdir(mode=0o700, exist_ok=True)
-        secret = folder / "keys" / "borealis-client.secret"
-        secret.write_text("secret", "utf-8")
-        secret.chmod(0o600)
+        configure(folder, {"alba": url, "borealis": url, "cadenza": url}, port)
+        share_secrets(folder)
         policy = folder / "config" / "policies" / "payment.yaml"
         text = policy.read_text("utf-8")
         assert text.count(_WANTED) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.broker import running_broker
+from tests.support.broker import running_broker, share_secrets
 from tests.support.stage import MADRID, Stage, set_stage
 
 # Scaled: opens after three failures and stays open for a second.
@@ -75,9 +75,9 @@ def test_with_every_operator_down_nothing_that_matters_is_allowed(quick: Stage) 
     """R6 and R7 in small."""
     troubles: list[dict[str, Any]] = [{"kind": "status", "status": 503}, {"kind": "malformed"}, {"kind": "hang"}]
     for trouble in troubles:
-        for operator in (quick.alba, quick.borealis):
+        for operator in (quick.alba, quick.borealis, quick.cadenza):
             operator.control.fault(**trouble)
-        for number in ("+34600000101", "+447700000101"):
+        for number in ("+34600000101", "+447700000101", "+999000000101"):
             for action in (_CRITICAL, {"type": "credential.reset"}, _PAYMENT):
                 document = check(quick, number, action, deadlineMs=400)
                 assert document["decision"] in {"step_up", "review", "deny"}, document
@@ -139,10 +139,7 @@ def test_one_503_is_asked_again_within_the_check(quick: Stage) -> None:
 @pytest.mark.parametrize("url", ["https://nowhere.invalid", "http://127.0.0.1:1"], ids=["name unknown", "refused"])
 def test_an_operator_that_cannot_be_reached_is_a_typed_reason_and_then_left_alone(tmp_path: Path, url: str) -> None:
     """R33 in small: a name that does not resolve is a failure to connect, and opens the breaker."""
-    secret = tmp_path / "keys" / "borealis-client.secret"
-    secret.parent.mkdir(mode=0o700)
-    secret.touch(mode=0o600)
-    secret.write_text("a secret", "utf-8")
+    share_secrets(tmp_path)
     with running_broker(tmp_path, {"alba": url}, changes=_QUICK) as broker, broker.http(broker.analyst_key) as http:
         documents = [told(http, "+34600000101", _PAYMENT, deadlineMs=2000) for _ in range(5)]
     reasons = [reason_of(document, "sim_swap") for document in documents]

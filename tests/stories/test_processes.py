@@ -62,7 +62,8 @@ def place(tmp_path: Path) -> tuple[Path, int, str]:
     with running_operator("alba") as operator:
         url = operator.url
     configure(tmp_path, {"alba": url}, port)
-    (tmp_path / "config" / "operators" / "borealis.toml").unlink()
+    for name in ("borealis", "cadenza"):
+        (tmp_path / "config" / "operators" / f"{name}.toml").unlink()
     (tmp_path / "config" / "routing" / "prefixes.toml").write_text('[prefixes]\n"+34600" = "alba"\n', "utf-8")
     created = trust_broker(
         "keys", "create", "--tenant", "acme", "--consumer", "shop", "--config", str(tmp_path / "config")

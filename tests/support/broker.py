@@ -22,6 +22,7 @@ from broker.usecases.manage_keys import NewKey
 
 CONFIG = Path(__file__).parents[2] / "config"
 _START_S = 20
+SECRET = "a secret of the stage"
 
 
 class RunningBroker(NamedTuple):
@@ -51,6 +52,15 @@ def free_socket() -> socket.socket:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     return bound
+
+
+def share_secrets(folder: Path) -> None:
+    """The secrets that the shipped configuration shares with pretend operators: all of them the same one here."""
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700)
+    for name in ("borealis-client", "cadenza-client", "cadenza-api"):
+        (keys / f"{name}.secret").touch(mode=0o600)
+        (keys / f"{name}.secret").write_text(SECRET, "utf-8")
 
 
 def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Mapping[str, Any] | None = None) -> None:

@@ -37,6 +37,7 @@ from tests.support.mock_operator_client import OperatorClient
 HOST = "127.0.0.1"
 CONTROL_KEY = "control-key-of-the-tests"
 SECRET = "s3cret of the tests: with a colon"
+API_KEY = "gateway-key-of-the-tests"
 START_WITHIN_S = 5.0
 STOP_WITHIN_S = 5.0
 
@@ -138,6 +139,7 @@ def running_operator(
     control: ControlAccess | None = None,
     tls: TlsFiles | None = None,
     trust: ssl.SSLContext | bool = True,
+    api_key: str = API_KEY,
 ) -> Iterator[RunningOperator]:
     """An operator that answers on a free loopback port, until the block ends.
 
@@ -149,7 +151,8 @@ def running_operator(
     registered = clients if clients is not None else [default_client(chosen, key)]
     with listen(HOST, 0) as listener:
         url = base_url(listener, HOST, tls=tls is not None)
-        world = World(chosen, url, registered, control=control or ControlAccess(CONTROL_KEY), now=now)
+        access = control or ControlAccess(CONTROL_KEY)
+        world = World(chosen, url, registered, control=access, api_key=api_key, now=now)
         client = OperatorClient(url, chosen.clients[0], key, SECRET, now, trust)
         operator = RunningOperator(url, chosen, Control(url, verify=trust), client)
         with serving(build(create_asgi(world), tls), listener), operator.control.http, client.http:

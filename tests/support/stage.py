@@ -1,4 +1,4 @@
-"""The whole stage for stories: both pretend operators and the broker, over real HTTP, sharing keys as in earnest."""
+"""The whole stage for stories: the pretend operators and the broker, over real HTTP, sharing keys as in earnest."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from adapters.mock.operator.authorization.clients import register
 from adapters.mock.operator.profile import load_profile
 from broker.clock import Clock, SystemClock
-from tests.support.broker import RunningBroker, free_socket, running_broker
+from tests.support.broker import SECRET, RunningBroker, free_socket, running_broker, share_secrets
 from tests.support.mock_operator import RunningOperator, running_operator
 
 MADRID = (40.4168, -3.7038, 5000.0)
 LONDON = (51.5074, -0.1278, 5000.0)
-_SECRET = "a secret of the stage"
 
 
 class Stage(NamedTuple):
@@ -23,10 +22,11 @@ class Stage(NamedTuple):
     broker: RunningBroker
     alba: RunningOperator
     borealis: RunningOperator
+    cadenza: RunningOperator
 
     def operator_calls(self) -> int:
-        """Requests to the network APIs and token endpoints of both operators so far."""
-        return sum(len(operator.control.requests()) for operator in (self.alba, self.borealis))
+        """Requests to the network APIs and token endpoints of all operators so far."""
+        return sum(len(operator.control.requests()) for operator in (self.alba, self.borealis, self.cadenza))
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the broker's database says, read by another connection."""
@@ -37,23 +37,23 @@ class Stage(NamedTuple):
 
 @contextmanager
 def set_stage(folder: Path, *, clock: Clock | None = None, changes: Mapping[str, Any] | None = None) -> Iterator[Stage]:
-    """Start all three; the operators trust the broker's published keys and the shared secret."""
+    """Start all of them; the operators trust the broker's published keys and the shared secrets."""
     clock = clock or SystemClock()
     bound = free_socket()
     keys = f"http://127.0.0.1:{bound.getsockname()[1]}/.well-known/client-jwks.json"
-    secret = folder / "keys" / "borealis-client.secret"
-    secret.parent.mkdir(mode=0o700)
-    secret.write_text(_SECRET, "utf-8")
-    secret.chmod(0o600)
+    share_secrets(folder)
     with ExitStack() as stack:
         operators = {
             name: stack.enter_context(
                 running_operator(
-                    name, clients=[register(load_profile(name).clients[0], jwks=keys, secret=_SECRET)], now=clock.now
+                    name,
+                    clients=[register(load_profile(name).clients[0], jwks=keys, secret=SECRET)],
+                    api_key=SECRET,
+                    now=clock.now,
                 )
             )
-            for name in ("alba", "borealis")
+            for name in ("alba", "borealis", "cadenza")
         }
         urls = {name: operator.url for name, operator in operators.items()}
         broker = stack.enter_context(running_broker(folder, urls, clock=clock, changes=changes, at=bound))
-        yield Stage(broker, operators["alba"], operators["borealis"])
+        yield Stage(broker, **operators)

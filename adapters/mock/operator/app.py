@@ -24,6 +24,7 @@ from adapters.mock.operator.control import CONTROLLERS, guard
 from adapters.mock.operator.delivery import AnyRequest
 from adapters.mock.operator.document import documented_profile, with_bodies
 from adapters.mock.operator.edge import CONTROL_PREFIX, Edge
+from adapters.mock.operator.gateway.layer import Gateway
 from adapters.mock.operator.world import World
 
 DOCUMENTED_URL = "http://127.0.0.1:9001"
@@ -69,8 +70,11 @@ def create_app(world: World) -> Litestar:
 
 
 def create_asgi(world: World) -> ASGIApp:
-    """What a server runs: the application behind its edge."""
-    return Edge(create_app(world), world.journal)
+    """What a server runs: the application behind its edge, and behind a gateway where it has habits of its own."""
+    app: ASGIApp = create_app(world)
+    if world.profile.deviates:
+        app = Gateway(app, world)
+    return Edge(app, world.journal, echo=world.profile.deviations.correlator != "swallowed")
 
 
 def openapi_document() -> dict[str, Any]:

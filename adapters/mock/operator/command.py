@@ -18,12 +18,17 @@ SECRET_BYTES_MAX = 4096
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)],
-    profile: Annotated[str, typer.Option(help="A shipped profile (alba, borealis) or the path of a TOML file.")],
+    profile: Annotated[
+        str, typer.Option(help="A shipped profile (alba, borealis, cadenza) or the path of a TOML file.")
+    ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     client_jwks: Annotated[
         str | None, typer.Option(help="The client's public keys: a file or an http(s) URL, read when first needed.")
     ] = None,
     client_secret_file: Annotated[Path | None, typer.Option(help="A file with the client's secret.")] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="A file with the key that the profile's gateway demands, if it does.")
+    ] = None,
     client_id: Annotated[str | None, typer.Option(help="The client's id, instead of the profile's.")] = None,
     client_redirect_uri: Annotated[
         list[str] | None,
@@ -50,11 +55,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
         )
         tls = _tls(tls_certificate, tls_key, tls_client_ca)
         control = ControlAccess(None if control_key_file is None else _control_key(control_key_file))
+        api_key = None if api_key_file is None else _read_secret(api_key_file)
         listener = listen(host, port)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     with listener:
-        world = World(chosen, base_url(listener, host, tls=tls is not None), [client], control=control)
+        world = World(chosen, base_url(listener, host, tls=tls is not None), [client], control=control, api_key=api_key)
         typer.echo(f"{chosen.issuer_name} at {world.issuer}, control API {'open' if control.key else 'closed'}")
         build(create_asgi(world), tls).run(sockets=[listener])
 

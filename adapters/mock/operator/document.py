@@ -13,8 +13,9 @@ import yaml
 from adapters.mock.operator.apis.catalogue import CATALOGUE
 from adapters.mock.operator.apis.dialects import EVERY_DIALECT
 from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER
+from adapters.mock.operator.deviations import TOKEN_PATH
 from adapters.mock.operator.profile import Legs, OfferedApi, Profile, load_profile, shipped_profiles
-from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH, TOKEN_PATH
+from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH
 
 REFERENCE = "#/components/schemas/{name}"
 _PROOF_FIELDS = ("client_id", "client_secret", "client_assertion_type", "client_assertion")

@@ -15,8 +15,9 @@ CONTROL_PREFIX = "/control"
 class Edge:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+    def __init__(self, app: ASGIApp, journal: Journal, *, echo: bool = True) -> None:
         self._app = app
+        self._echo = echo
         self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,7 +33,7 @@ class Edge:
         if not scope["path"].startswith(CONTROL_PREFIX):
             entry = self._journal.begin(str(scope["method"]), scope["path"], correlator)
             scope.setdefault("state", {})[ENTRY_KEY] = entry
-        await self._app(scope, receive, _completing(send, correlator, entry))
+        await self._app(scope, receive, _completing(send, correlator if self._echo else None, entry))
 
 
 def _correlator(scope: HTTPScope) -> str | None:

@@ -6,7 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from adapters.mock.operator.deviations import Deviations, OperationPath, UrlPath, Written
 
 HOUR_S = 3600
 MAX_AGE_LIMIT_H = 2400
@@ -45,37 +47,31 @@ class Legs(StrEnum):
     THREE = "three"
 
 
-class _Written(BaseModel):
-    """The base of what a person writes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NumberRange(_Written):
+class NumberRange(Written):
     """Numbers that belong to this operator: those that begin with ``prefix`` and have ``digits`` digits in all."""
 
     prefix: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{1,9}$")]
     digits: Annotated[int, Field(ge=8, le=15)]
 
 
-class Place(_Written):
+class Place(Written):
     """A point on the map, in degrees (WGS 84)."""
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
-class Geography(_Written):
+class Geography(Written):
     """Where the sandbox subscribers live, and how far the network reaches from there."""
 
     home: Place
     elsewhere: Place
     coverage_radius_m: Annotated[float, Field(gt=0, le=20_000_000)]
     minimum_radius_m: Annotated[float, Field(ge=1)] = 1.0
-    postal_codes: Annotated[dict[str, Place], Field(max_length=1000)] = {}
+    postal_codes: dict[str, Place] = Field(default_factory=dict, max_length=1000)
 
 
-class TokenLifetimes(_Written):
+class TokenLifetimes(Written):
     """How long access tokens live, seconds. Number verification allows at most 300 and one use (2.1.1)."""
 
     two_legged_s: Annotated[int, Field(ge=1, le=86_400)]
@@ -84,7 +80,7 @@ class TokenLifetimes(_Written):
     operator_token_s: Annotated[int, Field(ge=1, le=3600)] = 600
 
 
-class ClientTerms(_Written):
+class ClientTerms(Written):
     """What was agreed with one client at onboarding: how it authenticates and which grants it may use."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -96,14 +92,14 @@ class ClientTerms(_Written):
     """The subject of its certificate (RFC 4514) for ``tls_client_auth``."""
 
 
-class AuthorizeTerms(_Written):
+class AuthorizeTerms(Written):
     """The authorization endpoint: whether requests must be signed, and how long a code lives, seconds."""
 
     signed_requests: Literal["optional", "required"] = "optional"
     code_s: Annotated[int, Field(ge=1, le=600)] = 60
 
 
-class CibaTerms(_Written):
+class CibaTerms(Written):
     """The backchannel endpoint: who may be hinted at, how often a client may poll, how long the person has, seconds."""
 
     subject_forms: Annotated[frozenset[SubjectForm], Field(min_length=1)]
@@ -112,29 +108,36 @@ class CibaTerms(_Written):
     expires_s: Annotated[int, Field(ge=1, le=3600)] = 120
 
 
-class DpopTerms(_Written):
+class DpopTerms(Written):
     """Tokens that are bound to a key (RFC 9449). ``nonce``: proofs must carry one that came from here."""
 
     required: bool = False
     nonce: bool = False
 
 
-class OfferedApi(_Written):
-    """One network API at one version, and the kinds of token it is open to."""
+class OfferedApi(Written):
+    """One network API at one version, and the kinds of token it is open to.
+
+    It may live elsewhere (``base_path``), offer some ``operations`` only, and have them at ``paths`` of its own;
+    operations are called by CAMARA's path without its slash.
+    """
 
     name: str
     version: str
     legs: Annotated[frozenset[Legs], Field(min_length=1)]
+    base_path: UrlPath | None = None
+    operations: frozenset[str] | None = None
+    paths: dict[str, OperationPath] = Field(default_factory=dict)
 
 
-class SwapRetention(_Written):
+class SwapRetention(Written):
     """How far back swap answers reach (no hours: without end), and whether ``monitoredPeriod`` says so."""
 
     hours: Annotated[int, Field(ge=1)] | None = None
     disclosed: bool = True
 
 
-class Profile(_Written):
+class Profile(Written):
     """One pretend operator."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -151,6 +154,13 @@ class Profile(_Written):
     swap_retention: SwapRetention = SwapRetention()
     clients: Annotated[tuple[ClientTerms, ...], Field(min_length=1)]
     apis: Annotated[tuple[OfferedApi, ...], Field(min_length=1)]
+    deviations: Deviations = Deviations()
+
+    @property
+    def deviates(self) -> bool:
+        """Whether anything is not as CAMARA has it, so that a gateway must stand in front."""
+        plain = all(api.base_path is None and api.operations is None and not api.paths for api in self.apis)
+        return not plain or self.deviations != Deviations()
 
 
 def shipped_profiles() -> list[str]:

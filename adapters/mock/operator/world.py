@@ -16,6 +16,7 @@ from adapters.mock.operator.authorization.codes import Codes
 from adapters.mock.operator.authorization.possession import Possession
 from adapters.mock.operator.authorization.tokens import AccessTokens, IdTokens, OperatorTokens
 from adapters.mock.operator.clocks import OperatorClocks, machine_time
+from adapters.mock.operator.deviations import TOKEN_PATH
 from adapters.mock.operator.faults import FaultPlan
 from adapters.mock.operator.journal import Journal
 from adapters.mock.operator.network.captures import Captures
@@ -23,7 +24,6 @@ from adapters.mock.operator.network.directory import Directory
 from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.profile import Legs, Profile
 
-TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 AUTHORIZE_PATH = "/oauth2/authorize"
 BACKCHANNEL_PATH = "/oauth2/bc-authorize"
 
@@ -48,11 +48,13 @@ class World:
         clients: Iterable[Client],
         *,
         control: ControlAccess | None = None,
+        api_key: str | None = None,
         now: Callable[[], datetime] = machine_time,
     ) -> None:
         self.profile = profile
         self.issuer = base_url.rstrip("/")
         self.control = control or ControlAccess()
+        self.api_key = api_key
         self.clocks = OperatorClocks(now)
         self.clients = Clients(clients)
         self.replay = ReplayGuard()
@@ -80,7 +82,20 @@ class World:
 
     def assertion_rules(self, url: str) -> AssertionRules:
         """What assertions sent to an endpoint are held against: its URL, as the profile recommends, or the issuer."""
-        return AssertionRules(self.clocks.authorization_now(), frozenset({self.issuer, url}), self.replay)
+        wanted = self.profile.deviations.token.audience
+        names = {"endpoint": self.token_url if url == self.issuer + TOKEN_PATH else url, "issuer": self.issuer}
+        audiences = frozenset(names.values() if wanted == "both" else {names[wanted]})
+        return AssertionRules(self.clocks.authorization_now(), audiences, self.replay)
+
+    @property
+    def token_url(self) -> str:
+        """Where clients ask for tokens."""
+        return self.issuer + self.profile.deviations.token.path
+
+    @property
+    def two_legged_scopes(self) -> frozenset[str]:
+        """The API scopes that a token without a subject can carry here."""
+        return self.offered_scopes(Legs.TWO)
 
     def dialects(self) -> list[Dialect]:
         """The APIs on offer, each at its version."""

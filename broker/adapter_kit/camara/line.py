@@ -35,7 +35,7 @@ class Terms(msgspec.Struct, frozen=True):
     ``url`` is the API's root without a trailing slash; ``scopes`` maps each operation that is offered to its scope, and
     ``paths`` to what stands after the root, where that is not ``/`` and its name. ``headers`` go with every request.
     Times are in seconds, ``radius_min_m`` in metres. ``sentinel_dates`` maps texts that stand in for a date to what
-    they mean: ``no_event`` (as ``null``) or ``no_data``.
+    they mean: ``no_event`` (as ``null``) or ``no_data``; ``boolean_texts`` does so for booleans.
     """
 
     url: str
@@ -50,6 +50,7 @@ class Terms(msgspec.Struct, frozen=True):
     radius_min_m: float = 2000.0
     location_age_max_s: float = 3600.0
     sentinel_dates: Mapping[str, str] = {}
+    boolean_texts: Mapping[str, bool] = {}
     paths: Mapping[str, str] = {}
     headers: Headers = ()
     errors: ErrorDialect = ErrorDialect()
@@ -152,7 +153,7 @@ class ApiLine:
             fault.retry_after_s = retry_after_s(response.headers, self.clock.now())
             raise fault
         self._check_echo(response)
-        return reader.read(response.body)
+        return reader.read(response.body, self.terms.boolean_texts)
 
     def _wanted(self, operation: str) -> TokenWanted:
         return TokenWanted(

@@ -111,6 +111,11 @@ class Bench:
         return rule is IdentifierRule.ALWAYS or (rule is IdentifierRule.BY_TOKEN and not capability.flow.three_legged)
 
     @property
+    def token_type(self) -> str:
+        """The name that this operator gives to a bearer token."""
+        return self.subject.manifest.oauth.token_types[0]
+
+    @property
     def phone(self) -> str:
         """The number as the manifest says that this operator writes it."""
         return PHONE.e164 if self.subject.manifest.phone_format == "e164" else DIGITS

@@ -21,7 +21,7 @@ from broker.adapter_kit.trial.bench import (
     unavailable,
     uses_tokens,
 )
-from broker.adapter_kit.trial.operator import NOON, PLAYED, Reply, error
+from broker.adapter_kit.trial.operator import NOON, PLAYED, Reply, Script, error
 from broker.domain.signal import Unavailability
 
 U = Unavailability
@@ -153,15 +153,15 @@ async def _no_offline(bench: Bench) -> None:
 
 async def _kept(bench: Bench) -> None:
     capability = _lasting(bench)
-    bench.operator.token = _forever
+    bench.operator.token = _lasting_token(bench)
     for _ in range(3):
         observed(await bench.ask(capability))
     scopes = len(capability.offered_scopes)
     expect(len(bench.operator.token_requests) <= scopes, "a good token was not used again")
 
 
-def _forever(_: object) -> Reply:
-    return Reply({"access_token": "t", "token_type": "Bearer", "expires_in": "3600"})
+def _lasting_token(bench: Bench) -> Script:
+    return lambda _: Reply({"access_token": "t", "token_type": bench.token_type, "expires_in": "3600"})
 
 
 async def _together(bench: Bench) -> None:
@@ -187,7 +187,7 @@ async def _expires(bench: Bench) -> None:
 
 
 async def _no_lifetime(bench: Bench) -> None:
-    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": "Bearer"})
+    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": bench.token_type})
     observed(await bench.ask(_with_tokens(bench)))
 
 
@@ -203,7 +203,7 @@ async def _less(bench: Bench) -> None:
     capability = _with_tokens(bench)
     if not bench.subject.manifest.oauth.scope_template:
         raise NotApplicable("no scopes are used")
-    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": "Bearer", "scope": "profile"})
+    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": bench.token_type, "scope": "profile"})
     unavailable(await bench.ask(capability), U.NOT_PERMITTED)
     expect(not bench.operator.api_requests, "the API was asked with a token for less")
 
@@ -213,14 +213,14 @@ async def _other_purpose(bench: Bench) -> None:
     if bench.subject.manifest.oauth.purpose_in != "scope":
         raise NotApplicable("the purpose is no scope here")
     scopes = " ".join(capability.offered_scopes.values())
-    granted = {"access_token": "t", "token_type": "Bearer", "scope": f"openid dpv:Marketing {scopes}"}
+    granted = {"access_token": "t", "token_type": bench.token_type, "scope": f"openid dpv:Marketing {scopes}"}
     bench.operator.token = lambda _: Reply(granted)
     unavailable(await bench.ask(capability), U.NOT_PERMITTED)
 
 
 async def _not_for_another(bench: Bench) -> None:
     capability = _lasting(bench)
-    bench.operator.token = _forever
+    bench.operator.token = _lasting_token(bench)
     observed(await bench.ask(capability))
     before = len(bench.operator.token_requests)
     observed(await bench.ask(capability, purpose="ServiceProvision"))

@@ -1,4 +1,4 @@
-"""``trust-broker demo``: two pretend operators, the broker and an agent, each a process of its own, over real HTTP."""
+"""``trust-broker demo``: pretend operators, the broker and an agent, each a process of its own, over real HTTP."""
 
 import asyncio
 import re
@@ -22,7 +22,12 @@ from broker.surfaces.cli.situations import SITUATIONS, Situation
 from broker.usecases.manage_keys import NewKey
 
 _BROKER_PORT = 8080
-_OPERATOR_PORTS = {"alba": 9101, "borealis": 9102}
+_OPERATOR_PORTS = {"alba": 9101, "borealis": 9102, "cadenza": 9103}
+# What an operator wants to see besides our public key, with the option that tells it.
+_SECRETS = {
+    "borealis": {"--client-secret-file": "borealis-client.secret"},
+    "cadenza": {"--client-secret-file": "cadenza-client.secret", "--api-key-file": "cadenza-api.secret"},
+}
 _DOWN = "borealis"
 _WIDTH = 160
 _COLOURS = {"allow": "green", "step_up": "yellow", "review": "magenta", "deny": "red"}
@@ -74,16 +79,17 @@ def _stage(folder: Path, open_deployment: OpenDeployment) -> Stage:
     _set(config / "broker.toml", port=port, public_url=url)
     for name, operator_port in operator_ports.items():
         _set(config / "operators" / f"{name}.toml", base_url=f"http://127.0.0.1:{operator_port}")
-    secret = _secret(folder)
-    secret.parent.mkdir(mode=0o700)
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_urlsafe(32), "utf-8")
+    _share_secrets(folder / "keys")
     return Stage(folder, url, port, operator_ports)
 
 
-def _secret(folder: Path) -> Path:
-    """The secret that broker and older operator share; the newer one trusts the broker's public key alone."""
-    return folder / "keys" / "borealis-client.secret"
+def _share_secrets(keys: Path) -> None:
+    """The secrets that the broker shares with two of the operators; alba trusts the broker's public key alone."""
+    keys.mkdir(mode=0o700)
+    for files in _SECRETS.values():
+        for name in files.values():
+            (keys / name).touch(mode=0o600)
+            (keys / name).write_text(secrets.token_urlsafe(32), "utf-8")
 
 
 def _set(path: Path, **values: str | int) -> None:
@@ -120,7 +126,8 @@ def _start(stage: Stage, processes: Processes) -> None:
 
 
 def _start_operator(stage: Stage, processes: Processes, name: str) -> None:
-    secret = ("--client-secret-file", str(_secret(stage.folder))) if name == _DOWN else ()
+    shared = _SECRETS.get(name, {}).items()
+    secret = [word for option, file in shared for word in (option, str(stage.folder / "keys" / file))]
     keys = f"{stage.url}/.well-known/client-jwks.json"
     port = str(stage.operator_ports[name])
     processes.start(name, ["mock-operator", "--port", port, "--profile", name, "--client-jwks", keys, *secret])

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 MADRID = (40.4168, -3.7038, 5000.0)
 LONDON = (51.5074, -0.1278, 5000.0)
+VIENNA = (48.2082, 16.3738, 5000.0)
+_HOMES = {"+44": LONDON, "+99": VIENNA}
 
 
 class Situation(NamedTuple):
@@ -20,7 +22,7 @@ class Situation(NamedTuple):
     @property
     def place(self) -> tuple[float, float, float]:
         """Where the person says they are: where the operator's subscribers live."""
-        return LONDON if self.number.startswith("+44") else MADRID
+        return _HOMES.get(self.number[:3], MADRID)
 
     @property
     def operator_token(self) -> str | None:
@@ -45,5 +47,7 @@ SITUATIONS = (
     Situation("agent orders a new SIM", "+34600000101", "sim.order", with_token=True),
     Situation("number of nobody", "+34600000404", "credential.reset"),
     Situation("steady, at the older operator", "+447700000101", "payment.transfer", ("950.00", "EUR")),
+    Situation("steady, at an operator with its own habits", "+999000000101", "payment.transfer", ("950.00", "EUR")),
+    Situation("SIM swapped 3 hours ago, at the same", "+999000000102", "payment.transfer", ("950.00", "EUR")),
     Situation("operator down", "+447700000101", "payment.transfer", ("950.00", "EUR"), operator_down=True),
 )

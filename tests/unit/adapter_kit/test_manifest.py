@@ -88,6 +88,7 @@ def test_the_shipped_operators_fit_their_adapters() -> None:
     assert (operators["alba"].adapter, operators["borealis"].adapter) == ("mock", "mock_legacy")
     assert operators["alba"].base_url == "http://127.0.0.1:9101"
     assert operators["borealis"].base_url == "http://127.0.0.1:9102"
+    assert (operators["cadenza"].adapter, operators["cadenza"].base_url) == ("mock_gateway", "http://127.0.0.1:9103")
 
 
 def test_defaults_are_camaras() -> None:
@@ -163,6 +164,7 @@ def test_paths_follow_camaras_rule_for_versions(api: str, version: str) -> None:
         ),
         (("[[capabilities]]", '[[capabilities]]\nbase_path = "/a/../b?x"'), "capabilities.0.base_path", "pattern"),
         (('name = "good"', 'name = "good"\nsentinel_dates = { "1900" = "never" }'), "sentinel_dates.1900", "no_event"),
+        (('name = "good"', 'name = "good"\nboolean_texts = { "true" = "yes!" }'), "boolean_texts.true", "bool"),
         (('name = "good"', 'name = "good'), "manifest.toml", "not TOML"),
     ],
 )

@@ -59,6 +59,36 @@ def test_a_bad_body_is_malformed(body: bytes, code: KitCode) -> None:
     assert (caught.value.reason, caught.value.code) == (Unavailability.MALFORMED, code)
 
 
+TEXTS = {"true": True, "false": False}
+
+
+@pytest.mark.parametrize(
+    ("body", "swapped"),
+    [
+        (b'{"swapped":"true"}', True),
+        (b'{"swapped":"false"}', False),
+        (b'{"swapped":true}', True),
+        (b'{"swapped":"True"}', None),
+        (b'{"swapped":"1"}', None),
+        (b'{"swapped":["true"]}', None),
+        (b'{"swapped":1}', None),
+        (b'{"swapped":"true","days":"true"}', None),
+        (b'{"swapped":"true","swapped":"false"}', None),
+        (b'["true"]', None),
+        (b"{}", None),
+    ],
+)
+def test_only_the_texts_of_the_manifest_stand_for_a_boolean_and_only_where_one_belongs(
+    body: bytes, swapped: bool | None
+) -> None:
+    if swapped is None:
+        with pytest.raises(OperatorFault) as caught:
+            READER.read(body, TEXTS)
+        assert caught.value.reason is Unavailability.MALFORMED
+    else:
+        assert READER.read(body, TEXTS).swapped is swapped
+
+
 def test_members_that_we_do_not_know_are_ignored_and_equal_names_in_different_objects_are_fine() -> None:
     body = b'{"swapped":false,"new":{"swapped":1,"list":[{"a":1},{"a":2}]},"text":"\\"swapped\\":true"}'
     assert READER.read(body) == Answer(swapped=False)

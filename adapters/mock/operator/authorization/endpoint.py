@@ -80,7 +80,7 @@ async def _jwt_bearer(world: World, presented: Presented, entry: JournalEntry) -
         raise OAuthError("invalid_grant", str(error)) from error
     entry.client = client.terms.id
     _must_accept(client, Grant.JWT_BEARER)
-    granted = grant(claims.get("scope"), world.profile.purposes, world.offered_scopes(Legs.THREE))
+    granted = grant(_camara_scope(world, claims.get("scope")), world.profile.purposes, world.offered_scopes(Legs.THREE))
     try:
         subject = subjects.named(world, claims.get("sub"), world.profile.subject_forms)
     except subjects.UnknownSubject as error:
@@ -89,6 +89,11 @@ async def _jwt_bearer(world: World, presented: Presented, entry: JournalEntry) -
         # Consent cannot be asked for in this flow: where it is missing, there is no token (ICM: ``invalid_grant``).
         raise OAuthError("invalid_grant", "the subscriber has not permitted this")
     return client, Ticket(granted, subject)
+
+
+def _camara_scope(world: World, requested: object) -> object:
+    """The scope of an assertion, which a gateway cannot rewrite: whoever signed it wrote it as this operator does."""
+    return world.profile.deviations.camara_scopes(requested) if isinstance(requested, str) else requested
 
 
 def _must_accept(client: Client, wanted: Grant) -> None:

@@ -15,11 +15,12 @@ from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER, Redi
 from adapters.mock.operator.authorization.errors import OAuthError
 from adapters.mock.operator.authorization.presented import Presented, present, read_parameters
 from adapters.mock.operator.delivery import Answer, AnyRequest, deliver
+from adapters.mock.operator.deviations import TOKEN_PATH
 from adapters.mock.operator.edge import ENTRY_KEY
 from adapters.mock.operator.faults import Fault
 from adapters.mock.operator.journal import JournalEntry
 from adapters.mock.operator.profile import Grant, Legs, Profile
-from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH, TOKEN_PATH, World
+from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH, World
 
 NO_STORE = {"cache-control": "no-store"}
 Answering = Callable[[World, Presented, JournalEntry], Awaitable[dict[str, Any]]]
@@ -186,7 +187,7 @@ def _discovery(world: World) -> Discovery:
     methods = {method for client in clients for method in client.authentication}
     return Discovery(
         issuer=world.issuer,
-        token_endpoint=world.issuer + TOKEN_PATH,
+        token_endpoint=world.token_url,
         jwks_uri=f"{world.issuer}/oauth2/jwks",
         grant_types_supported=sorted(grants, key=str),
         token_endpoint_auth_methods_supported=sorted(methods, key=str),

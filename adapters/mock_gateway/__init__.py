@@ -1,0 +1,1 @@
+"""The adapter for the pretend operator behind a gateway with habits of its own."""
