@@ -67,6 +67,7 @@ class Deployment:
 
     def __init__(self, folder: Path, settings: Settings, clock: Clock) -> None:
         self.folder = folder
+        self.evidence_table = folder / settings.evidence.table
         self.host = settings.server.host
         self.port = settings.server.port
         self._settings = settings
@@ -118,7 +119,7 @@ class Deployment:
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             router=_router(self.folder / "routing" / "prefixes.toml", frozenset(operators)),
             gate=_gate(self.folder / "purposes.toml"),
-            book=_book(self.folder / "policies", table := _table(self.folder / self._settings.evidence.table)),
+            book=_book(self.folder / "policies", table := _table(self.evidence_table)),
             table=table,
             receipt_key=SigningKey(receipt_pem),
             client_keys=client_keys,

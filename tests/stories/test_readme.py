@@ -33,7 +33,13 @@ class Demo(NamedTuple):
     def shell(self, script: str) -> "subprocess.CompletedProcess[str]":
         script = script.replace(".venv/bin/", f"{BIN}/").replace("http://127.0.0.1:8080", self.url)
         return subprocess.run(
-            ["sh", "-euc", script], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+            ["sh", "-euc", script],
+            cwd=self.folder,
+            env=os.environ | {"TRUST_BROKER_CONFIG": str(ROOT / "config")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
 
@@ -122,6 +128,13 @@ def test_the_mcp_client_runs(demo: Demo) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "step_up"), done.stderr
 
 
+def test_the_simulation_writes_its_report(demo: Demo) -> None:
+    done = demo.shell(shells(containing="simulate"))
+    assert done.returncode == 0, done.stderr
+    assert "takeovers stopped" in done.stdout
+    assert (demo.folder / ".demo" / "simulation.html").stat().st_size > 10_000
+
+
 def test_running_it_for_oneself(tmp_path: Path) -> None:
     script = shells(containing="keys create").replace(".venv/bin/", f"exec {BIN}/").replace("exec", "", 1)
     environment = os.environ | {"TRUST_BROKER_CONFIG": str(ROOT / "config"), "TRUST_BROKER__SERVER__PORT": "0"}
@@ -142,6 +155,13 @@ def test_running_it_for_oneself(tmp_path: Path) -> None:
 
 
 def test_every_block_of_the_readme_is_covered_here() -> None:
-    covered = ("make demo", "trust-checks", "+34600000101 --action payment.transfer", "receipt verify", "keys create")
+    covered = (
+        "make demo",
+        "trust-checks",
+        "+34600000101 --action payment.transfer",
+        "receipt verify",
+        "keys create",
+        "simulate",
+    )
     assert all(any(part in block for part in covered) for block in blocks("sh"))
     assert (len(blocks("python")), len(blocks("json"))) == (1, 1)

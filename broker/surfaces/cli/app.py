@@ -9,7 +9,7 @@ import typer
 
 from broker import __version__
 from broker.errors import BrokerError
-from broker.surfaces.cli import adapter, check, keys, receipt
+from broker.surfaces.cli import adapter, check, keys, receipt, simulate
 from broker.surfaces.cli.ports import OpenDeployment
 
 PLUGINS = "broker.commands"
@@ -66,6 +66,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         run(write=write)
 
     cli.command("check")(check.check)
+    cli.command("simulate")(simulate.create(open_deployment))
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")
     cli.add_typer(receipt.app, name="receipt", help="Receipts")

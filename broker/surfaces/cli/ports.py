@@ -15,6 +15,7 @@ class Deployment(Protocol):
     host: str
     port: int
     folder: Path
+    evidence_table: Path
 
     def services(self) -> AbstractAsyncContextManager[Services]:
         """The running broker: database open and at its newest revision, keys there, sweeper at work."""

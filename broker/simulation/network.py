@@ -1,0 +1,97 @@
+"""What operators make of the truth: what they offer, how fast they are, what they say, and when they say nothing."""
+
+import math
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import msgspec
+
+from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Source, Unavailability, Unavailable, Value
+from broker.policy.scenarios import AGE_STATES, STATES
+from broker.policy.sketch import signal as sketched
+from broker.simulation.lives import DAY_S, Episode
+from broker.simulation.parameters import Operator
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""Second 0 of every world."""
+
+_HOUR_S = 3600.0
+_WINDOWS_S = {"window_240h": 240 * _HOUR_S, "window_72h": 72 * _HOUR_S}
+_WITHIN_REACH_OF_ATTACKERS = frozenset({SignalName.LOCATION, SignalName.NUMBER_VERIFICATION})
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Whom an operator is asked about: the truth, which consents are refused, and what an attacker does to answers."""
+
+    episode: Episode
+    refused: frozenset[SignalName] = frozenset()
+    suppressed: float = 0.0
+
+
+class Network:
+    """One operator for the whole time.
+
+    Args:
+        operator: its parameters.
+        days: how long the world runs.
+        answer_within_ms: later answers are late.
+        random: its own source of chance.
+    """
+
+    def __init__(self, operator: Operator, days: int, answer_within_ms: float, random: Random) -> None:
+        self.operator = operator
+        self._within_ms = answer_within_ms
+        self._random = random
+        self._outages = sorted(random.uniform(0.0, days * DAY_S) for _ in range(operator.outages))
+        self._clean = {name: _value(name, states[-1]) for name, states in STATES.items() if states is not AGE_STATES}
+
+    def ask(self, names: Collection[SignalName], line: Line, at_s: float) -> dict[SignalName, Signal]:
+        """One answer, or the reason for none, for each name."""
+        down = any(start <= at_s < start + self.operator.outage_h * _HOUR_S for start in self._outages)
+        return {name: self._answer(name, line, at_s, down=down) for name in sorted(names)}
+
+    def _answer(self, name: SignalName, line: Line, at_s: float, *, down: bool) -> Signal:
+        if missing := self._missing(name, line, down=down):
+            return Unavailable(name, missing)
+        latency_ms = self.operator.latency_ms * math.exp(self._random.gauss(0.0, self.operator.spread))
+        if latency_ms > self._within_ms:
+            return Unavailable(name, Unavailability.LATE)
+        source = Source(self.operator.name, name.value, "1")
+        instant = EPOCH + timedelta(seconds=at_s)
+        return Observed(name, self._said(name, line.episode, at_s), instant, source, latency_ms=latency_ms)
+
+    def _missing(self, name: SignalName, line: Line, *, down: bool) -> Unavailability | None:
+        if name not in self.operator.answers:
+            return Unavailability.UNSUPPORTED
+        if name in line.refused:
+            return Unavailability.NOT_PERMITTED
+        if down:
+            return Unavailability.TIMEOUT
+        if name in _WITHIN_REACH_OF_ATTACKERS and self._random.random() < line.suppressed:
+            return Unavailability.NOT_APPLICABLE
+        if self._random.random() >= self.operator.answers[name]:
+            # Possession is proven by the caller's session: without one there is nobody to ask.
+            ours = name is SignalName.NUMBER_VERIFICATION
+            return Unavailability.NOT_APPLICABLE if ours else Unavailability.OPERATOR_ERROR
+        return None
+
+    def _said(self, name: SignalName, episode: Episode, at_s: float) -> Value:
+        if name in episode.changed_at_s:
+            age_s = 3650 * DAY_S if self.operator.lies else episode.age_s(name, at_s)
+            return self._age(age_s)
+        return self._clean[name] if self.operator.lies else _value(name, episode.states[name])
+
+    def _age(self, age_s: float) -> AgeRange:
+        window_s = _WINDOWS_S.get(self.operator.reads)
+        if window_s is None:
+            return AgeRange(age_s, age_s)
+        return AgeRange(0.0, window_s) if age_s <= window_s else AgeRange(window_s, None)
+
+
+def _value(name: SignalName, state: str) -> Value:
+    """The value of a state of the table, which is also its word in worked examples."""
+    seen = sketched(name, state)
+    if not isinstance(seen, Observed):
+        raise TypeError(f"{state} of {name.value} is no answer")
+    return seen.value

@@ -1,0 +1,63 @@
+"""``trust-broker simulate``: what these policies would do to a population."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from broker.surfaces.cli.ports import OpenDeployment
+
+_QUESTIONS_MAX = 20_000_000
+_JOBS_MAX = 64
+
+
+def create(open_deployment: OpenDeployment) -> Callable[..., None]:
+    """The command over a way to open deployments."""
+
+    def simulate(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
+        checks: Annotated[int, typer.Option(min=1, max=_QUESTIONS_MAX, help="How many questions to play")] = 50_000,
+        seed: Annotated[int, typer.Option(help="The same seed gives the same world, on any machine")] = 1,
+        report: Annotated[
+            Path | None, typer.Option(help="Write the report here, one HTML file that loads nothing")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print every figure for machines")] = False,
+        world: Annotated[Path | None, typer.Option(help="Parameters of the world; simulation/default.yaml")] = None,
+        policies: Annotated[Path | None, typer.Option(help="Folder of the policies to play; those in force")] = None,
+        attack_factor: Annotated[
+            float, typer.Option(min=0.0, max=100.0, help="Attacks against what policies expect")
+        ] = 1.0,
+        stress: Annotated[bool, typer.Option(help="Play variations of the world as well")] = True,
+        jobs: Annotated[int | None, typer.Option(min=1, max=_JOBS_MAX, help="Processes; one for each core")] = None,
+        config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
+    ) -> None:
+        """Play policies over a population with operators, faults, honest agents and attackers. Asks no operator."""
+        from broker.usecases import simulate as simulation
+
+        deployment = open_deployment(config)
+        inputs = simulation.texts(
+            world or deployment.folder / "simulation" / "default.yaml",
+            deployment.evidence_table,
+            policies or deployment.folder / "policies",
+        )
+        run = simulation.Run(inputs, checks, seed, jobs or os.cpu_count() or 1, attack_factor, stress)
+        started_s = time.perf_counter()
+        with _progress() as shown:
+            task = shown.add_task("playing", total=None)
+            played = simulation.simulate(run, lambda done, of: shown.update(task, completed=done, total=of))
+        if report is not None:
+            report.write_text(simulation.as_html(played), "utf-8")
+        typer.echo(simulation.as_json(played).decode("utf-8") if as_json else simulation.summary(played))
+        took = f"{time.perf_counter() - started_s:.1f} s" + (f", report in {report}" if report else "")
+        typer.echo(took, err=True)
+
+    return simulate
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,55 @@
+"""Somebody wonders what their policies would do, and plays them: the command, its report, and its refusals."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).parent / "trust-broker"
+_NAMESPACES = {"http://www.w3.org/2000/svg"}
+
+
+def simulate(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(COMMAND), "simulate", "--checks", "400", "--seed", "7", "--no-stress", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    done = simulate("--report", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "sim_takeover" in done.stdout
+    page = path.read_text("utf-8")
+    assert set(re.findall(r"https?://[^\s\"'<>]+", page)) <= _NAMESPACES
+    assert "<script" not in page
+    assert page.count("<svg") == 4
+    assert "deceived_victim" in page
+    assert "What the network cannot see" in page
+
+
+def test_machines_get_every_figure() -> None:
+    done = simulate("--json")
+    report = json.loads(done.stdout)
+    assert report["findings"]["questions"] == 400
+    assert sum(report["findings"]["decisions"]["honest"].values()) == pytest.approx(1.0)
+
+
+def test_a_world_that_cannot_be_is_refused_with_its_line(tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text(
+        (ROOT / "config" / "simulation" / "default.yaml").read_text("utf-8").replace("days: 30", "days: -3")
+    )
+    done = simulate("--world", str(world))
+    assert done.returncode == 1
+    assert re.search(r"world\.yaml, line \d+, key days", done.stderr)
+    assert not done.stdout
+
+
+def test_a_folder_without_policies_is_refused(tmp_path: Path) -> None:
+    done = simulate("--policies", str(tmp_path))
+    assert done.returncode == 1
+    assert "no policy documents" in done.stderr

@@ -1,0 +1,98 @@
+"""A run says the same however it is cut, and what it says of the shipped model is what the model promises."""
+
+from typing import Any
+
+import pytest
+
+from broker.domain.decision import Outcome
+from broker.simulation import play
+from broker.simulation.findings import findings
+from broker.simulation.play import Tally
+from broker.simulation.traffic import Adaptation, Behaviour
+from broker.usecases.simulate import Run, as_html, as_json, simulate, summary
+from tests.unit.simulation.worlds import inputs, operators
+
+OBSERVED_OVER_EXPECTED = (0.9, 1.1)
+
+
+def played(questions: int, seed: int = 7, *, adaptation: Adaptation | None = None, **changes: Any) -> Tally:
+    parts = play.shards(inputs(**changes), questions=questions, seed=seed, adaptation=adaptation)
+    return play.merged(map(play.play, parts))
+
+
+@pytest.fixture(scope="module")
+def honest_operators() -> Tally:
+    """The shipped world with operators that give dates and do not lie."""
+    return played(12_000, operators=operators(reads="date", lies=False))
+
+
+def test_the_same_run_on_one_process_and_on_two_gives_the_same_bytes() -> None:
+    runs = [Run(inputs(), questions=600, seed=3, jobs=jobs, stress=False) for jobs in (1, 2)]
+    one, two = (simulate(run, lambda _done, _of: None) for run in runs)
+    assert as_json(one) == as_json(two)
+    assert as_html(one) == as_html(two)
+
+
+def test_another_seed_is_another_world() -> None:
+    assert played(300, seed=1).probability != played(300, seed=2).probability
+
+
+def test_every_question_is_played_and_told_of() -> None:
+    seen: list[tuple[int, int]] = []
+    report = simulate(Run(inputs(), questions=201, seed=3, jobs=1), lambda done, of: seen.append((done, of)))
+    assert report.findings.questions == 201
+    assert seen[-1][0] == seen[-1][1] == len(seen)
+    assert len(report.stresses) == 5
+    assert "deceived_victim" in summary(report)
+
+
+def test_an_operator_more_changes_nobody_elses_luck() -> None:
+    """Shares as they were; one operator fails more often."""
+    flaky = [one | {"answers": {}} if one["name"] == "op-10" else one for one in operators()]
+    whole, less = played(400), played(400, operators=flaky)
+    others = [at for at in range(400) if whole.names.operators[whole.operator[at]] != "op-10"]
+    assert [whole.probability[at] for at in others] == [less.probability[at] for at in others]
+
+
+def test_probabilities_are_calibrated_where_operators_give_dates(honest_operators: Tally) -> None:
+    """As far as so few attacks can tell; the proof below has enough of them."""
+    ratio = findings(honest_operators).ranking.observed_over_expected
+    low, high = OBSERVED_OVER_EXPECTED
+    assert ratio.low <= high
+    assert ratio.high >= low
+
+
+def test_least_expected_cost_beats_the_rules_of_thumb(honest_operators: Tally) -> None:
+    best, *others = findings(honest_operators).strategies
+    for other in others:
+        assert all(ours < theirs for ours, theirs in zip(best.costs, other.costs, strict=True)), other.name
+
+
+def test_critical_without_its_required_evidence_is_never_allowed(honest_operators: Tally) -> None:
+    allowed = [at for at in range(len(honest_operators)) if honest_operators.outcome[at] == Outcome.ALLOW]
+    assert allowed
+    assert max(honest_operators.action_class[at] for at in allowed) < 3
+
+
+def test_attackers_who_adapt_do_better() -> None:
+    usual = findings(played(5_000)).attacks_stopped["sim_takeover"].stopped.value
+    waiting = findings(played(5_000, adaptation=Adaptation.WAITS)).attacks_stopped["sim_takeover"].stopped.value
+    assert waiting < usual
+
+
+def test_a_session_of_several_attempts_counts_once() -> None:
+    tally = played(4_000)
+    found = findings(tally)
+    sessions = {tally.session[at] for at in range(len(tally)) if tally.attack[at]}
+    assert sum(one.stopped.seen for one in found.behaviours_stopped.values()) == len(sessions)
+    assert set(found.behaviours_stopped) <= {one.value for one in Behaviour}
+
+
+@pytest.mark.proof
+def test_the_published_size_of_run() -> None:
+    found = findings(played(200_000, operators=operators(reads="date", lies=False)))
+    low, high = OBSERVED_OVER_EXPECTED
+    assert low <= found.ranking.observed_over_expected.value <= high
+    for band in found.ranking.bands:
+        if band.attacks >= 500:  # fifty, for attacks are played ten times as often
+            assert band.observed.value == pytest.approx(band.predicted, rel=0.3)
