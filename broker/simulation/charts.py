@@ -50,7 +50,8 @@ def calibration(bands: Sequence[Band]) -> str:
 def costs(values: Sequence[float], strategies: Mapping[str, Sequence[float]]) -> str:
     """Cost per 1,000 questions at each value at risk, as groups of bars on a scale of ten times ten."""
     highest = max((cost for amounts in strategies.values() for cost in amounts), default=1.0)
-    top = 10.0 ** math.ceil(math.log10(max(highest, 0.2)))
+    # The legend stands in the highest tenfold.
+    top = 10.0 ** (1 + math.ceil(math.log10(max(highest, 0.2))))
     axes = _Axes(lambda x: x / len(values), lambda y: math.log10(max(y, 0.1) / 0.1) / math.log10(top / 0.1))
     scale = [(0.1 * 10.0**step, f"{0.1 * 10.0**step:g}") for step in range(round(math.log10(top / 0.1)) + 1)]
     middles = [(at + 0.5, f"value at risk {value:g}") for at, value in enumerate(values)]
@@ -106,9 +107,8 @@ def _dot(axes: _Axes, x: float, y: float) -> str:
 def _bar(axes: _Axes, corner: tuple[float, float], size: tuple[float, float], colour: str) -> str:
     left, bottom = axes.at(*corner)
     right, top = axes.at(corner[0] + size[0], size[1])
-    return (
-        f'<rect x="{left}" y="{top}" width="{right - left:.1f}" height="{max(bottom - top, 0):.1f}" fill="{colour}"/>'
-    )
+    wide, high = right - left, max(bottom - top, 0.0)
+    return f'<rect x="{left}" y="{top}" width="{wide:.1f}" height="{high:.1f}" fill="{colour}"/>'
 
 
 def _legend(names: Iterable[str]) -> Iterable[str]:
@@ -124,4 +124,4 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 
 def _svg(parts: Iterable[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
-    return f'{head} font-family="system-ui, sans-serif" font-size="11" fill="#1b1f24">{"".join(parts)}</svg>'
+    return f'{head} font-family="system-ui, sans-serif" font-size="10" fill="#1b1f24">{"".join(parts)}</svg>'

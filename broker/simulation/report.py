@@ -14,7 +14,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #d5dae0; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } .pictures figure { margin: 0; flex: 1 1 28rem; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
+.pictures figure { margin: 0; flex: 1 1 28rem; max-width: 40rem; }
 .warn { color: #9a3412; font-weight: 600; }
 """
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from broker.client import Answer, TrustBroker
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
-from broker.surfaces.cli.processes import Processes, StartFailed, free_port
+from broker.surfaces.cli.processes import Ports, Processes, StartFailed
 from broker.surfaces.cli.situations import SITUATIONS, Situation
 from broker.usecases.manage_keys import NewKey
 
@@ -47,12 +47,12 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
-    stage = _stage(folder, open_deployment)
-    deployment = open_deployment(folder / "config")
-    agent_key, analyst_key = asyncio.run(_keys(deployment))
-    _write_credentials(stage, analyst_key)
     try:
-        with Processes(folder, {}) as processes:
+        with Ports() as ports, Processes(folder, {}) as processes:
+            stage = _stage(folder, open_deployment, ports)
+            deployment = open_deployment(folder / "config")
+            agent_key, analyst_key = asyncio.run(_keys(deployment))
+            _write_credentials(stage, analyst_key)
             _start(stage, processes)
             _perform(stage, processes, agent_key, analyst_key, console)
             if not once:
@@ -64,15 +64,15 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
     return 0
 
 
-def _stage(folder: Path, open_deployment: OpenDeployment) -> Stage:
+def _stage(folder: Path, open_deployment: OpenDeployment, ports: Ports) -> Stage:
     """A configuration of its own, so that the demo neither needs nor changes anybody's."""
     source = open_deployment(None).folder
     config = folder / "config"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     shutil.copytree(source, config)
-    port = free_port(_BROKER_PORT)
-    operator_ports = {name: free_port(preferred) for name, preferred in _OPERATOR_PORTS.items()}
+    port = ports.take(_BROKER_PORT)
+    operator_ports = {name: ports.take(preferred) for name, preferred in _OPERATOR_PORTS.items()}
     url = f"http://127.0.0.1:{port}"
     for path in config.rglob("*.toml"):
         path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")

@@ -1,11 +1,13 @@
 """Child processes of the demo: started together, watched, ended together."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit
 _START_S = 30.0
 _STOP_S = 10.0
 _PAUSE_S = 0.05
+_PORTS_TRIED = 20
 
 
 class StartFailed(Exception):
@@ -87,11 +90,55 @@ def _answers(url: str) -> bool:
     return False
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port where nobody listens on it, any free one otherwise."""
-    for port in (preferred, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise StartFailed("no free port on 127.0.0.1")
+class Ports:
+    """Ports for processes that start later; two demos on one machine never choose the same.
+
+    A port that was free a moment ago may be another demo's by now, so each is also claimed by a lock on a file of its
+    own in the machine's temporary folder, until this is closed.
+    """
+
+    def __init__(self) -> None:
+        self._locks: list[int] = []
+
+    def take(self, preferred: int) -> int:
+        """The preferred port where nobody listens on it or has claimed it, any free one otherwise.
+
+        Raises:
+            StartFailed: none is left.
+        """
+        for wanted in (preferred, *[0] * _PORTS_TRIED):
+            port = _free(wanted)
+            if port is not None and self._claim(port):
+                return port
+        raise StartFailed("no free port on 127.0.0.1")
+
+    def _claim(self, port: int) -> bool:
+        path = Path(tempfile.gettempdir()) / f"trust-broker-port-{port}.lock"
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError:  # another user's
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._locks.append(lock)
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._locks:
+            os.close(self._locks.pop())
+
+
+def _free(wanted: int) -> int | None:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted))
+        return int(probe.getsockname()[1])
+    return None
