@@ -43,8 +43,8 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof
 
-camara: $(READY)  ## CAMARA's own scenarios against the pretend operator
-	$(BIN)/python -m tests.camara
+camara: $(READY)  ## CAMARA's own scenarios against the pretend operator; FEATURES=DIR plays others
+	$(BIN)/python -m tests.camara $(FEATURES)
 
 openapi: $(READY)  ## Write the published contracts from the code
 	$(BIN)/trust-broker openapi --write

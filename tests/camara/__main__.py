@@ -1,61 +1,48 @@
-"""``python -m tests.camara [ROOT]``: play every scenario, print what came of it for each API and version.
+"""``python -m tests.camara [PATH ...]``: play scenarios, print what came of them for each API and version.
 
-ROOT is laid out as ``<api>/<version>/{openapi.yaml,*.feature}``; without it, the definitions beside the project. Ends
-with 1 where a scenario failed.
+A PATH is a feature file or a folder with some, wherever it lies; without one, the files beside the project are played.
+API and version of a file are read from where it lies or from what is in it. Ends with 1 where a scenario failed.
 """
 
+import argparse
 import sys
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.camara.coverage import coverage
 from tests.camara.outcomes import Outcome, Verdict
-from tests.camara.runner import NOT_SERVED, groups_in, play_group
+from tests.camara.report import report
+from tests.camara.runner import grouped, play_group
 from tests.support.mock_operator_schemas import DEFINITIONS
 
-REASON_WIDTH = 150
 
-
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Play and print; the exit status."""
-    root = Path(arguments[0]) if arguments else DEFINITIONS
-    groups = groups_in(root)
-    if not groups:
-        sys.stdout.write(f"skipped: no feature files in {root.name}/, the definitions are not beside the project\n")
+    asked = _parser().parse_args(arguments)
+    try:
+        found = grouped(asked.paths or ([DEFINITIONS] if DEFINITIONS.is_dir() else []))
+    except ValueError as why:
+        sys.stderr.write(f"{why}\n")
+        return 2
+    if not found:
+        sys.stdout.write("skipped: no feature files here, nor definitions beside the project\n")
         return 0
-    outcomes: list[Outcome] = []
-    for group, files in groups.items():
-        played = list(play_group(root, group, files))
-        sys.stdout.write(report(group, played))
-        outcomes += played
-    sys.stdout.write(summary(outcomes))
-    return int(any(outcome.verdict is Verdict.FAILED for outcome in outcomes))
+    if asked.coverage:
+        sys.stdout.write(coverage(found, asked.unknown))
+        return 0
+    played: dict[str, list[Outcome]] = {}
+    for group, files in found.items():
+        played.setdefault(files[0].label, []).extend(play_group(group, files))
+    sys.stdout.write(report(played))
+    return int(any(one.verdict is Verdict.FAILED for outcomes in played.values() for one in outcomes))
 
 
-def report(group: tuple[str, str], played: list[Outcome]) -> str:
-    """One line for an API and version, and below it a reason for each scenario that did not pass."""
-    count = Counter(outcome.verdict for outcome in played)
-    figures = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict)
-    head = f"{group[0]} {group[1]}: {figures}"
-    if all(outcome.reason == NOT_SERVED for outcome in played):
-        return f"{head} ({NOT_SERVED})\n"
-    reasons = [
-        f"    {outcome.verdict}: {outcome.scenario.key}: {outcome.reason[:REASON_WIDTH]}"
-        for outcome in played
-        if outcome.verdict is not Verdict.PASSED
-    ]
-    return "\n".join([head, *reasons]) + "\n"
-
-
-def summary(outcomes: list[Outcome]) -> str:
-    """The figures over everything, and over what the pretend operator serves."""
-    reachable = [outcome for outcome in outcomes if outcome.reason != NOT_SERVED]
-    count = Counter(outcome.verdict for outcome in reachable)
-    share = 100 * count[Verdict.NOT_APPLICABLE] / max(1, len(reachable))
-    figures = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict)
-    return (
-        f"served APIs: {len(reachable)} scenarios: {figures} ({share:.1f} % not applicable)\n"
-        f"not served: {len(outcomes) - len(reachable)} scenarios\n"
-    )
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.camara", description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="a feature file, or a folder with some")
+    parser.add_argument("--coverage", action="store_true", help="play nothing; print the share of steps with a word")
+    parser.add_argument("--unknown", action="store_true", help="with --coverage: print the steps without a word too")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,20 +1,45 @@
-"""Where a feature file contradicts its own OpenAPI definition. The definition wins; the scenario is not played."""
+"""Where a feature file contradicts its own OpenAPI definition, or itself. The definition wins.
+
+Such a scenario counts neither as passed nor as not applicable. With ``instead`` it is played nevertheless, with what
+the definition says in the place of the step, and fails if the operator does not do that.
+"""
 
 import re
 from dataclasses import dataclass
 
 from tests.camara.features import Scenario
 
+DROPPED = ""
+"""In the place of a step that the definition leaves nothing of."""
+
 
 @dataclass(frozen=True)
 class Conflict:
-    """A step that a definition overrules. All but ``reason`` are patterns of a whole text."""
+    """A step that a definition overrules. ``api``, ``step``, ``scenario`` and ``versions`` are patterns of whole texts.
+
+    ``instead`` is a template, with the groups of ``step``; without it, nothing of the scenario can be played.
+    """
 
     api: str
     step: str
     reason: str
     scenario: str = ".*"
     versions: str = ".*"
+    instead: str | None = None
+
+    def concerns(self, scenario: Scenario) -> bool:
+        """Whether the scenario has such a step."""
+        return (
+            re.fullmatch(self.api, scenario.api) is not None
+            and re.fullmatch(self.versions, scenario.version) is not None
+            and re.fullmatch(self.scenario, scenario.key.removeprefix("@")) is not None
+            and any(re.fullmatch(self.step, step) for step in scenario.steps)
+        )
+
+    def correct(self, step: str) -> str:
+        """The step as the definition has it."""
+        found = re.fullmatch(self.step, step)
+        return step if found is None or self.instead is None else found.expand(self.instead)
 
 
 CONFLICTS = (
@@ -22,11 +47,13 @@ CONFLICTS = (
         "call-forwarding-signal",
         r'the response body is a string with the value "inactive"',
         "the definition answers an array of strings, never a bare string",
+        instead='the response body is an array of strings with the possible values "inactive"',
     ),
     Conflict(
         "call-forwarding-signal",
-        r".*conditional_no_reply.*",
+        r"(.*)conditional_no_reply(.*)",
         "the definition calls the states conditional_not_reachable and conditional_no_answer",
+        instead=r"\1conditional_no_answer\2",
     ),
     Conflict(
         "call-forwarding-signal",
@@ -35,8 +62,9 @@ CONFLICTS = (
     ),
     Conflict(
         "call-forwarding-signal",
-        r'.*is "TOO_MANY_REQUEST"',
+        r'(.*is )"TOO_MANY_REQUEST"',
         "the definition's code is TOO_MANY_REQUESTS",
+        instead=r'\1"TOO_MANY_REQUESTS"',
     ),
     Conflict(
         "sim-swap",
@@ -49,12 +77,13 @@ CONFLICTS = (
         r'the HTTPS? "GET" request is sent',
         "the definition has no GET at /verify",
         scenario=r"NumberVerification_phone_number_verify.*",
+        instead='the HTTPS "POST" request is sent',
     ),
     Conflict(
-        "location-verification",
-        r".*\$\.device\.networkIdentifier.*",
-        "the definition has no networkIdentifier, and unknown members are ignored in this version",
-        versions=r"[12]\.0\.0",
+        ".*",
+        r"(.*)\$\.device\.networkIdentifier(.*)",
+        "no definition has a member networkIdentifier; they call it networkAccessIdentifier",
+        instead=r"\1$.device.networkAccessIdentifier\2",
     ),
     Conflict(
         "location-verification",
@@ -64,18 +93,95 @@ CONFLICTS = (
         versions=r"1\.0\.0",
     ),
     Conflict(
+        "location-retrieval",
+        r'(.*is )"UNSUPPORTED_IDENTIFIERS"',
+        "the definition's code is UNSUPPORTED_IDENTIFIER",
+        versions=r"0\.[45]\.0",
+        instead=r'\1"UNSUPPORTED_IDENTIFIER"',
+    ),
+    *(
+        Conflict(
+            "location-retrieval",
+            step,
+            "the definition of this version has no DEVICE_NOT_FOUND: it answers 422 UNABLE_TO_LOCATE",
+            scenario="location_retrieval_404_unable_to_locate_device",
+            versions=r"0\.5\.0",
+            instead=instead,
+        )
+        for step, instead in (
+            ("the response status code is 404", "the response status code is 422"),
+            (r'(.*"\$\.status" is )404', r"\g<1>422"),
+            (r"(.*LOCATION_RETRIEVAL\.)DEVICE_NOT_FOUND(.*)", r"\1UNABLE_TO_LOCATE\2"),
+        )
+    ),
+    Conflict(
+        "device-(?:reachability|roaming)-status",
+        r'the response property "\$\.(?:code" is "OK"|message" contains .*)',
+        "the schema of the answer has neither code nor message",
+        scenario=r"device_(?:reachability|roaming)_status_0[123]_.*",
+        versions=r"0\.6\.1",
+        instead=DROPPED,
+    ),
+    Conflict(
+        "device-(?:reachability|roaming)-status",
+        r'the request body property "\$\.device" refers to an unknown device',
+        "the definition answers 404 for an unknown device; the code that is expected is for one without the service",
+        scenario=r"(?i:.*_not_?applicable)",
+        versions=r"0\.6\.1",
+        instead="the service is not applicable for the device identified by the token or provided in the request body",
+    ),
+    Conflict(
+        "device-identifier",
+        r"SIMCARD1( is installed within DEVICE1.*)",
+        "title, number and answer of the scenario are those of SIMCARD2",
+        scenario=r"DeviceIdentifier_\w+_200\.05_success_scenario_2-legged_token_after_SIM_card_swap",
+        instead=r"SIMCARD2\1",
+    ),
+    Conflict(
+        "kyc-match",
+        r'(.* is equal to )"false"',
+        "its precondition says that the value matches, of which the scenario before it, and the definition, say true",
+        scenario="KYC_Match_5_success_specific_property_false",
+        instead=r'\1"true"',
+    ),
+    Conflict(
+        "kyc-match",
+        r'(.*"\$\.)middleNamesScore(".*)',
+        "the definition calls it middleNamesMatchScore",
+        versions=r"0\.3\.0",
+        instead=r"\1middleNamesMatchScore\2",
+    ),
+    Conflict(
+        "kyc-match",
+        r'.*"\$\.(?:idDocument|birthdate)MatchScore".*',
+        "the definition has no score for what is equal or not, with nothing between",
+        instead=DROPPED,
+    ),
+    Conflict(
+        "one-time-password-sms",
+        r'the header "Authorization" is not set',
+        "without a token the definition answers 401; the title speaks of x-correlator",
+        scenario=r".*_without_x-correlator",
+        versions=r"1\.0\.0",
+        instead='the header "x-correlator" is not sent',
+    ),
+    Conflict(
         ".*",
-        r'the response property "\$\.code" is "AUTHENTICATION_REQUIRED"',
+        r'(the response property "\$\.code" is )"AUTHENTICATION_REQUIRED"',
         "for an expired token the definition allows UNAUTHENTICATED too, and that is what this operator answers",
+        instead=r'\1"UNAUTHENTICATED"',
     ),
 )
 
 
-def overruled(scenario: Scenario) -> str | None:
-    """Why this scenario is not played, if the definition contradicts one of its steps."""
-    for conflict in CONFLICTS:
-        if re.fullmatch(conflict.api, scenario.api) and re.fullmatch(conflict.versions, scenario.version):
-            fits = any(re.fullmatch(conflict.step, step) for step in scenario.steps)
-            if fits and re.fullmatch(conflict.scenario, scenario.key.removeprefix("@")):
-                return f"the file contradicts the YAML: {conflict.reason}"
-    return None
+def conflicts_of(scenario: Scenario) -> list[Conflict]:
+    """What contradicts the definition in a scenario."""
+    return [conflict for conflict in CONFLICTS if conflict.concerns(scenario)]
+
+
+def corrected(scenario: Scenario, conflicts: list[Conflict]) -> tuple[str, ...]:
+    """The steps as the definition has them."""
+    steps = scenario.steps
+    for conflict in conflicts:
+        steps = tuple(corrected for step in steps if (corrected := conflict.correct(step)) != DROPPED)
+    return steps

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 import yaml
@@ -12,6 +12,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.camara.outcomes import NotApplicable
+from tests.camara.paths import EVERY, Path
 from tests.support.mock_operator_schemas import LOADER, _nullable, formats
 
 DEPTH_MAX = 25
@@ -30,6 +31,9 @@ WRONG: tuple[Any, ...] = (
 )
 """Candidates for a value that breaks a schema; the first that does is sent."""
 
+OTHERS: tuple[Any, ...] = ("1999-12-31", "other.person@example.org", "DE", 7, True, False)
+"""Candidates for a value that fits a schema and is not the one at hand."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -41,6 +45,8 @@ class Operation:
     scopes: tuple[str, ...]
     body: Any
     """The schema of its request body, or nothing."""
+    answers: dict[str, Any]
+    """The schema of the body of each answer by its status; nothing where there is no body."""
 
 
 class Contract:
@@ -65,7 +71,11 @@ class Contract:
         scopes = tuple(scope for way in security for names in way.values() for scope in names)
         content = self.follow(described.get("requestBody", {})).get("content", {})
         body = content.get("application/json", {}).get("schema")
-        return Operation(described.get("operationId", ""), method.upper(), path, scopes, body)
+        answers = {str(status): self._answer(answer) for status, answer in described.get("responses", {}).items()}
+        return Operation(described.get("operationId", ""), method.upper(), path, scopes, body, answers)
+
+    def _answer(self, described: Any) -> Any:
+        return self.follow(described).get("content", {}).get("application/json", {}).get("schema")
 
     def follow(self, schema: Any) -> Any:
         """The schema itself where there is a reference to it."""
@@ -108,28 +118,43 @@ class Contract:
         found = Draft202012Validator(absolute, registry=self._registry, format_checker=formats).iter_errors(value)
         return [f"{error.json_path}: {error.message}" for error in found]
 
-    def members(self, schema: Any, depth: int = 0) -> tuple[dict[str, Any], set[str]]:
+    def members(self, schema: Any, seen: frozenset[str] = frozenset()) -> tuple[dict[str, Any], set[str]]:
         """Properties of an object's schema and which are required, those of all its parts included."""
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        if reference in seen:
+            return {}, set()
+        seen = seen | {reference} if reference else seen
         schema = self.follow(schema) or {}
         properties, required = dict(schema.get("properties", {})), set(schema.get("required", ()))
-        if depth < DEPTH_MAX:
-            alternatives = [part for word in ("oneOf", "anyOf") for part in schema.get(word, ())]
-            for part in schema.get("allOf", ()):
-                more, needed = self.members(part, depth + 1)
-                properties |= more
-                required |= needed
-            for part in alternatives:
-                properties = self.members(part, depth + 1)[0] | properties
+        for part in schema.get("allOf", ()):
+            more, needed = self.members(part, seen)
+            properties |= more
+            required |= needed
+        for part in alternatives(schema):
+            properties = self.members(part, seen)[0] | properties
         return properties, required
 
-    def inner(self, schema: Any, path: tuple[str | int, ...]) -> Any:
+    def inner(self, schema: Any, path: Path) -> Any:
         """The schema of what is at a path in a body, or nothing where the schema says nothing of it."""
         for part in path:
             schema = self.follow(schema)
-            schema = schema.get("items") if isinstance(part, int) else self.members(schema)[0].get(part)
+            if not isinstance(schema, dict):
+                return None
+            of_array = "items" in schema and (isinstance(part, int) or part == EVERY)
+            schema = schema["items"] if of_array else self.members(schema)[0].get(str(part))
             if schema is None:
                 return None
         return schema
+
+    def kind_with(self, schema: Any, path: Path) -> tuple[Path, str] | None:
+        """The member that tells the kind of an object, and the kind that has the member at this path, if it has any."""
+        outer = self.inner(schema, path[:-1]) or {}
+        told = self.follow(outer).get("discriminator", {})
+        for name, reference in told.get("mapping", {}).items():
+            # The kinds refer back to the object, which knows the members of all of them.
+            if path[-1] in self.members({"$ref": reference}, frozenset({outer.get("$ref", "")}))[0]:
+                return (*path[:-1], told["propertyName"]), name
+        return None
 
     def sample(self, schema: Any, *, full: bool = False, depth: int = 0) -> Any:
         """A value that fits: the example of the YAML where it has one, else the least that is allowed."""
@@ -169,6 +194,42 @@ class Contract:
                 return candidate
         raise NotApplicable("the YAML allows any value here")
 
+    def another(self, schema: Any, value: Any) -> Any:
+        """A value that fits, and is not this one."""
+        fitting = self.follow(schema) or {}
+        candidates = [*fitting.get("enum", ()), *OTHERS, f"{value} also", f"x{value}"]
+        for candidate in candidates:
+            if candidate != value and not self.errors_by(candidate, schema):
+                return candidate
+        raise NotApplicable("the YAML allows no other value here")
+
+    def beyond(self, schema: Any) -> Any:
+        """A value of the right kind beyond the bounds of the schema; one that does not fit, where it has no bounds."""
+        bounds = self.follow(schema)
+        match bounds:
+            case {"maximum": most}:
+                return most + 1
+            case {"minimum": least}:
+                return least - 1
+            case {"maxLength": most}:
+                return self.stretched(schema, most + 1)
+            case {"maxItems": most}:
+                return [self.sample(bounds.get("items", {}))] * (most + 1)
+        return self.wrong(schema)
+
+    def stretched(self, schema: Any, length: int) -> str:
+        """A text that would fit, were it not so long."""
+        return str(self.sample(schema)).ljust(length, "x")
+
+
+def alternatives(schema: Any) -> list[Any]:
+    """The schemas of which an object may follow one."""
+    mapped = schema.get("discriminator", {}).get("mapping", {})
+    return [
+        *(part for word in ("oneOf", "anyOf") for part in schema.get(word, ())),
+        *({"$ref": reference} for reference in mapped.values() if "/" in reference),
+    ]
+
 
 _STRINGS = {
     "date-time": "2024-02-20T10:41:38.657Z",
@@ -202,7 +263,7 @@ def _absolute(node: Any) -> Any:
 
 
 @cache
-def contract(folder: Path) -> Contract:
+def contract(folder: File) -> Contract:
     """The definition in a folder of one API and version."""
     text = (folder / "openapi.yaml").read_text(encoding="utf-8")
     return Contract(_nullable(yaml.load(text, Loader=LOADER)))

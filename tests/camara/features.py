@@ -1,7 +1,6 @@
 """Feature files as scenarios: backgrounds put in front, outlines written out, one `Scenario` for each row."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +30,6 @@ class Scenario:
     def key(self) -> str:
         """What a person looks for in the file: the first tag, or the name."""
         return self.tags[-1] if self.tags else self.name
-
-
-def stored_features(root: Path) -> Iterator[tuple[str, str, Path]]:
-    """API, version and path of every feature file in ``root/<api>/<version>/``, in order."""
-    for file in sorted(root.glob("*/*/*.feature")):
-        yield file.parent.parent.name, file.parent.name, file
 
 
 def read(api: str, version: str, file: Path) -> list[Scenario]:

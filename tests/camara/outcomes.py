@@ -7,7 +7,7 @@ from tests.camara.features import Scenario
 
 
 class NotApplicable(Exception):
-    """The scenario's precondition cannot be met here, or the definition overrules it; the text says which."""
+    """The scenario's precondition cannot be met here; the text says which."""
 
 
 class Mismatch(AssertionError):
@@ -15,10 +15,11 @@ class Mismatch(AssertionError):
 
 
 class Verdict(StrEnum):
-    """The three columns of the report."""
+    """The columns of the report."""
 
     PASSED = "passed"
     FAILED = "failed"
+    CONTRADICTED = "contradicting the YAML"
     NOT_APPLICABLE = "not applicable"
 
 

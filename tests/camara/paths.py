@@ -1,9 +1,14 @@
-"""The little JSON path of the feature files: ``$.device.phoneNumber``, ``maxAge``, ``$[0].id``, ``$.areas[1].name``."""
+"""The little JSON path of the feature files.
+
+``$.device.phoneNumber``, ``maxAge``, ``$[0].id``, ``$['areas'][1].name``, ``$.statusInfo[*].purpose``.
+"""
 
 import re
 from typing import Any, Final
 
-_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+EVERY: Final = "*"
+"""The part that stands for every item of an array, or member of an object."""
+_PART = re.compile(r"\[\s*['\"]([^'\"\]]+)['\"]\s*\]|\[(\d+)\]|\[(\*)?\]|([^.\[\]]+)")
 
 
 class _Missing:
@@ -19,22 +24,34 @@ Path = tuple[str | int, ...]
 
 def parse(text: str) -> Path:
     """The members and positions that a path names."""
-    bare = text.strip().removeprefix("$").lstrip(".")
-    return tuple(name or int(position) for name, position in _PART.findall(bare))
+    bare = text.strip().strip("`").removeprefix("$").lstrip(".")
+    parts = [(quoted or plain, position, every) for quoted, position, every, plain in _PART.findall(bare)]
+    return tuple(name or (int(position) if position else EVERY) for name, position, _ in parts)
 
 
 def get(document: Any, path: Path) -> Any:
-    """What is at a path, or `MISSING`."""
+    """What is at a path, or `MISSING`; where the path says "every", the first that is there."""
+    return next(iter(get_all(document, path)), MISSING)
+
+
+def get_all(document: Any, path: Path) -> list[Any]:
+    """What is at a path: one value or none, and any number where it says "every"."""
+    found = [document]
     for part in path:
-        known = part in document if isinstance(document, dict) else _in_range(document, part)
-        if not known:
-            return MISSING
-        document = document[part]
-    return document
+        found = [inner for outer in found for inner in _inner(outer, part)]
+    return found
 
 
-def _in_range(document: Any, part: str | int) -> bool:
-    return isinstance(document, list) and isinstance(part, int) and part < len(document)
+def _inner(document: Any, part: str | int) -> list[Any]:
+    if isinstance(document, dict):
+        if part == EVERY and EVERY not in document:
+            return list(document.values())
+        return [document[part]] if part in document else []
+    if not isinstance(document, list):
+        return []
+    if part == EVERY:
+        return document
+    return [document[part]] if isinstance(part, int) and part < len(document) else []
 
 
 def put(document: Any, path: Path, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,32 +10,41 @@ from httpx import HTTPError
 
 from adapters.mock.operator.apis.dialects import DIALECTS, Dialect
 from adapters.mock.operator.profile import Legs, OfferedApi, Profile, SubjectForm, load_profile, shipped_profiles
-from tests.camara.conflicts import overruled
+from tests.camara.conflicts import conflicts_of, corrected
 from tests.camara.contract import Contract, contract
-from tests.camara.features import Scenario, read, stored_features
+from tests.camara.features import Scenario, read
 from tests.camara.outcomes import Mismatch, NotApplicable, Outcome, Verdict
+from tests.camara.places import DEFINITION, Group, Place, places
 from tests.camara.stage import Stage
 from tests.camara.vocabulary import Word
-from tests.camara.words_request import SENDING
+from tests.camara.words_assets import WORDS as ASSETS
+from tests.camara.words_person import WORDS as PERSON
+from tests.camara.words_person import presuppose
+from tests.camara.words_request import RESOURCES, SENDING
 from tests.camara.words_request import WORDS as REQUEST
 from tests.camara.words_response import WORDS as RESPONSE
 from tests.camara.words_subject import WORDS as SUBJECT
 from tests.camara.words_token import WORDS as TOKEN
 from tests.support.mock_operator import RunningOperator, running_operator
+from tests.support.mock_operator_schemas import DEFINITIONS
 
-WORDS: tuple[Word, ...] = (*TOKEN, *RESPONSE, *SUBJECT, *REQUEST, *SENDING)
+WORDS: tuple[Word, ...] = (*TOKEN, *ASSETS, *PERSON, *RESPONSE, *SUBJECT, *RESOURCES, *REQUEST, *SENDING)
 NOT_SERVED = "not served by the pretend operator"
-NO_CONTRACT = "there is no openapi.yaml beside the file"
+NO_CONTRACT = "there is no openapi.yaml, neither beside the file nor among the definitions"
 BASE_PROFILE = "alba"
 
-_PLACEHOLDER = re.compile(r"\"\{[A-Za-z_]+\}\"")
-
-Group = tuple[str, str]
+_PLACEHOLDER = re.compile(r"\"\{[A-Za-z_]+\}\"|<x+>|<(?:apiName|operation|requestSchema|resource)\w*>")
 
 
 def served() -> frozenset[Group]:
     """API and version of everything that a pretend operator can offer."""
     return frozenset((known.api, known.version) for known in DIALECTS)
+
+
+def playable() -> frozenset[Group]:
+    """What is served and has a definition at hand; all that is served, where there are no definitions."""
+    defined = (one for one in served() if (DEFINITIONS / one[0] / one[1] / DEFINITION).is_file())
+    return frozenset(defined) or served()
 
 
 def legs_of(api: str) -> frozenset[Legs]:
@@ -59,7 +69,8 @@ def _offered(known: Dialect) -> OfferedApi:
 
 
 @cache
-def _words_for(step: str) -> tuple[Word, dict[str, str | None]] | None:
+def words_for(step: str) -> tuple[Word, dict[str, str | None]] | None:
+    """The word for a step, and what it says about it."""
     for known in WORDS:
         found = known.pattern.fullmatch(step)
         if found is not None:
@@ -68,76 +79,111 @@ def _words_for(step: str) -> tuple[Word, dict[str, str | None]] | None:
 
 
 def play(scenario: Scenario, definition: Contract, operator: RunningOperator, count: int) -> Outcome:
-    """One scenario, from its first step to its last."""
-    reason = overruled(scenario)
-    if reason is not None:
-        return Outcome(scenario, Verdict.NOT_APPLICABLE, reason)
-    if any(_PLACEHOLDER.search(step) for step in scenario.steps):
-        return Outcome(scenario, Verdict.NOT_APPLICABLE, "a template: its placeholders stand for no API")
-    unknown = [step for step in scenario.steps if _words_for(step) is None]
+    """One scenario, from its first step to its last, as the definition has it."""
+    found = conflicts_of(scenario)
+    reason = "; ".join(dict.fromkeys(conflict.reason for conflict in found))
+    if any(conflict.instead is None for conflict in found):
+        return Outcome(scenario, Verdict.CONTRADICTED, f"not played: {reason}")
+    read_so = replace(scenario, steps=corrected(scenario, found))
+    verdict, why = _play(Stage(read_so, definition, operator, legs_of(scenario.api), count))
+    if found and verdict is Verdict.PASSED:
+        return Outcome(scenario, Verdict.CONTRADICTED, f"played as the YAML has it: {reason}")
+    return Outcome(scenario, verdict, why)
+
+
+def _play(stage: Stage) -> tuple[Verdict, str]:
+    steps = stage.scenario.steps
+    if (reason := template(steps)) is not None:
+        return Verdict.NOT_APPLICABLE, reason
+    unknown = [step for step in steps if words_for(step) is None]
     if unknown:
-        return Outcome(scenario, Verdict.NOT_APPLICABLE, f"no word for the step: {unknown[0]}")
-    stage = Stage(scenario, definition, operator, legs_of(scenario.api), count)
+        return Verdict.NOT_APPLICABLE, f"no word for the step: {unknown[0]}"
     try:
         _act(stage)
     except NotApplicable as why:
-        return Outcome(scenario, Verdict.NOT_APPLICABLE, str(why))
+        return Verdict.NOT_APPLICABLE, str(why)
     except AssertionError as why:
-        return Outcome(scenario, Verdict.FAILED, str(why))
-    except (HTTPError, LookupError, TypeError, ValueError) as why:
+        return Verdict.FAILED, str(why)
+    except (AttributeError, HTTPError, LookupError, TypeError, ValueError) as why:
         # One file that is written unlike all others must not keep the rest from being played.
-        return Outcome(scenario, Verdict.FAILED, f"{type(why).__name__}: {why}")
+        return Verdict.FAILED, f"{type(why).__name__}: {why}"
     finally:
-        if stage.faulty:
-            operator.control.no_faults()
+        stage.leave()
     if stage.response is None:
-        return Outcome(scenario, Verdict.NOT_APPLICABLE, "no step of it looks at an answer")
-    return Outcome(scenario, Verdict.PASSED)
+        return Verdict.NOT_APPLICABLE, "no step of it looks at an answer"
+    return Verdict.PASSED, ""
 
 
 def _act(stage: Stage) -> None:
     found = [(step, *_known(step)) for step in stage.scenario.steps]
     sends = [position for position, (_, known, _) in enumerate(found) if known in SENDING]
+    first = sends[0] if sends else len(found)
+    # What is asked decides what a valid value is, also for steps that stand before the one that says it.
+    for _, known, groups in found[: first + 1]:
+        if known in RESOURCES or known in SENDING:
+            known.act(stage, **_given(groups))
+    presuppose(stage)
     for position, (step, known, groups) in enumerate(found):
         # Some backgrounds declare the schema of the answer that is to come.
-        if sends and position < sends[0] and known in RESPONSE:
+        if sends and position < first and known in RESPONSE:
             continue
         try:
-            known.act(stage, **{name: text for name, text in groups.items() if text is not None})
+            known.act(stage, **_given(groups))
         except Mismatch as why:
             raise Mismatch(f"{step}: {why}") from why
 
 
+def _given(groups: dict[str, str | None]) -> dict[str, str]:
+    return {name: text for name, text in groups.items() if text is not None}
+
+
 def _known(step: str) -> tuple[Word, dict[str, str | None]]:
-    found = _words_for(step)
+    found = words_for(step)
     if found is None:
         raise NotApplicable(f"no word for the step: {step}")
     return found
 
 
-def play_group(root: Path, group: Group, files: Iterable[Path]) -> Iterator[Outcome]:
+def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
     """Every scenario of one API and version; a file that cannot be read is a failure of its own."""
     scenarios: list[Scenario] = []
-    for file in files:
+    definitions = [DEFINITIONS / group[0] / group[1] / DEFINITION]
+    for place in found:
         try:
-            scenarios += read(*group, file)
+            scenarios += read(*group, place.file)
         except ValueError as why:
-            yield Outcome(Scenario(*group, file, "", file.name, (), ()), Verdict.FAILED, str(why))
-    if group not in served():
-        yield from (Outcome(scenario, Verdict.NOT_APPLICABLE, NOT_SERVED) for scenario in scenarios)
+            yield Outcome(Scenario(*group, place.file, "", place.file.name, (), ()), Verdict.FAILED, str(why))
+        definitions += [place.definition] if place.definition else []
+    reason = _unplayable(group, definitions[-1])
+    if reason is not None:
+        yield from (Outcome(one, Verdict.NOT_APPLICABLE, template(one.steps) or reason) for one in scenarios)
         return
-    if not (root / group[0] / group[1] / "openapi.yaml").is_file():
-        yield from (Outcome(scenario, Verdict.NOT_APPLICABLE, NO_CONTRACT) for scenario in scenarios)
-        return
-    definition = contract(root / group[0] / group[1])
+    definition = contract(definitions[-1].parent)
     with running_operator(profile_for(*group)) as operator:
         for count, scenario in enumerate(scenarios):
             yield play(scenario, definition, operator, count)
 
 
-def groups_in(root: Path) -> dict[Group, list[Path]]:
-    """The feature files of every API and version in a folder that is laid out as ``<api>/<version>/``."""
-    found: dict[Group, list[Path]] = {}
-    for api, version, file in stored_features(root):
-        found.setdefault((api, version), []).append(file)
+def _unplayable(group: Group, definition: Path) -> str | None:
+    if group not in served():
+        return NOT_SERVED
+    return None if definition.is_file() else NO_CONTRACT
+
+
+def template(steps: Iterable[str]) -> str | None:
+    """Why steps with placeholders that nothing fills in cannot be played."""
+    if any(_PLACEHOLDER.search(step) for step in steps):
+        return "a template: its placeholders stand for no API"
+    return None
+
+
+def grouped(roots: Iterable[Path]) -> dict[Group, list[Place]]:
+    """The feature files of every API and version in some folders.
+
+    Raises:
+        ValueError: a path leads nowhere.
+    """
+    found: dict[Group, list[Place]] = {}
+    for place in places(roots, playable()):
+        found.setdefault(place.group, []).append(place)
     return found

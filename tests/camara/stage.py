@@ -7,6 +7,7 @@ request after the words that send it, or never say those words.
 import json
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,7 @@ import httpx
 
 from adapters.mock.operator.profile import Legs
 from tests.camara.contract import Contract, Operation
+from tests.camara.facts import IDENTIFIERS, NAMING, Facts
 from tests.camara.features import Scenario
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path, get, put
@@ -23,8 +25,6 @@ from tests.camara.subject import Subject, numbered, other_than
 from tests.support.mock_operator import RunningOperator
 
 LONGER_THAN_ANY_TOKEN_S = 90_000
-IDENTIFIERS = ("phoneNumber", "device")
-"""The members of a body that name the subject, unless the token does."""
 CLAIMED = frozenset({"number-verification"})
 """APIs whose body names no subject, but a number to be compared with the one of the token."""
 FULL_BY_DEFAULT = frozenset({"kyc-match"})
@@ -74,12 +74,16 @@ class Stage:
     method: str = ""
     path_values: dict[str, str] = field(default_factory=dict)
     faulty: bool = False
+    passed_s: float = 0.0
     response: httpx.Response | None = None
     sent_body: Any = MISSING
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What earlier requests of the scenario brought, for words that speak of them."""
 
     def __post_init__(self) -> None:
         self.subject: Subject = numbered(self.operator, self.count)
         self.other: Subject = other_than(self.operator, self.subject)
+        self.facts = Facts(self.operator, self.subject)
 
     # -- writing the request
 
@@ -97,7 +101,9 @@ class Stage:
         if self.asked in known:
             return known[self.asked]
         tail = self._relative()
-        there = [operation for operation in self.contract.operations if tail and operation.path == tail]
+        there = [one for one in self.contract.operations if one.path == tail]
+        # Some files leave the version out of the path.
+        there = there or [one for one in self.contract.operations if tail.endswith(one.path)]
         fitting = [operation for operation in there if operation.method == self.method] or there
         if fitting:
             return fitting[0]
@@ -123,46 +129,29 @@ class Stage:
         body = self.contract.sample(operation.body, full=full)
         if not isinstance(body, dict):
             return body
-        known = self.contract.members(operation.body)[0]
-        for name in known:
-            value = self.value_of((name,), operation)
-            if value is not MISSING and (name in body or name in IDENTIFIERS):
-                body[name] = value
-        if self.scenario.api not in CLAIMED and self.names_itself:
-            body = {name: value for name, value in body.items() if name not in IDENTIFIERS}
+        body = self.facts.personal(body)
+        for path in NAMING:
+            schema = self.contract.inner(operation.body, path)
+            if schema is not None and isinstance(get(body, path), dict):
+                body = self._naming(body, path, self.contract.members(schema)[0])
         return body
 
-    def value_of(self, path: Path, operation: Operation | None = None) -> Any:
-        """What a member must be to be about this subscriber and this operator's places, or `MISSING`."""
-        match path:
-            case ("phoneNumber",) | ("device", "phoneNumber"):
-                return self.subject.number
-            case ("hashedPhoneNumber",):
-                return self.subject.hashed
-            case ("device",):
-                return {"phoneNumber": self.subject.number}
-            case ("area",):
-                return self.area()
-            case ("area", "center"):
-                return self.area()["center"]
-        return MISSING
-
-    def area(self, *, elsewhere: bool = False, covered: bool = True, radius: int = 5000) -> dict[str, Any]:
-        """A circle around the subscriber, or where it is not, or where this operator has no network."""
-        geography = self.operator.profile.geography
-        place = geography.elsewhere if elsewhere else geography.home
-        centre = {"latitude": place.latitude, "longitude": place.longitude}
-        if not covered:
-            centre = {"latitude": -place.latitude, "longitude": (place.longitude + 360) % 360 - 180}
-        return {"areaType": "CIRCLE", "center": centre, "radius": radius}
+    def _naming(self, body: Any, path: Path, known: Collection[str]) -> Any:
+        """The body with the identifiers that the schema knows there, or without them where the token names somebody."""
+        for name in IDENTIFIERS:
+            if self.names_itself and self.scenario.api not in CLAIMED:
+                body = put(body, (*path, name), MISSING)
+            elif name in known:
+                body = put(body, (*path, name), self.facts.value_of((name,)))
+        return body
 
     def valid(self, path: Path) -> Any:
         """A valid value for a member of the body."""
-        value = self.value_of(path)
+        value = self.facts.value_of(path)
         if value is not MISSING:
             return value
         schema = self.contract.inner(self.operation().body, path)
-        return "valid" if schema is None else self.contract.sample(schema)
+        return "valid" if schema is None else self.facts.personal(self.contract.sample(schema), path)
 
     def date(self, path: Path, *, days_ago: int) -> str:
         """A day by the operator's clock, as a date or, where the schema of the member says so, with a time."""
@@ -206,6 +195,29 @@ class Stage:
             if self.token is Token.EXPIRED:
                 self.operator.control.advance(-LONGER_THAN_ANY_TOKEN_S, authorization=True)
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by for the network, until the scenario is over."""
+        self.operator.control.advance(seconds)
+        self.passed_s += seconds
+
+    def leave(self) -> None:
+        """Put the operator back to what the next scenario expects."""
+        if self.passed_s:
+            self.operator.control.advance(-self.passed_s)
+        if self.faulty:
+            self.operator.control.no_faults()
+
+    def aside(self, path: str, body: Any, *, method: str = "POST") -> httpx.Response:
+        """What another request brings that the scenario presupposes, made as it has to be made; its body names whom."""
+        operation = next((one for one in self.contract.operations if (one.path, one.method) == (path, method)), None)
+        if operation is None:
+            raise NotApplicable(f"the YAML has no {method} {path}")
+        self.subject.settle(self.operator)
+        token = self.operator.client.token(*operation.scopes)
+        url = self.contract.base_path + path
+        headers = {"authorization": f"Bearer {token}"}
+        return self.operator.client.http.request(method, url, headers=headers, json=body)
+
     def _body(self, operation: Operation) -> Any:
         if operation.body is None or self.base is Body.ABSENT:
             return MISSING
@@ -246,9 +258,7 @@ class Stage:
 
     def _foreign_scopes(self, operation: Operation) -> tuple[str, ...]:
         """A scope that this operator gives, and the operation does not take."""
-        found = self.operator.client.http.get("/.well-known/openid-configuration").json()["scopes_supported"]
-        usable = [scope for scope in found if ":" in scope and not scope.startswith("dpv:")]
-        foreign = [scope for scope in usable if scope not in operation.scopes and scope not in self.scopes]
+        foreign = [scope for scope in self.facts.scopes() if scope not in operation.scopes and scope not in self.scopes]
         if not foreign:
             raise NotApplicable("this operator has no scope that the operation does not take")
         return (foreign[0],)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.camara import paths
 from tests.camara.__main__ import main
 from tests.camara.outcomes import Outcome, Verdict
-from tests.camara.runner import NO_CONTRACT, NOT_SERVED, groups_in, play_group
+from tests.camara.runner import NO_CONTRACT, NOT_SERVED, grouped, play_group
 from tests.camara.stage import Token
 from tests.camara.words_token import meaning
+from tests.support.mock_operator_schemas import DEFINITIONS
 
 OPENAPI = """
 openapi: 3.0.3
@@ -80,8 +81,8 @@ def root(tmp_path: Path) -> Path:
 
 def written(root: Path, text: str) -> list[Outcome]:
     (root / "sim-swap" / "2.1.0" / "dropped-in.feature").write_text(text)
-    ((group, files),) = groups_in(root).items()
-    return list(play_group(root, group, files))
+    ((group, files),) = grouped([root]).items()
+    return list(play_group(group, files))
 
 
 def test_a_step_passes_fails_or_says_why_it_cannot_be_played(root: Path) -> None:
@@ -113,17 +114,61 @@ def test_what_a_step_sets_reaches_the_operator(root: Path, setting: str, status:
     assert outcome.verdict is Verdict.PASSED, outcome.reason
 
 
-def test_a_file_that_is_no_gherkin_fails_and_one_of_an_unknown_api_is_not_applicable(root: Path) -> None:
+def test_a_file_that_is_no_gherkin_fails(root: Path) -> None:
     (outcome,) = written(root, "this is no feature")
     assert outcome.verdict is Verdict.FAILED
-    (root / "sim-swap" / "2.1.0" / "openapi.yaml").unlink()
-    assert [one.reason for one in written(root, HEAD + SENT)] == [NO_CONTRACT]
-    unknown = root / "sim-swap" / "2.1.0" / "dropped-in.feature"
-    folder = root / "star-sign" / "1.0.0"
-    folder.mkdir(parents=True)
-    unknown.rename(folder / "star-sign.feature").write_text(HEAD + SENT)
-    ((group, files),) = groups_in(root).items()
-    assert [outcome.reason for outcome in play_group(root, group, files)] == [NOT_SERVED]
+
+
+STORED = (DEFINITIONS / "sim-swap" / "2.1.0" / "openapi.yaml").is_file()
+
+
+@pytest.mark.skipif(not STORED, reason="CAMARA's definitions are not beside the project")
+@pytest.mark.parametrize(
+    ("resource", "title", "label", "reasons"),
+    [
+        ("/sim-swap/v2/check", "v2.0.0 - checkSimSwap", "sim-swap 2.0.0", ""),
+        ("/sim-swap/v2/check", "v2.0.9", "sim-swap 2.1.0 (written for 2.0.9)", ""),
+        ("/sim-swap/vwip/check", "vwip", "sim-swap 2.1.0 (written for vwip)", ""),
+        ("/star-sign/v1/sign", "v1.0.0", "star-sign 1.0.0", NOT_SERVED),
+    ],
+)
+def test_a_file_from_anywhere_says_itself_what_it_is_about(
+    tmp_path: Path, resource: str, title: str, label: str, reasons: str
+) -> None:
+    text = HEAD.replace("/sim-swap/v2/check", resource).replace("dropped in", title)
+    (tmp_path / "dropped-in.feature").write_text(f"{text}{SENT}Then the response status code is 200")
+    (((group, files)),) = grouped([tmp_path]).items()
+    assert files[0].label == label
+    assert [outcome.reason for outcome in play_group(group, files)] == [reasons]
+
+
+def test_a_file_is_not_played_where_there_is_no_definition(tmp_path: Path) -> None:
+    (tmp_path / "dropped-in.feature").write_text(HEAD + SENT)
+    (files,) = grouped([tmp_path]).values()
+    unserved = ("sim-swap", "9.9.9")
+    assert [outcome.reason for outcome in play_group(unserved, files)] == [NOT_SERVED]
+    undefined = ("sim-swap", "2.2.0")
+    assert [outcome.reason for outcome in play_group(undefined, files)] == [NO_CONTRACT]
+
+
+def test_a_file_without_a_resource_is_about_the_api_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "sim-swap-check.feature").write_text("Feature: it\nScenario: it\nGiven the moon is full")
+    ((group, _),) = grouped([tmp_path]).items()
+    assert group[0] == "sim-swap"
+
+
+def test_a_path_to_nowhere_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "nowhere")]) == 2
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_coverage_counts_the_steps_that_have_a_word(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = root / "sim-swap" / "2.1.0" / "dropped-in.feature"
+    file.write_text("Feature: it\nScenario: it\nGiven the response status code is 200\nAnd the moon is full")
+    assert main([str(root), "--coverage", "--unknown"]) == 0
+    printed = capsys.readouterr().out
+    assert "in all: 50.0 % of 2 steps have a word" in printed
+    assert "1 x the moon is full" in printed
 
 
 def test_a_schema_that_a_background_announces_is_no_check_before_the_request(root: Path) -> None:
@@ -144,7 +189,8 @@ def test_the_command_prints_the_figures_and_ends_with_1_after_a_failure(
     file.write_text(f"{HEAD}{SENT}Then the response status code is {expected}")
     assert main([str(root)]) == status
     printed = capsys.readouterr().out
-    assert f"sim-swap 2.1.0: {1 - status} passed, {status} failed, 0 not applicable" in printed
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith("sim-swap")]
+    assert row == ["sim-swap", "2.1.0", str(1 - status), str(status), "0", "0", "1"]
 
 
 def test_the_command_says_in_one_line_that_there_is_nothing_to_play(

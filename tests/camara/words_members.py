@@ -1,12 +1,16 @@
 """What a member of the body is set to, where a step says it in words instead of a value."""
 
 import re
+import uuid
 from collections.abc import Callable
 
 from adapters.mock.operator.profile import Legs
+from tests.camara import passwords
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path
+from tests.camara.record import STRANGER
 from tests.camara.stage import Stage
+from tests.camara.states import device_state
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import literal
 
@@ -64,11 +68,85 @@ def _several_identifiers(_stage: Stage, _path: Path, _words: str) -> object:
     raise NotApplicable("this operator knows devices by phone number only, so no two identifiers can differ")
 
 
+def _by_address(_stage: Stage, _path: Path, _words: str) -> object:
+    raise NotApplicable("this operator knows devices by phone number only, and not by their address")
+
+
+def _smaller_than_area(_stage: Stage, _path: Path, _words: str) -> object:
+    """A square metre: no network locates that well."""
+    return 1
+
+
 def _hours(words: str) -> int:
     found = re.search(r"\d+", words)
     if found is None:
         raise NotApplicable("the step names no number")
     return int(found[0])
+
+
+def _beyond(stage: Stage, path: Path, words: str) -> object:
+    """Of the right kind, beyond the bounds that the schema of the member sets, or the one that the step names."""
+    schema = stage.contract.inner(stage.operation().body, path)
+    named = re.search(r"schema (?:at )?\"([^\"]+)\"", words)
+    if schema is None and named is not None:
+        schema = stage.contract.at(named[1])
+    return stage.contract.beyond(schema)
+
+
+def _of_stranger(stage: Stage, path: Path, _words: str) -> object:
+    """What somebody else would say of this attribute, in a form that fits."""
+    value = STRANGER.get(str(path[-1]), MISSING)
+    schema = stage.contract.inner(stage.operation().body, path)
+    return stage.contract.another(schema, stage.valid(path)) if value is MISSING else value
+
+
+def _not_on_record(stage: Stage, path: Path, _words: str) -> object:
+    value = stage.valid(path)
+    stage.subject.knows(**{str(path[-1]): None})
+    return value
+
+
+def _required_mismatch(stage: Stage, path: Path, words: str) -> object:
+    """A document that is not the one on record, with an operator that compares nothing without the right one."""
+    stage.subject.be("identity", document_first=True)
+    return _of_stranger(stage, path, words)
+
+
+def _unoffered(stage: Stage, path: Path, _words: str) -> object:
+    """The last of the values that the schema knows, with an operator that has all but this one."""
+    schema = stage.contract.follow(stage.contract.inner(stage.operation().body, path)) or {}
+    if not schema.get("enum"):
+        raise NotApplicable("the schema lists no values, of which an operator could lack one")
+    *offered, lacking = schema["enum"]
+    stage.subject.be("score", scales=offered)
+    return lacking
+
+
+def _in_state(stage: Stage, path: Path, words: str) -> object:
+    if not device_state(stage, words):
+        raise NotApplicable(f'no word for a property that is "{words}"')
+    return stage.valid(path)
+
+
+def _sms(delivery: str) -> Setter:
+    def act(stage: Stage, path: Path, _words: str) -> object:
+        stage.subject.be("messages", delivery=delivery)
+        return stage.valid(path)
+
+    return act
+
+
+def _nobodys(stage: Stage, path: Path, words: str) -> object:
+    """Of the right form, and never given out by anybody."""
+    return _stranger(stage, path, words) if path[-1] in {"phoneNumber", "device"} else str(uuid.uuid4())
+
+
+def _code(stage: Stage, _path: Path, words: str) -> object:
+    return passwords.code(stage, words)
+
+
+def _authentication(stage: Stage, _path: Path, words: str) -> object:
+    return passwords.reference(stage, words)
 
 
 def _at_least(_stage: Stage, _path: Path, words: str) -> object:
@@ -111,11 +189,32 @@ def _constant(stage: Stage, _path: Path, words: str) -> object:
 
 
 SETTERS: tuple[tuple[str, Setter], ...] = (
-    (r"config_var: ?\"phone_number\"", _valid),
+    (r"config_var: ?\"\w+\"", _valid),
+    (r"(?:the |a )?(?:\w+ )?(?:value |code )?(?:distinct|different) from .* (?:received )?in the SMS.*", _code),
+    (r"(?:the )?(?:\w+ )?(?:value |code )?(?:that was )?received in the SMS.*", _code),
+    (
+        r"(?:the )?value (?:got |received |retrieved )?(?:from|for|in) (?:the |a )?(?:\w+ )?send-code .*",
+        _authentication,
+    ),
+    (r".*\bnot (?:\w+ )*(?:with\w*|in|comply\w*) .*\brange\b.*|.*out[ -]of[ -](?:range|bounds).*", _beyond),
+    (r".*\bnot between \S+ and \S+.*", _beyond),
+    (r".*cannot receive SMS|.*landline", _sms("impossible")),
+    (r".*SMS barring.*|.*blocks? SMS.*", _sms("barred")),
+    (r".*(?:did|does) not belong to the operator|an? (?:unknown|non-?existing) .*", _nobodys),
+    (r"an invalid URL", lambda _stage, _path, _words: "not a URL"),
+    (r".*not supported in the environment", _unoffered),
+    (r".*but not supported by (?:the )?(?:telco )?operator", _not_on_record),
+    (r"a valid idDocument that is not associated .*", _required_mismatch),
+    (r".*not (?:existing|associated) (?:in the environment|to user's phone number)", _of_stranger),
+    (r".*does not match the value (?:stored|saved|held|registered) .*", _of_stranger),
+    (r".*match(?:es)? the value (?:stored|saved|held|registered) .*", _valid),
     (r"[A-Z_]*PHONENUMBER[A-Z_]*\d?", _constant),
     (r".*hashed in SHA-256.*", _hashed),
     (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found).*", _stranger),
     (r".*does not match .*token", _mismatching),
+    (r".*\b(?:connected|connectivity|roaming|network issues?)\b.*", _in_state),
+    (r"a value smaller than (?:that|the) area", _smaller_than_area),
+    (r"PUBLICIPV?4ADDRESS\d?|PUBLICPORT\d?", _by_address),
     (r".*different from the one identified by the access token", _other_number),
     (r".*for which the .*service is not (?:available|applicable|supported).*", _unserved),
     (r"(?:only )?includes device identifiers not supported .*|only includes device identifiers .*", _other_identifiers),
@@ -126,16 +225,26 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"a value less than .*", _less),
     (r"a value shorter than that time", _shorter),
     (r"a value smaller than the minimum allowed", _below_minimum),
-    (r"an? (?:valid )?area not covered .*|an area outside .*", lambda stage, _path, _words: stage.area(covered=False)),
+    (
+        r"an? (?:valid )?area not covered .*|an area outside .*",
+        lambda stage, _path, _words: stage.facts.area(covered=False),
+    ),
     (
         r".*where the device is not located|a wrong location of the device",
-        lambda stage, _path, _words: stage.area(elsewhere=True),
+        lambda stage, _path, _words: stage.facts.area(elsewhere=True),
     ),
     (r".*in the future|a future .*", lambda stage, path, _words: stage.date(path, days_ago=-400)),
     (
         r"(?:a date|.*past date) .*|.*in the past",
         lambda stage, path, _words: stage.date(path, days_ago=SIGNED_DAYS_AGO),
     ),
+    (r"unsupported identifiers .*", _other_identifiers),
+    (
+        r"the (?:country|\w+) of .*that complies with .*|an? (?:format|well[- ]formed) valid .*|a format valid value",
+        _valid,
+    ),
+    (r"an? \w+ value that complies with .*", _valid),
+    (r"a schema[- ]compliant .*|a value that is compliant with .*", _valid),
     (r".*cancelled by the User A and is used by User B", _given_on),
     (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),
     (r".*phone number identified by the access token", _valid),

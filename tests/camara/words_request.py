@@ -9,6 +9,7 @@ from tests.camara.stage import Body, Stage
 from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
 from tests.camara.words_members import set_by_words
 
+LENGTH_THAT_NO_OPERATOR_TAKES = 5000
 SCHEMA = r"(?:the )?(?:OAS )?(?:request body )?schema"
 
 
@@ -104,6 +105,13 @@ def _by_words(stage: Stage, path: str, value: str) -> None:
     set_by_words(stage, parse(path), value)
 
 
+def _too_long(stage: Stage, path: str) -> None:
+    where = parse(path)
+    schema = stage.contract.inner(stage.operation().body, where)
+    limit = (stage.contract.follow(schema) or {}).get("maxLength", LENGTH_THAT_NO_OPERATOR_TAKES)
+    stage.set(where, stage.contract.stretched(schema, limit + 1))
+
+
 def _path_value(stage: Stage, text: str, value: str) -> None:
     stage.path_values[text] = value
 
@@ -125,13 +133,17 @@ def _again(stage: Stage) -> None:
     stage.forget()
 
 
-MEMBER = r"(?:the )?(?:request )?(?:body )?(?:request )?(?:body )?(?:property|field|attribute)"
+MEMBER = r"(?:the )?(?:given )?(?:(?:request|body) ){0,3}(?:property|field|attribute|parameter)"
 
-WORDS = (
-    word(r"(?:an )?environment at .*", nothing),
+RESOURCES = (
     word(rf"the resource is {TEXT}", _sub_resource),
     word(rf"the (?:resource|path|endpoint) {TEXT}(?: as (?:a )?base[ -]?url)?", _resource),
     word(rf"(?:the )?resource {TEXT} (?:set )?as .*base-url", _resource),
+)
+"""The words that say which operation is meant."""
+
+WORDS = (
+    word(r"(?:an )?environment at .*", nothing),
     word(r"(?:they )?use (?:the )?base ?url(?: .*)?", nothing),
     word(rf"the header {TEXT} is set to a UUID value", _uuid),
     word(
@@ -176,9 +188,14 @@ WORDS = (
     word(rf"{MEMBER} {PATH} is set with (?P<value>a valid value)", _by_words),
     word(rf"the request body is set to a valid parameter combination without property {PATH}", _full_without),
     word(
-        rf'the request body is set to a valid parameter combination with property {PATH} set to "(?P<value>[^"]*)"',
+        rf"the request body is set to a valid parameter combination with property {PATH} set to (?P<value>.*)",
         _full_with,
     ),
+    word(rf"{MEMBER} {PATH} (?:does not exist|is (?:absent|missing|omitted|left out))", _without),
+    word(rf"{MEMBER} {PATH} is longer than .*", _too_long),
+    word(rf"{MEMBER} {PATH} is valued again with .*", nothing),
+    word(rf"{MEMBER} {PATH} (?:was|has been) set to (?P<value>.*)", _by_words),
+    word(rf"(?:the )?{PATH} (?:is )?set to (?P<value>[^\"].*)", _by_words),
     word(rf"the request body contains only the property {PATH}", _only),
     word(r"the request body has the field (?P<path>\w+) with a value of (?P<value>[A-Z_]+\d?)", _by_words),
     word(r"the request body has NO the field (?P<path>\w+) or (?P<text>\w+)", _without_both),

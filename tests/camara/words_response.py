@@ -1,12 +1,12 @@
 """Words that read the answer. The first of them sends the request."""
 
-import json
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from urllib.parse import urlsplit
 
-from tests.camara.outcomes import Mismatch, expect
-from tests.camara.paths import MISSING, get, parse
+from tests.camara.outcomes import expect
+from tests.camara.paths import MISSING, parse
+from tests.camara.reading import age_s, at, body, code, every, instant, now, same, there
 from tests.camara.stage import Stage
 from tests.camara.subject import ACTIVATED_AGO_S
 from tests.camara.vocabulary import PATH, POINTER, TEXT, word
@@ -16,31 +16,6 @@ TEXTS = frozenset({"$.message"})
 """Members that nobody may parse (API design guide): a file that quotes one is held to "some text is there"."""
 
 
-def _body(stage: Stage) -> Any:
-    try:
-        return stage.answer().json()
-    except ValueError as error:
-        raise Mismatch("the answer is no JSON") from error
-
-
-def _at(stage: Stage, path: str) -> Any:
-    return get(_body(stage), parse(path))
-
-
-def _there(stage: Stage, path: str) -> Any:
-    value = _at(stage, path)
-    expect(value is not MISSING, f"{path} is not there")
-    return value
-
-
-def same(actual: object, written: str) -> bool:
-    """Whether a value is the written one; the files quote numbers and booleans as they like."""
-    bare = written.strip().strip('"')
-    if isinstance(actual, str):
-        return actual == bare
-    return actual is not MISSING and json.dumps(actual) == bare
-
-
 def _options(text: str) -> list[str]:
     return [option for option in re.split(r",|\bor\b", text.strip(" []()")) if option.strip()]
 
@@ -48,15 +23,7 @@ def _options(text: str) -> list[str]:
 def _status(stage: Stage, codes: str) -> None:
     response = stage.answer()
     wanted = re.findall(r"\d{3}", codes)
-    expect(str(response.status_code) in wanted, f"status {response.status_code} {_code(stage)}, not {codes}")
-
-
-def _code(stage: Stage) -> str:
-    try:
-        body = stage.answer().json()
-    except ValueError:
-        return ""
-    return str(body.get("code", "")) if isinstance(body, dict) else ""
+    expect(str(response.status_code) in wanted, f"status {response.status_code} {code(stage)}, not {codes}")
 
 
 def _header_is(stage: Stage, text: str, value: str) -> None:
@@ -76,8 +43,9 @@ def _header_there(stage: Stage, text: str) -> None:
 def _is(stage: Stage, path: str, value: str) -> None:
     if path in TEXTS:
         return _readable(stage, path)
-    actual = _there(stage, path)
-    return expect(any(same(actual, option) for option in _either(value)), f"{path} is {actual!r}, not {value}")
+    for actual in every(stage, path):
+        expect(any(same(actual, option) for option in _either(value)), f"{path} is {actual!r}, not {value}")
+    return None
 
 
 def _either(value: str) -> list[str]:
@@ -85,149 +53,170 @@ def _either(value: str) -> list[str]:
 
 
 def _one_of(stage: Stage, path: str, values: str) -> None:
-    actual = _there(stage, path)
-    expect(any(same(actual, option) for option in _options(values)), f"{path} is {actual!r}, none of {values}")
+    for actual in every(stage, path):
+        expect(any(same(actual, option) for option in _options(values)), f"{path} is {actual!r}, none of {values}")
 
 
 def _one_of_if(stage: Stage, path: str, values: str) -> None:
-    if _at(stage, path) is not MISSING:
+    if at(stage, path) is not MISSING:
         _one_of(stage, path, values)
 
 
 def _is_if(stage: Stage, path: str, value: str) -> None:
-    if _at(stage, path) is not MISSING:
+    if at(stage, path) is not MISSING:
         _is(stage, path, value)
 
 
 def _null(stage: Stage, path: str) -> None:
-    expect(_there(stage, path) is None, f"{path} is not null")
+    expect(there(stage, path) is None, f"{path} is not null")
 
 
 def _readable(stage: Stage, path: str) -> None:
-    value = _there(stage, path)
+    value = there(stage, path)
     expect(isinstance(value, str) and value.strip(), f"{path} is no text")
 
 
 def _contains(stage: Stage, path: str, text: str) -> None:
-    value = _there(stage, path)
+    value = there(stage, path)
     expect(path in TEXTS or (isinstance(value, list | str) and text in value), f"{path} does not contain {text!r}")
 
 
 def _exists(stage: Stage, path: str) -> None:
-    _there(stage, path)
+    every(stage, path)
 
 
 def _missing(stage: Stage, path: str) -> None:
-    expect(_at(stage, path) is MISSING, f"{path} is there")
+    expect(at(stage, path) is MISSING, f"{path} is there")
 
 
 def _only_if(stage: Stage, path: str, text: str, value: str) -> None:
-    there, condition = _at(stage, path) is not MISSING, same(_at(stage, text), value)
+    there, condition = at(stage, path) is not MISSING, same(at(stage, text), value)
     expect(condition or not there, f"{path} is there although {text} is not {value}")
 
 
 def _missing_means(stage: Stage, path: str, text: str, value: str) -> None:
-    expect(_at(stage, path) is not MISSING or same(_at(stage, text), value), f"{path} is missing, {text} not {value}")
-
-
-def instant(value: object) -> datetime:
-    """An RFC 3339 instant with its zone."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Mismatch(f"{value!r} is no date-time with a zone")
-    return found
+    expect(at(stage, path) is not MISSING or same(at(stage, text), value), f"{path} is missing, {text} not {value}")
 
 
 def _timestamp(stage: Stage, path: str) -> None:
-    instant(_there(stage, path))
+    instant(there(stage, path))
 
 
 def _timestamp_if(stage: Stage, path: str) -> None:
-    if _at(stage, path) not in {MISSING, None}:
+    if at(stage, path) not in {MISSING, None}:
         _timestamp(stage, path)
 
 
-def _now(stage: Stage) -> datetime:
-    clock = stage.operator.control.http.get("/clock").json()
-    return instant(clock["network"])
-
-
 def _past(stage: Stage, path: str) -> None:
-    expect(instant(_there(stage, path)) <= _now(stage), f"{path} is not in the past")
+    expect(all(instant(value) <= now(stage) for value in every(stage, path)), f"{path} is not in the past")
+
+
+def _future(stage: Stage, path: str) -> None:
+    expect(all(instant(value) > now(stage) for value in every(stage, path)), f"{path} is not in the future")
+
+
+def _subset(stage: Stage, path: str, text: str) -> None:
+    asked = stage.sent(parse(text)) or []
+    expect(all(set(value) <= set(asked) for value in every(stage, path)), f"{path} has more than was asked")
+
+
+def _as_asked(stage: Stage, path: str, text: str) -> None:
+    asked = stage.sent(parse(text))
+    expect(all(value == asked for value in every(stage, path)), f"{path} is not the {text} that was asked for")
+
+
+def _url(stage: Stage, path: str) -> None:
+    for value in every(stage, path):
+        parts = urlsplit(str(value))
+        expect(parts.scheme in {"http", "https"} and parts.hostname, f"{path} is {value!r}, no URL")
+
+
+def _no_scores(stage: Stage) -> None:
+    """Attributes that fit have no score: there is nothing between."""
+    found = body(stage)
+    for name, value in found.items():
+        if value == "true":
+            expect(f"{name}Score" not in found, f"{name}Score is there although {name} is true")
+
+
+def _score(stage: Stage, path: str) -> None:
+    errors = stage.contract.errors(there(stage, path), "/components/schemas/Score")
+    expect(not errors, f"{path} is no score: {'; '.join(errors)}")
 
 
 def _activation(stage: Stage, path: str) -> None:
-    apart = _now(stage) - timedelta(seconds=ACTIVATED_AGO_S) - instant(_there(stage, path))
+    apart = now(stage) - timedelta(seconds=ACTIVATED_AGO_S) - instant(there(stage, path))
     expect(abs(apart.total_seconds()) < CLOCK_TOLERANCE_S, f"{path} is not the activation")
-
-
-def _age_s(stage: Stage, path: str) -> float:
-    return (_now(stage) - instant(_there(stage, path)).astimezone(UTC)).total_seconds()
 
 
 def _not_older(stage: Stage, path: str, text: str) -> None:
     allowed = stage.sent(parse(text))
-    expect(_age_s(stage, path) <= float(allowed) + CLOCK_TOLERANCE_S, f"{path} is older than {text}")
+    expect(age_s(stage, path) <= float(allowed) + CLOCK_TOLERANCE_S, f"{path} is older than {text}")
 
 
 def _older_if(stage: Stage, path: str, text: str) -> None:
-    if _at(stage, path) is not MISSING:
-        expect(_age_s(stage, path) > float(stage.sent(parse(text))), f"{path} is not older than {text}")
+    if at(stage, path) is not MISSING:
+        expect(age_s(stage, path) > float(stage.sent(parse(text))), f"{path} is not older than {text}")
 
 
 def _monitored(stage: Stage, path: str) -> None:
-    value, hours = _at(stage, path), stage.subject.retention_h
+    value, hours = at(stage, path), stage.subject.retention_h
     wanted = {MISSING} if hours is None else {MISSING, hours // 24}
     expect(value in wanted, f"{path} is {value!r}, not the monitored period")
 
 
 def _own_number(stage: Stage, path: str) -> None:
-    expect(_there(stage, path) == stage.subject.number, f"{path} is not the number of the token")
+    expect(there(stage, path) == stage.subject.number, f"{path} is not the number of the token")
 
 
 def _as_sent(stage: Stage, path: str, text: str) -> None:
-    expect(_there(stage, path) == stage.sent(parse(text)), f"{path} is not what was sent at {text}")
+    expect(there(stage, path) == stage.sent(parse(text)), f"{path} is not what was sent at {text}")
 
 
 def _complies(stage: Stage, pointer: str) -> None:
-    if not stage.contract.has(pointer) and stage.answer().status_code >= 400:
-        pointer = "/components/schemas/ErrorInfo"
-    errors = stage.contract.errors(_body(stage), pointer)
+    """By the schema that the step names; where the definition has none of that name, by the one of the answer."""
+    answer = stage.answer()
+    declared = stage.operation().answers.get(str(answer.status_code))
+    if stage.contract.has(pointer) or declared is None:
+        errors = stage.contract.errors(body(stage), pointer)
+    else:
+        errors = stage.contract.errors_by(body(stage), declared)
     expect(not errors, f"the answer breaks {pointer}: {'; '.join(errors[:3])}")
 
 
+def _declared(stage: Stage) -> None:
+    _complies(stage, "")
+
+
 def _each_complies(stage: Stage, pointer: str) -> None:
-    body = _body(stage)
-    expect(isinstance(body, list), "the answer is no array")
-    errors = [error for item in body for error in stage.contract.errors(item, pointer)]
+    found = body(stage)
+    expect(isinstance(found, list), "the answer is no array")
+    errors = [error for item in found for error in stage.contract.errors(item, pointer)]
     expect(not errors, f"an item breaks {pointer}: {'; '.join(errors[:3])}")
 
 
 def _member_complies(stage: Stage, path: str, pointer: str) -> None:
-    value = _at(stage, path)
+    value = at(stage, path)
     errors = [] if value is MISSING else stage.contract.errors(value, pointer)
     expect(not errors, f"{path} breaks {pointer}: {'; '.join(errors[:3])}")
 
 
 def _strings(stage: Stage, values: str) -> None:
-    body, allowed = _body(stage), [option.strip(' "') for option in _options(values)]
-    expect(isinstance(body, list) and body, "the answer is no array with anything in it")
-    expect(all(item in allowed for item in body), f"{body} has more than {allowed}")
+    found, allowed = body(stage), [option.strip(' "') for option in _options(values)]
+    expect(isinstance(found, list) and found, "the answer is no array with anything in it")
+    expect(all(item in allowed for item in found), f"{found} has more than {allowed}")
 
 
 def _text(stage: Stage, text: str) -> None:
-    expect(_body(stage) == text, f"the answer is {_body(stage)!r}, not {text!r}")
+    expect(body(stage) == text, f"the answer is {body(stage)!r}, not {text!r}")
 
 
 def _empty_list(stage: Stage) -> None:
-    expect(_body(stage) == [], "the answer is no empty array")
+    expect(body(stage) == [], "the answer is no empty array")
 
 
 def _includes(stage: Stage, path: str, text: str, other: str | None = None) -> None:
-    value, wanted = _there(stage, path), [item for item in (text, other) if item is not None]
+    value, wanted = there(stage, path), [item for item in (text, other) if item is not None]
     expect(isinstance(value, list) and all(item in value for item in wanted), f"{path} is {value!r}, without {wanted}")
 
 
@@ -237,7 +226,7 @@ def _has_all(stage: Stage, path: str, text: str) -> None:
 
 
 def _between(stage: Stage, path: str, least: str, most: str) -> None:
-    value = _there(stage, path)
+    value = there(stage, path)
     fits = isinstance(value, int) and not isinstance(value, bool) and int(least) <= value <= int(most)
     expect(fits, f"{path} is {value!r}, no integer from {least} to {most}")
 
@@ -300,7 +289,14 @@ WORDS = (
     word(rf"{PROPERTY} is the same value as the request body property {TEXT}", _as_sent),
     word(rf"{PROPERTY} (?:exists|is present)", _exists),
     word(rf"the response contains (?:the )?property {PATH}", _exists),
-    word(rf"{PROPERTY} (?:does not exist|is not present)", _missing),
+    word(rf"{PROPERTY} (?:does not exist|is not (?:present|included|returned|there))", _missing),
+    word(rf"{PROPERTY} (?:exists|is present) and (?:its value )?is in the past", _past),
+    word(rf"{PROPERTY} (?:exists|is present) and (?:its value )?is in the future", _future),
+    word(rf"{PROPERTY} (?:exists|is present) and (?:it )?(?:contains|is|has) a valid URL", _url),
+    word(rf"{PROPERTY} is (?:either )?(?:equal to or )?a subset of the requested (?P<text>\w+)", _subset),
+    word(rf"{PROPERTY} (?:matches|equals|is) the requested (?P<text>\w+)", _as_asked),
+    word(r"the correspond(?:ent|ing) score property, if (?:it )?exists, is not returned", _no_scores),
+    word(rf"the response contains the property {PATH} and its value represents the score .*", _score),
     word(
         rf"{PROPERTY} (?:is|==|is equal to|exists and is equal to) {VALUE}",
         _is,
@@ -330,5 +326,7 @@ WORDS = (
     word(rf"the response body complies with the 200\w+ schema at {POINTER}", _complies),
     word(rf"the response body has an array of items and each item complies with {SCHEMA_AT}", _each_complies),
     word(rf"{PROPERTY} is user[- ]friendly", _readable),
+    word(r"the (?P<path>\w+) status is (?P<value>true|false)", _is),
+    word(r"the response body contains valid \w+ values?", _declared),
     word(r"the response (?:body )?is (?:empty|not present|not available)", _empty),
 )

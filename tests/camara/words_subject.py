@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.camara.outcomes import NotApplicable
 from tests.camara.stage import Stage, Token
+from tests.camara.states import device_state
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import nothing, word
 
@@ -101,14 +102,43 @@ def _implemented(_stage: Stage) -> None:
     raise NotApplicable("this operator implements the operation, so it never answers that it does not")
 
 
+def _device(stage: Stage, words: str) -> None:
+    if not device_state(stage, words):
+        raise NotApplicable(f"no word for a device that is: {words}")
+
+
+def _unknown_to_operator(stage: Stage) -> None:
+    """What was set last fits the schema, and means nothing to this operator."""
+    path, _ = stage.edits[-1]
+    stage.set(path, stage.contract.another(stage.contract.inner(stage.operation().body, path), stage.valid(path)))
+    kind = stage.contract.kind_with(stage.operation().body, path)
+    if kind is not None:
+        stage.set(*kind)
+
+
 WORDS = (
     word(rf"{SUBSCRIBER},? for which the service is not (?:applicable|available|supported)", _unserved),
+    word(r"the testing device(?:, .*,)? is located (?:by the network operator )?within a surface of .*", nothing),
+    word(r"the geographical information of this device is not available .*", _never_seen),
+    word(
+        r"this value is (?:not valid|invalid|unknown)(?: or is unknown)? (?:for|to) the operator", _unknown_to_operator
+    ),
+    word(
+        r"that config_var \"identifier_types_unsupported\" contains at least .*",
+        _one_identifier,
+    ),
     word(
         rf"{SUBSCRIBER},? {_AWAY}",
         _gone,
     ),
     word(rf"{SUBSCRIBER},? for which there is no historical location information", _never_seen),
     word(SUBSCRIBER, nothing),
+    word(
+        r"the (?:testing )?device,? (?:which )?(?:(?:is|has|was) |identified .*,? (?:is|has) )?"
+        r"(?P<words>.*\b(?:sms|data|roaming|roams|connected)\b.*)",
+        _device,
+    ),
+    word(r"the device is supported by the service, but (?P<words>is not .*)", _device),
     word(rf"{_WHO},? (?:which )?cannot be located by the network.*", _never_seen),
     word(rf"{_WHO},? provided in the request body,? for which the service is not applicable", _unserved),
     word(
@@ -121,7 +151,7 @@ WORDS = (
     word(r"a valid but non-existent phone number .*", _stranger),
     word(r"a phone number for which service is unavailable", _unserved),
     word(r"the request body property \"\$\.device\" refers to an unknown device", _stranger),
-    word(r"the request body property \"\$\.device\" refers to a device having network issue", _unavailable),
+    word(r"the request body property \"\$\.device\" refers to a device (?P<words>having network issues?)", _device),
     word(r"the mobile subscription has had a valid tenure since the provided tenure date", nothing),
     word(r"the mobile subscription hasn't had a valid tenure since the provided tenure date", _too_young),
     word(r"the same phone number was cancelled by the User A and is used by User B", _given_on),

@@ -2,9 +2,10 @@
 
 import re
 
+from tests.camara.facts import IDENTIFIERS
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING
-from tests.camara.stage import IDENTIFIERS, Stage, Token
+from tests.camara.stage import Stage, Token
 from tests.camara.vocabulary import nothing, word
 
 MEANINGS: tuple[tuple[str, Token], ...] = (
@@ -17,7 +18,7 @@ MEANINGS: tuple[tuple[str, Token], ...] = (
     (r"neither|NOT used|not obtained by", Token.UNPROVEN),
     (r"not? (?:identif|associat|subject)|cannot be|does ?not identif|2-legged|two-legged", Token.TWO_LEGGED),
     (r"different|another|other (?:device|phone)", Token.OTHER),
-    (r"identif|same (?:phone|device)|3-legged|three-legged|associated with", Token.THREE_LEGGED),
+    (r"identif|same (?:phone|device)|3-legged|three-legged|associated (?:with|to)", Token.THREE_LEGGED),
     (r"valid|\bset$", Token.VALID),
 )
 
@@ -81,7 +82,7 @@ WORDS = (
     ),
     word(
         r'(?:the )?(?:request )?header "Authorization" (?:is )?set(?: (?:to|with) (?P<phrase>.*))?',
-        lambda stage, phrase: _token(stage, phrase or "valid"),
+        lambda stage, phrase="valid": _token(stage, phrase),
     ),
     word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),
     word(r"the access token has expired", _expired),

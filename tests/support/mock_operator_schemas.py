@@ -48,7 +48,7 @@ def _nullable(node: Any) -> Any:
         return [_nullable(item) for item in node]
     if not isinstance(node, dict):
         return node
-    changed = {name: _nullable(item) for name, item in node.items() if name != "discriminator"}
+    changed = {name: _nullable(item) for name, item in node.items()}
     if changed.pop("nullable", False) is True:
         changed["type"] = [changed["type"], "null"]
     return changed

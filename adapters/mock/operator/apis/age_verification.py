@@ -7,11 +7,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from adapters.mock.operator.apis.claims import Email, Match, likeness_percent, match
+from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.apis.errors import out_of_range
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 from adapters.mock.operator.apis.tenure import phone_identifier
 from adapters.mock.operator.network.events import Identity, Locks
 from adapters.mock.operator.network.person import Person, age_years
 
+AGE_THRESHOLD_MAX = 120
 CLAIMS = (
     "id_document",
     "name",
@@ -27,7 +30,7 @@ CLAIMS = (
 class VerifyAge(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The age in years, what is claimed about the person, and whether the locks of the line are asked for."""
 
-    age_threshold: Annotated[int, Meta(ge=0, le=120)]
+    age_threshold: int
     phone_number: PhoneNumber | UnsetType = UNSET
     id_document: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
@@ -49,6 +52,11 @@ class VerifyAgeResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     identity_match_score: Annotated[int, Meta(ge=0, le=100)] | UnsetType = UNSET
     content_lock: Match | UnsetType = UNSET
     parental_control: Match | UnsetType = UNSET
+
+
+def _check(_dialect: Dialect, body: VerifyAge) -> None:
+    if not 0 <= body.age_threshold <= AGE_THRESHOLD_MAX:
+        raise out_of_range(f"ageThreshold must be from 0 to {AGE_THRESHOLD_MAX}")
 
 
 def _verify(question: Question) -> VerifyAgeResponse:
@@ -93,6 +101,7 @@ KYC_AGE_VERIFICATION = (
         summary="Whether the holder of the contract has reached an age",
         scopes=frozenset({"kyc-age-verification:verify"}),
         body=VerifyAge,
+        check=_check,
         identifier=phone_identifier,
         answer_type=VerifyAgeResponse,
         answer=_verify,

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from adapters.mock.operator.apis.errors import CamaraError
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 from adapters.mock.operator.apis.tenure import phone_identifier
-from adapters.mock.operator.network.captures import CAPTURE_PATH
+from adapters.mock.operator.network.captures import CAPTURE_PATH, Capture
 from adapters.mock.operator.network.consents import ConsentStatus
 
 PREFIX = "CONSENT_INFO."
@@ -60,14 +60,19 @@ def _status(question: Question) -> ConsentStatusResponse:
         by_api.setdefault(scope.partition(":")[0], []).append(scope)
     found = {api: question.line.consent(api) for api in by_api}
     open_apis = [api for api, status in found.items() if status.reason in CAPTURABLE]
-    ticket: str | None = None
-    if body.request_capture_url and open_apis:
-        callback = body.callback_url if isinstance(body.callback_url, str) else None
-        ticket = question.around.captures.begin(question.phone_number, open_apis, callback)
     return ConsentStatusResponse(
         [_info(question, scopes, body.purpose, found[api]) for api, scopes in by_api.items()],
-        UNSET if ticket is None else f"{question.around.issuer}{CAPTURE_PATH}/{ticket}",
+        _capture_url(question, open_apis) if body.request_capture_url and open_apis else UNSET,
     )
+
+
+def _capture_url(question: Question, apis: list[str]) -> str:
+    """A link to where the subscriber can permit these APIs, unless it was asked too often."""
+    captures, callback = question.around.captures, question.body.callback_url
+    if not captures.may_begin(question.phone_number, question.now):
+        raise CamaraError(403, f"{PREFIX}CAPTURE_FREQUENCY_EXCEEDED", "the subscriber was asked too often")
+    asked = Capture(question.phone_number, tuple(apis), callback if isinstance(callback, str) else None)
+    return f"{question.around.issuer}{CAPTURE_PATH}/{captures.begin(asked, question.now)}"
 
 
 def _info(question: Question, scopes: list[str], purpose: str, status: ConsentStatus) -> StatusInfo:

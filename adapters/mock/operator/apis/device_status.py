@@ -46,6 +46,9 @@ class ConnectedNetworkType(msgspec.Struct, frozen=True, rename="camel", kw_only=
 def _checked_at(question: Question) -> datetime:
     """When the state was last known; a number that was never in a device has none."""
     if question.line.device_changed_at is None:
+        if question.dialect.commonalities == "0.4":
+            status = question.dialect.api.removeprefix("device-").replace("-", "_").upper()
+            raise CamaraError(422, f"UNABLE_TO_PROVIDE_{status}", "the network knows no device with this number")
         raise CamaraError(*question.dialect.codes.not_applicable, "the number has not been used in a device")
     return question.local(question.line.status_at())
 

@@ -52,8 +52,8 @@ def _check(_dialect: Dialect, body: VerifyFrequentLocation) -> None:
 
 def _place(question: Question) -> Place:
     reference: GeoReference = question.body.geo_reference
-    if isinstance(reference.latitude, float) and isinstance(reference.longitude, float):
-        return Place(latitude=reference.latitude, longitude=reference.longitude)
+    if reference.type == "COVERAGE_ZONE":
+        return Place.model_validate({"latitude": reference.latitude, "longitude": reference.longitude})
     place = question.geography.postal_codes.get(str(reference.postal_code))
     if place is None:
         raise CamaraError(400, "MOST_FREQUENT_LOCATION.POSTAL_CODE_NOT_VALID", "the postal code is not known")

@@ -3,6 +3,7 @@
 The order 401, 403, 400, 422 is not standardised; this one tells nobody about bodies or numbers who has no token for it.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from adapters.mock.operator.faults import Fault
 from adapters.mock.operator.journal import JournalEntry
 from adapters.mock.operator.network.directory import Subscriber
 from adapters.mock.operator.world import World
+
+_JSON_ACCEPTED = re.compile(r"\*/\*|application/(?:\*|json)")
 
 
 class Turn(msgspec.Struct):
@@ -50,6 +53,7 @@ def _fault(turn: Turn) -> Fault | None:
 async def _answer(turn: Turn) -> Any:
     token = await authorize(turn.world, turn.request, turn.operation.scopes, turn.entry)
     _check_correlator(turn)
+    _check_accept(turn)
     body = await _read_body(turn)
     if turn.operation.by_sim and not token.amr & SIM_BASED:
         raise CamaraError(
@@ -65,6 +69,13 @@ def _check_correlator(turn: Turn) -> None:
     given = turn.request.headers.get("x-correlator")
     if given and not turn.dialect.correlator.fullmatch(given):
         raise invalid_argument("x-correlator does not fit its pattern")
+
+
+def _check_accept(turn: Turn) -> None:
+    """406 is an answer of Commonalities 0.4 and earlier; later operators send JSON to everybody."""
+    given = turn.request.headers.get("accept", "*/*")
+    if turn.dialect.commonalities == "0.4" and not _JSON_ACCEPTED.search(given):
+        raise CamaraError(406, "NOT_ACCEPTABLE", "The answer can be application/json only.")
 
 
 async def _read_body(turn: Turn) -> Any:
