@@ -17,6 +17,7 @@ import msgspec
 from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import OperatorSettings, load_operators
+from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.audit import signing_key
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
@@ -33,7 +34,11 @@ from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.privacy import secret_files
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
+from broker.routing.networks import Networks
+from broker.routing.ranges import RangeTable
+from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import Router, faults_of
+from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
@@ -80,6 +85,7 @@ class Deployment:
             store = await stack.enter_async_context(self._store())
             parts = self._parts()
             stack.push_async_callback(parts.registry.aclose)
+            stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
             yield self._services(parts, store)
 
@@ -110,14 +116,15 @@ class Deployment:
 
     def _parts(self) -> "_Parts":
         operators = load_operators(self.folder / "operators")
-        client_keys = _client_keys(operators)
+        finder = self._finder()
+        client_keys = _client_keys(operators, finder)
         surroundings = Surroundings(self._clock, SystemRandom(), self._settings.http.client)
         keys = self._settings.keys.directory
         receipt_pem = secret_files.read_or_create(keys / "receipts.pem", signing_key.generate_pem)
         root = secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
         return _Parts(
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
-            router=_router(self.folder / "routing" / "prefixes.toml", frozenset(operators)),
+            resolver=self._resolver(frozenset(operators), finder),
             gate=_gate(self.folder / "purposes.toml"),
             book=_book(self.folder / "policies", table := _table(self.evidence_table)),
             table=table,
@@ -125,6 +132,19 @@ class Deployment:
             client_keys=client_keys,
             pseudonyms=Pseudonyms(root),
         )
+
+    def _finder(self) -> FinderSettings | None:
+        name = self._settings.routing.finder
+        return load_finder(self.folder / "routing" / name) if name else None
+
+    def _resolver(self, operators: frozenset[str], finder: FinderSettings | None) -> Resolver:
+        routing = self._settings.routing
+        limits = RoutingLimits(first=routing.finder_first, **routing.model_dump(exclude={"finder", "finder_first"}))
+        client = None
+        if finder is not None:
+            transport = open_transport(self._settings.http.client, TransportLimits())
+            client = TelcoFinder(finder, transport, self._clock, SystemRandom())
+        return Resolver(router(self.folder / "routing", operators), client, limits, self._clock)
 
     def _services(self, parts: "_Parts", store: Store) -> Services:
         checks = self._settings.checks
@@ -136,8 +156,8 @@ class Deployment:
             new_id=lambda: new_check_id(self._clock.now(), os.urandom),
             new_correlator=lambda: str(uuid.uuid4()),
             book=parts.book,
-            router=parts.router,
-            adapters=parts.registry.adapters,
+            resolver=parts.resolver,
+            through=parts.registry.through,
             gate=parts.gate,
             gatherer=Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
             pseudonyms=parts.pseudonyms,
@@ -161,7 +181,7 @@ class _Parts(msgspec.Struct, frozen=True):
     """What follows from the configuration folder alone."""
 
     registry: Registry
-    router: Router
+    resolver: Resolver
     gate: ConsentGate
     book: PolicyBook
     table: EvidenceTable
@@ -192,21 +212,25 @@ async def _sweeping(sweep: Sweep) -> AsyncIterator[None]:
             await task
 
 
-def _client_keys(operators: Mapping[str, OperatorSettings]) -> tuple[SigningKey, ...]:
+def _client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> tuple[SigningKey, ...]:
     """The keys of our client assertions, one for each operator; made on first start where a file is named."""
-    pems = [
-        secret_files.read_or_create(settings.client_key.file, signing_key.generate_pem)
-        for settings in operators.values()
-        if settings.client_key is not None and settings.client_key.file is not None
-    ]
+    refs = [settings.client_key for settings in operators.values()]
+    if finder is not None:
+        refs.append(finder.client_key)
+    files = dict.fromkeys(ref.file for ref in refs if ref is not None and ref.file is not None)
+    pems = [secret_files.read_or_create(file, signing_key.generate_pem) for file in files]
     return tuple(SigningKey(pem) for pem in dict.fromkeys(pems))
 
 
-def _router(path: Path, operators: frozenset[str]) -> Router:
+def router(folder: Path, operators: frozenset[str]) -> Router:
+    """The tables of ``config/routing``."""
+    ranges = RangeTable.read(folder / "ranges.tsv")
+    networks = Networks.read(folder / "networks.toml", operators, ranges)
+    path = folder / "prefixes.toml"
     prefixes = _toml(path).get("prefixes", {})
-    if faults := faults_of(prefixes, operators):
+    if faults := faults_of(prefixes, networks):
         raise Misconfigured(f"{path}: {'; '.join(faults)}")
-    return Router(prefixes)
+    return Router(prefixes, networks, ranges)
 
 
 def _gate(path: Path) -> ConsentGate:

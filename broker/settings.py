@@ -69,6 +69,18 @@ class HttpSettings(_Section):
     client: Literal["aiohttp", "httpx"] = "aiohttp"
 
 
+class RoutingSettings(_Section):
+    """Who knows which network serves a number. Times are in seconds."""
+
+    finder: str = Field(default="", pattern=r"^([a-z][a-z0-9_-]*\.toml)?$")
+    finder_first: Literal["portable", "never"] = "portable"
+    shallow_ttl_s: float = Field(default=3600, ge=0, le=604_800)
+    deep_ttl_s: float = Field(default=86_400, ge=0, le=2_592_000)
+    unknown_ttl_s: float = Field(default=600, ge=0, le=86_400)
+    entries_max: int = Field(default=50_000, ge=0, le=10_000_000)
+    searches_in_flight_max: int = Field(default=64, ge=1, le=10_000)
+
+
 class GuardSettings(_Section):
     """What protects the broker from operators, and operators from the broker. Shares are between 0 and 1."""
 
@@ -97,6 +109,9 @@ class GuardSettings(_Section):
     throttle_pause_max_ms: int = Field(default=30_000, ge=0, le=600_000)
     quota_pause_ms: int = Field(default=60_000, ge=0, le=3_600_000)
     pause_asked_max_ms: int = Field(default=600_000, ge=0, le=86_400_000)
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
+    hedge_window_s: float = Field(default=60, gt=0, le=600)
+    hedge_samples_min: int = Field(default=100, ge=1, le=10_000)
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> "GuardSettings":
@@ -118,6 +133,7 @@ class Settings(BaseSettings):
     receipts: ReceiptSettings = ReceiptSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     http: HttpSettings = HttpSettings()
+    routing: RoutingSettings = RoutingSettings()
     guards: GuardSettings = GuardSettings()
 
     @classmethod

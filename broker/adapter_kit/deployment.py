@@ -43,7 +43,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-_Url = Annotated[str, Field(max_length=500), AfterValidator(_safe_url)]
+Url = Annotated[str, Field(max_length=500), AfterValidator(_safe_url)]
 
 
 class _Section(BaseModel):
@@ -104,10 +104,10 @@ class OperatorSettings(_Section):
 
     adapter: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     """The name under which the adapter is registered in the entry points ``broker.adapters``."""
-    base_url: _Url
-    token_url: _Url | None = None
+    base_url: Url
+    token_url: Url | None = None
     """Where the authorization server lives elsewhere than below ``base_url``."""
-    issuer: _Url | None = None
+    issuer: Url | None = None
     """The audience of assertions where the manifest wants the issuer; ``base_url`` if left out."""
     client_id: str = Field(pattern=r"^[!-~]+$", max_length=200)
     client_secret: SecretRef | None = None

@@ -8,6 +8,7 @@ import msgspec
 from broker.domain.check import Action
 from broker.domain.decision import ActionClass, Assessment, Decision
 from broker.domain.evidence import Evidence
+from broker.domain.route import Route
 from broker.domain.signal import SignalName
 
 
@@ -50,3 +51,4 @@ class Check(msgspec.Struct, frozen=True):
     leaf: str
     receipt: str
     status: CheckStatus = CheckStatus.SETTLED
+    route: Route | None = None

@@ -264,12 +264,16 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Who answered: operator, CAMARA API and its version; ``cached`` when an earlier answer was used again."""
+    """Who answered: operator, CAMARA API and its version; ``cached`` when an earlier answer was used again.
+
+    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed.
+    """
 
     operator: str
     api: str
     version: str
     cached: bool = False
+    hedged: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, tag="observed"):

@@ -10,6 +10,7 @@ from broker.domain.signal import SignalName
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
+from broker.operators.sources import InPreference
 
 
 class Registry:
@@ -31,6 +32,18 @@ class Registry:
             for name, settings in operators.items()
         }
         self._adapters = {name: guarded.adapter for name, guarded in self._guarded.items()}
+        self._limits, self._clock = limits, surroundings.clock
+        self._together: dict[tuple[str, ...], Adapter] = {}
+
+    def through(self, sources: tuple[str, ...]) -> Adapter | None:
+        """One adapter over these operators, in this order of preference; ``None`` over none."""
+        if len(sources) <= 1:
+            return self._adapters[sources[0]] if sources else None
+        adapter = self._together.get(sources)
+        if adapter is None:  # as many as there are networks with several sources
+            adapter = InPreference([self._adapters[name] for name in sources], self._limits, self._clock)
+            self._together[sources] = adapter
+        return adapter
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:

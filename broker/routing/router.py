@@ -1,29 +1,55 @@
-"""Longest-prefix routing from number to operator."""
+"""What follows from a number alone, and from a network's name: overrides first, then the ranges of the world."""
 
 from collections.abc import Mapping
 
 from broker.domain.phone import PhoneNumber
+from broker.domain.route import NETWORK_NOT_SERVED, UNROUTABLE, Route, RouteBasis
+from broker.routing.networks import Network, Networks
+from broker.routing.ranges import RangeTable
 
 _PREFIX_LENGTH_MAX = 16  # '+' and fifteen digits
 
 
 class Router:
-    """A table of prefixes, each ``+`` and digits, to operator ids."""
+    """A table of prefixes, each ``+`` and digits, to networks; beyond it whoever a range was given to."""
 
-    def __init__(self, prefixes: Mapping[str, str]) -> None:
+    def __init__(self, prefixes: Mapping[str, str], networks: Networks, ranges: RangeTable) -> None:
         self._prefixes = dict(prefixes)
         self._lengths = sorted({len(prefix) for prefix in prefixes}, reverse=True)
+        self._networks = networks
+        self._ranges = ranges
 
-    def route(self, phone: PhoneNumber) -> str | None:
-        """The operator with the longest matching prefix; ``None`` when the number is unroutable."""
+    def route(self, phone: PhoneNumber) -> Route:
+        """The route of the longest prefix that fits."""
+        found = self._ranges.find(phone)
+        country = None if found is None else found.country
         for length in self._lengths:
-            operator = self._prefixes.get(phone.e164[:length])
-            if operator is not None:
-                return operator
-        return None
+            name = self._prefixes.get(phone.e164[:length])
+            if name is not None:
+                return _towards(self._networks.named(name), RouteBasis.OVERRIDE, country)
+        if found is None or found.holder is None:
+            return Route(RouteBasis.NONE, country=country, code=UNROUTABLE)
+        return _towards(self._networks.holding(found.country, found.holder), RouteBasis.RANGE, country)
+
+    def portable(self, phone: PhoneNumber) -> bool:
+        """Whether numbers of its country move between networks; where that is not known, they may."""
+        found = self._ranges.find(phone)
+        return found is None or found.portable
+
+    def towards(self, operator_id: str, by: RouteBasis, phone: PhoneNumber) -> Route:
+        """The route to whom a Telco Finder names; one that is no network of ours is not served, and not unknown."""
+        found = self._ranges.find(phone)
+        return _towards(self._networks.found(operator_id), by, None if found is None else found.country)
 
 
-def faults_of(prefixes: Mapping[str, str], operators: frozenset[str]) -> list[str]:
+def _towards(network: Network | None, by: RouteBasis, country: str | None) -> Route:
+    if network is None:
+        return Route(by, country=country, code=NETWORK_NOT_SERVED)
+    code = None if network.sources else NETWORK_NOT_SERVED
+    return Route(by, network.name, network.country or country, network.sources, code)
+
+
+def faults_of(prefixes: Mapping[str, str], networks: Networks) -> list[str]:
     """What is wrong with a table, one sentence a fault; empty when it can be used."""
     faults = [
         f"{prefix!r} is not '+' and 1 to 15 digits"
@@ -36,8 +62,8 @@ def faults_of(prefixes: Mapping[str, str], operators: frozenset[str]) -> list[st
         )
     ]
     faults += [
-        f"{prefix!r} goes to {operator!r}, which has no file in config/operators"
-        for prefix, operator in prefixes.items()
-        if operator not in operators
+        f"{prefix!r} goes to {name!r}, which is neither in networks.toml nor a file in config/operators"
+        for prefix, name in prefixes.items()
+        if networks.named(name) is None
     ]
     return faults

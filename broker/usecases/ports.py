@@ -8,6 +8,7 @@ import msgspec
 from broker.domain.check import CheckRequest, Principal
 from broker.domain.plan import Plan
 from broker.domain.record import Check
+from broker.domain.route import Route
 from broker.policy.document import PolicyDocument
 from broker.storage.records import IdempotencyClaim
 
@@ -52,6 +53,6 @@ class Case(msgspec.Struct, frozen=True):
     subject: bytes
     document: PolicyDocument
     plan: Plan
-    operator: str | None
+    route: Route
     started_at: datetime
     claim: IdempotencyClaim | None

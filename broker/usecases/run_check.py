@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,13 +14,15 @@ from broker.consumers import authorize
 from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
-from broker.domain.signal import SignalName, Unavailability
+from broker.domain.route import Route, RouteBasis
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
 from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.routing.router import Router
+from broker.routing.ported import FollowsTheNumber
+from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import Errand, Gatherer
 from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
@@ -49,8 +51,8 @@ class CheckTools(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
     new_correlator: Callable[[], str]
     book: PolicyBook
-    router: Router
-    adapters: Mapping[str, Adapter]
+    resolver: Resolver
+    through: Callable[[tuple[str, ...]], Adapter | None]
     gate: ConsentGate
     gatherer: Gatherer
     pseudonyms: Pseudonyms
@@ -84,21 +86,30 @@ class RunCheck:
         started_at = self._tools.clock.now()
 
         # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        adapter = self._route(asked)
-        plan = self._narrow(self._draft(asked, document, action_class), adapter, asked)
+        plan = self._permitted(self._draft(asked, document, action_class), asked)
+        enquiry = self._enquiry(asked)
+        standing = self._tools.resolver.known(enquiry)
+        case = self._open(asked, document, plan, standing.route, enquiry, started_at)
+        if not standing.ask_first:
+            case = self._bound(case, standing.route)
 
-        # (3, again) The intent is durable before any operator hears of the number, and the idempotency key is ours.
-        case = self._open(asked, document, plan, adapter, started_at)
-        errand = self._errand(case)
-        recalled = self._tools.gatherer.recall(plan, adapter, errand) if adapter else {}
-        replay = await self._begin(case, asks=len(plan.items) > len(recalled))
+        # (3, again) The intent is durable before anybody hears of the number, and the idempotency key is ours.
+        errand = self._errand(case, enquiry)
+        recalled = {} if standing.ask_first else self._recall(case, errand)
+        replay = await self._begin(case, asks=len(case.plan.items) > len(recalled))
         if replay is not None:
             return Answered(replay, replayed=True)
 
         try:
+            # (5, again) Where a range is only a guess, a finder knows better.
+            if standing.ask_first and case.plan.items:
+                deadline_s = errand.query.deadline_s
+                route = await self._tools.resolver.look_up(enquiry, standing.route, deadline_s=deadline_s)
+                case = self._bound(case, route)
+                recalled = self._recall(case, errand)
             # (8) Gather; (9) to (12) score, decide, offer, commit.
-            answers = await self._tools.gatherer.gather(plan, adapter, errand, recalled) if adapter else []
-            evidence = Evidence.of([*plan.unavailable, *answers])
+            case, answers = await self._gather(case, enquiry, errand, recalled)
+            evidence = Evidence.of([*case.plan.unavailable, *answers])
             check, body = await self._settle(case, evidence)
         except BaseException:
             await self._give_back(case)
@@ -125,35 +136,68 @@ class RunCheck:
             deadline_ms_cap=limits.deadline_cap_ms,
         )
 
-    def _route(self, asked: Asked) -> Adapter | None:
-        operator = self._tools.router.route(asked.request.subject.phone)
-        return self._tools.adapters.get(operator) if operator else None
-
-    def _narrow(self, plan: Plan, adapter: Adapter | None, asked: Asked) -> Plan:
+    def _permitted(self, plan: Plan, asked: Asked) -> Plan:
         names = [item.signal for item in plan.items]
-        if adapter is None:
-            return planning.without(plan, names, Unavailability.UNSUPPORTED, "UNROUTABLE")
-        bound = planning.bind(plan, adapter.capabilities.keys())
         barred = [name for name in names if self._tools.gate.basis(asked.request.purpose, name) is None]
-        return planning.without(bound, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
+        return planning.without(plan, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
+
+    def _enquiry(self, asked: Asked) -> Enquiry:
+        tenant, phone = asked.principal.tenant, asked.request.subject.phone
+        subject = self._tools.pseudonyms.subject(tenant, phone)
+        return Enquiry(tenant, subject, phone, asked.request.purpose, self._tools.new_correlator())
+
+    def _bound(self, case: Case, route: Route) -> Case:
+        """The case with its plan cut down to what the sources of a route offer."""
+        adapter = self._tools.through(route.sources)
+        if adapter is None:
+            names = [item.signal for item in case.plan.items]
+            plan = planning.without(case.plan, names, Unavailability.UNSUPPORTED, route.code)
+        else:
+            plan = planning.bind(case.plan, adapter.capabilities.keys())
+        return msgspec.structs.replace(case, plan=plan, route=route)
+
+    def _recall(self, case: Case, errand: Errand) -> dict[SignalName, Observed]:
+        adapter = self._tools.through(case.route.sources)
+        return self._tools.gatherer.recall(case.plan, adapter, errand) if adapter else {}
+
+    async def _gather(
+        self, case: Case, enquiry: Enquiry, errand: Errand, recalled: dict[SignalName, Observed]
+    ) -> tuple[Case, list[Signal]]:
+        """The answers, and the case with the route that they came over."""
+        adapter = self._tools.through(case.route.sources)
+        if adapter is None:
+            return case, []
+        resolver, wrong = self._tools.resolver, case.route
+        following = FollowsTheNumber(
+            adapter,
+            lambda deadline_s: resolver.look_again(enquiry, wrong, deadline_s=deadline_s),
+            lambda route: self._tools.through(route.sources),
+        )
+        answers = await self._tools.gatherer.gather(case.plan, following, errand, recalled)
+        learnt = following.route or resolver.known(enquiry).route  # another check may have led the way meanwhile
+        return msgspec.structs.replace(case, route=learnt if learnt.by is RouteBasis.FINDER_DEEP else wrong), answers
 
     def _open(
-        self, asked: Asked, document: PolicyDocument, plan: Plan, adapter: Adapter | None, started_at: datetime
+        self,
+        asked: Asked,
+        document: PolicyDocument,
+        plan: Plan,
+        route: Route,
+        enquiry: Enquiry,
+        started_at: datetime,
     ) -> Case:
         check_id = self._tools.new_id()
-        subject = self._tools.pseudonyms.subject(asked.principal.tenant, asked.request.subject.phone)
         claim = _claim(asked, check_id, started_at, plan.deadline_ms)
-        operator = adapter.operator if adapter else None
-        return Case(check_id, asked, subject, document, plan, operator, started_at, claim)
+        return Case(check_id, asked, enquiry.subject, document, plan, route, started_at, claim)
 
-    def _errand(self, case: Case) -> Errand:
+    def _errand(self, case: Case, enquiry: Enquiry) -> Errand:
         request = case.asked.request
         # The signal only fills the field: each item of the plan asks under its own name.
         query = SignalQuery(
             signal=SignalName.SIM_SWAP,
             phone=request.subject.phone,
             purpose=request.purpose,
-            correlator=self._tools.new_correlator(),
+            correlator=enquiry.correlator,
             deadline_s=case.asked.received_s + (case.plan.deadline_ms - self._tools.limits.reserve_ms) / 1000,
             window_s=_WINDOW_S,
             location=request.subject.location,

@@ -81,7 +81,7 @@ class Settle:
             policy_id=case.plan.policy_id,
             policy_version=case.plan.policy_version,
             action_class=case.plan.action_class,
-            operator=case.operator,
+            operator=next(iter(case.route.sources), None),
             bases=self._bases(case, evidence),
             evidence=evidence,
             assessment=assessment,
@@ -92,6 +92,7 @@ class Settle:
             valid_until=self._tools.signer.valid_until(now),
             leaf="",
             receipt="",
+            route=case.route,
         )
         leaf_body = log.encode(self._leaf(check))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))

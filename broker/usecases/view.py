@@ -9,6 +9,7 @@ from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.decision import ClassName, Confidence, Effect, OutcomeName, Reason, TrustBand, Verdict
 from broker.domain.record import Check, CheckStatus
+from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.policy.reasons import agent_safe
 from broker.step_up.offer import offer
@@ -37,12 +38,30 @@ class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SourceView(msgspec.Struct, frozen=True, rename="camel"):
-    """Who answered, over which API at which version; ``cached`` when an earlier answer was used."""
+    """Who answered, over which API at which version; ``cached`` when an earlier answer was used.
+
+    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed.
+    """
 
     operator: str
     api: str
     version: str
     cached: bool
+    hedged: bool
+
+
+class RoutingView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Which network was thought to serve the number, and ``by`` what; its ``sources`` in the order of preference.
+
+    ``code`` says why there are none. ``remembered`` when an earlier answer of a Telco Finder was used.
+    """
+
+    by: RouteBasis
+    network: str | None
+    country: str | None
+    sources: tuple[str, ...]
+    code: str | None
+    remembered: bool = False
 
 
 class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -103,6 +122,7 @@ class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=T
     gates: tuple[str, ...]
     withheld_methods: tuple[str, ...]
     signals: tuple[SignalView, ...]
+    routing: RoutingView | None = None
 
 
 def view(check: Check, principal: Principal) -> CheckView:
@@ -119,7 +139,12 @@ def view(check: Check, principal: Principal) -> CheckView:
         gates=check.decision.gates,
         withheld_methods=check.decision.methods_withheld,
         signals=tuple(_signal(signal, check) for signal in check.evidence.signals),
+        routing=None if check.route is None else _routing(check.route),
     )
+
+
+def _routing(route: Route) -> RoutingView:
+    return RoutingView(route.by, route.network, route.country, route.sources, route.code, route.remembered)
 
 
 def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:

@@ -39,9 +39,9 @@ class Latencies:
         self._counts[bucket] += 1
         self.seen += 1
 
-    def p999_s(self) -> float:
-        """The duration that one call in a thousand exceeds, rounded up to its bucket's edge."""
-        beyond = int(min(self.seen, _KEPT) * _TAIL)
+    def exceeded_s(self, share: float) -> float:
+        """The duration that this share of all calls exceeds, rounded up to its bucket's edge."""
+        beyond = int(min(self.seen, _KEPT) * share)
         for bucket in range(_BUCKETS - 1, -1, -1):
             beyond -= self._counts[bucket]
             if beyond < 0:
@@ -105,4 +105,4 @@ class AttemptTimeout(Guard):
         seen = api.latencies.seen
         if seen >= self._limits.attempt_samples_min and seen % _RECOUNT_EVERY == 0:
             low_s, high_s = self._limits.attempt_min_ms / 1000, self._limits.attempt_max_ms / 1000
-            api.timeout_s = min(high_s, max(low_s, api.latencies.p999_s()))
+            api.timeout_s = min(high_s, max(low_s, api.latencies.exceeded_s(_TAIL)))

@@ -31,3 +31,6 @@ class GuardLimits(msgspec.Struct, frozen=True):
     throttle_pause_max_ms: int = 30_000
     quota_pause_ms: int = 60_000
     pause_asked_max_ms: int = 600_000
+    hedge_share: float = 0.1
+    hedge_window_s: float = 60.0
+    hedge_samples_min: int = 100

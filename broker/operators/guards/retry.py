@@ -26,7 +26,7 @@ class Retry(Guard):
         """Ask, and perhaps once more."""
         self._recent.add(self._clock.monotonic_s(), calls=1)
         answer = await self._inner.observe(query)
-        if not worth_another(answer) or _single_use(query):
+        if not worth_another(answer) or single_use(query):
             return answer
         wait_s = self._random.uniform(self._limits.retry_wait_min_ms, self._limits.retry_wait_max_ms) / 1000
         now_s = self._clock.monotonic_s()
@@ -43,6 +43,6 @@ class Retry(Guard):
         return True
 
 
-def _single_use(query: SignalQuery) -> bool:
-    """Defensive: these questions carry a token that an operator honours once; a second use looks like theft."""
+def single_use(query: SignalQuery) -> bool:
+    """Defensive: such questions carry a token that an operator honours once; a second use looks like theft."""
     return query.signal is SignalName.NUMBER_VERIFICATION or query.operator_token is not None
