@@ -34,10 +34,8 @@ from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.privacy import secret_files
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
-from broker.routing.networks import Networks
-from broker.routing.ranges import RangeTable
 from broker.routing.resolver import Resolver, RoutingLimits
-from broker.routing.router import Router, faults_of
+from broker.routing.router import open_router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
@@ -144,7 +142,7 @@ class Deployment:
         if finder is not None:
             transport = open_transport(self._settings.http.client, TransportLimits())
             client = TelcoFinder(finder, transport, self._clock, SystemRandom())
-        return Resolver(router(self.folder / "routing", operators), client, limits, self._clock)
+        return Resolver(open_router(self.folder / "routing", operators), client, limits, self._clock)
 
     def _services(self, parts: "_Parts", store: Store) -> Services:
         checks = self._settings.checks
@@ -220,17 +218,6 @@ def _client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettin
     files = dict.fromkeys(ref.file for ref in refs if ref is not None and ref.file is not None)
     pems = [secret_files.read_or_create(file, signing_key.generate_pem) for file in files]
     return tuple(SigningKey(pem) for pem in dict.fromkeys(pems))
-
-
-def router(folder: Path, operators: frozenset[str]) -> Router:
-    """The tables of ``config/routing``."""
-    ranges = RangeTable.read(folder / "ranges.tsv")
-    networks = Networks.read(folder / "networks.toml", operators, ranges)
-    path = folder / "prefixes.toml"
-    prefixes = _toml(path).get("prefixes", {})
-    if faults := faults_of(prefixes, networks):
-        raise Misconfigured(f"{path}: {'; '.join(faults)}")
-    return Router(prefixes, networks, ranges)
 
 
 def _gate(path: Path) -> ConsentGate:

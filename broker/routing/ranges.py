@@ -87,9 +87,11 @@ def compiled() -> str:
     import phonenumbers  # a table in memory costs nobody the whole of it
     from phonenumbers.carrierdata import CARRIER_DATA
 
-    found = [(_region(str(code)), "", str(code)) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE]
-    found += [(_region(area), "", area) for area in _areas_abroad()]
-    found += [(_region(prefix), _name(names), prefix) for prefix, names in CARRIER_DATA.items()]
+    held = {prefix: _name(names) for prefix, names in CARRIER_DATA.items()}
+    codes = {str(code): "" for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE}
+    # An area must not hide the holder of a range that it lies in.
+    areas = {area: "" for area in _areas_abroad() if not any(area[:end] in held for end in range(1, len(area)))}
+    found = [(_region(prefix), holder, prefix) for prefix, holder in (codes | areas | held).items()]
     head = (
         f"# Whom number ranges were given to, from libphonenumber {phonenumbers.__version__} (Apache License 2.0).\n"
         "# Made by trust-broker routing build; corrections belong into prefixes.toml beside it.\n"

@@ -1,13 +1,42 @@
 """What follows from a number alone, and from a network's name: overrides first, then the ranges of the world."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
+from broker.adapter_kit.toml_files import read_toml
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import NETWORK_NOT_SERVED, UNROUTABLE, Route, RouteBasis
+from broker.errors import Misconfigured
 from broker.routing.networks import Network, Networks
 from broker.routing.ranges import RangeTable
 
 _PREFIX_LENGTH_MAX = 16  # '+' and fifteen digits
+
+
+class _PrefixesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prefixes: dict[str, str] = {}
+
+
+def open_router(folder: Path, operators: frozenset[str]) -> "Router":
+    """The router over the three tables of ``config/routing``.
+
+    Raises:
+        Misconfigured: names the file and the fault.
+    """
+    ranges = RangeTable.read(folder / "ranges.tsv")
+    networks = Networks.read(folder / "networks.toml", operators, ranges)
+    path = folder / "prefixes.toml"
+    try:
+        prefixes = read_toml(_PrefixesFile, path.read_text("utf-8"), str(path)).prefixes
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: cannot be read as text") from error
+    if faults := faults_of(prefixes, networks):
+        raise Misconfigured(f"{path}: {'; '.join(faults)}")
+    return Router(prefixes, networks, ranges)
 
 
 class Router:

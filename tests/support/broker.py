@@ -75,6 +75,9 @@ def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Ma
         assert text.count(before) == 1, before
         text = text.replace(before, str(after))
     broker.write_text(text, "utf-8")
+    finder = config / "routing" / "finder.toml"
+    if "alba" in operators:
+        finder.write_text(finder.read_text("utf-8").replace("http://127.0.0.1:9101", operators["alba"]), "utf-8")
     for path in (config / "operators").glob("*.toml"):
         if path.stem in operators:
             lines = path.read_text("utf-8").splitlines()
@@ -94,12 +97,15 @@ def running_broker(
     clock: Clock | None = None,
     changes: Mapping[str, Any] | None = None,
     at: socket.socket | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[RunningBroker]:
     """Configure, start, hand over, stop. ``at`` is a bound socket where the address had to be known earlier."""
     bound = at or free_socket()
     port = bound.getsockname()[1]
     configure(folder, operators, port, changes)
     config = folder / "config"
+    for name, text in (files or {}).items():
+        (config / "routing" / name).write_text(text, "utf-8")
     deployment = Deployment(config, settings_module.load(config), clock or SystemClock())
     agent = asyncio.run(_create_key(deployment, NewKey("acme", "shop", "till", ("trust:check",), None)))
     analyst = asyncio.run(_create_key(deployment, NewKey("acme", "desk", None, ("trust:check", "trust:explain"), None)))

@@ -36,8 +36,17 @@ class Stage(NamedTuple):
 
 
 @contextmanager
-def set_stage(folder: Path, *, clock: Clock | None = None, changes: Mapping[str, Any] | None = None) -> Iterator[Stage]:
-    """Start all of them; the operators trust the broker's published keys and the shared secrets."""
+def set_stage(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    changes: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
+    """Start all of them; the operators trust the broker's published keys and the shared secrets.
+
+    ``files`` are put into the broker's ``config/routing``.
+    """
     clock = clock or SystemClock()
     bound = free_socket()
     keys = f"http://127.0.0.1:{bound.getsockname()[1]}/.well-known/client-jwks.json"
@@ -55,5 +64,5 @@ def set_stage(folder: Path, *, clock: Clock | None = None, changes: Mapping[str,
             for name in ("alba", "borealis", "cadenza")
         }
         urls = {name: operator.url for name, operator in operators.items()}
-        broker = stack.enter_context(running_broker(folder, urls, clock=clock, changes=changes, at=bound))
+        broker = stack.enter_context(running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files))
         yield Stage(broker, **operators)

@@ -25,6 +25,7 @@ from adapters.mock.operator.delivery import AnyRequest
 from adapters.mock.operator.document import documented_profile, with_bodies
 from adapters.mock.operator.edge import CONTROL_PREFIX, Edge
 from adapters.mock.operator.gateway.layer import Gateway
+from adapters.mock.operator.telco_finder import finder_route
 from adapters.mock.operator.world import World
 
 DOCUMENTED_URL = "http://127.0.0.1:9001"
@@ -50,6 +51,7 @@ def create_app(world: World) -> Litestar:
             *(_api_router(world, spoken) for spoken in world.dialects()),
             *authorization_routes(world),
             capture_route(world),
+            *([] if world.profile.telco_finder is None else [finder_route(world, world.profile.telco_finder)]),
             Router(CONTROL_PREFIX, route_handlers=CONTROLLERS, guards=[guard(world.control)]),
         ],
         dependencies={"world": Provide(provide_world, sync_to_thread=False)},

@@ -14,7 +14,8 @@ from adapters.mock.operator.apis.catalogue import CATALOGUE
 from adapters.mock.operator.apis.dialects import EVERY_DIALECT
 from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER
 from adapters.mock.operator.deviations import TOKEN_PATH
-from adapters.mock.operator.profile import Legs, OfferedApi, Profile, load_profile, shipped_profiles
+from adapters.mock.operator.profile import FINDER_SCOPE, Legs, OfferedApi, Profile, load_profile, shipped_profiles
+from adapters.mock.operator.telco_finder import FINDER_PATH, SearchRequest
 from adapters.mock.operator.world import AUTHORIZE_PATH, BACKCHANNEL_PATH
 
 REFERENCE = "#/components/schemas/{name}"
@@ -48,6 +49,7 @@ def documented_profile() -> Profile:
 def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the request bodies that the handlers read themselves, and the correlator that all accept."""
     structs = {operation.body for operations in CATALOGUE.values() for operation in operations if operation.body}
+    structs |= {SearchRequest}
     _, schemas = msgspec.json.schema_components(sorted(structs, key=lambda body: body.__name__), ref_template=REFERENCE)
     document["components"]["schemas"].update(schemas)
     for known in EVERY_DIALECT:
@@ -66,6 +68,9 @@ def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
         if path.startswith("/control"):
             for described in operations.values():
                 described["security"] = [{"controlKey": []}]
+    finder = document["paths"][FINDER_PATH]["post"]
+    finder["security"], finder["parameters"] = [{"accessToken": [FINDER_SCOPE]}], [_correlator()]
+    finder["requestBody"] = _body(SearchRequest)
     document["paths"][TOKEN_PATH]["post"]["requestBody"] = _form(*_TOKEN_FIELDS, required="grant_type")
     document["paths"][BACKCHANNEL_PATH]["post"]["requestBody"] = _form(*_BACKCHANNEL_FIELDS)
     document["paths"][AUTHORIZE_PATH]["get"]["parameters"] = [_parameter(name) for name in _AUTHORIZE_FIELDS]

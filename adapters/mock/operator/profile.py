@@ -11,6 +11,7 @@ from pydantic import Field
 from adapters.mock.operator.deviations import Deviations, OperationPath, UrlPath, Written
 
 HOUR_S = 3600
+FINDER_SCOPE = "telco-finder:search"
 MAX_AGE_LIMIT_H = 2400
 """The largest ``maxAge`` the swap APIs know, hours (sim-swap, ``CreateCheckSimSwap``)."""
 
@@ -137,6 +138,24 @@ class SwapRetention(Written):
     disclosed: bool = True
 
 
+class MovedNumber(Written):
+    """A number that left the range it was given in. ``to`` is absent where its network takes no part in the finder.
+
+    ``shallow`` when it moved so long ago that a quick search knows it too.
+    """
+
+    number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{7,14}$")]
+    to: str | None = None
+    shallow: bool = False
+
+
+class FinderTerms(Written):
+    """A Telco Finder at this operator: whose the ranges are, and which numbers moved."""
+
+    ranges: Annotated[dict[str, str], Field(max_length=1000)]
+    moved: Annotated[tuple[MovedNumber, ...], Field(max_length=1000)] = ()
+
+
 class Profile(Written):
     """One pretend operator."""
 
@@ -155,6 +174,8 @@ class Profile(Written):
     clients: Annotated[tuple[ClientTerms, ...], Field(min_length=1)]
     apis: Annotated[tuple[OfferedApi, ...], Field(min_length=1)]
     deviations: Deviations = Deviations()
+    telco_finder: FinderTerms | None = None
+    ported_in: Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{7,14}$")], ...], Field(max_length=100)] = ()
 
     @property
     def deviates(self) -> bool:

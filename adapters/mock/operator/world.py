@@ -22,7 +22,7 @@ from adapters.mock.operator.journal import Journal
 from adapters.mock.operator.network.captures import Captures
 from adapters.mock.operator.network.directory import Directory
 from adapters.mock.operator.network.sms import SmsCentre
-from adapters.mock.operator.profile import Legs, Profile
+from adapters.mock.operator.profile import FINDER_SCOPE, Legs, Profile
 
 AUTHORIZE_PATH = "/oauth2/authorize"
 BACKCHANNEL_PATH = "/oauth2/bc-authorize"
@@ -64,7 +64,7 @@ class World:
         self.possession = Possession(profile.dpop)
         self.codes, self.authentications = Codes(), Authentications()
         self.operator_tokens = OperatorTokens(self.key, self.issuer, profile.tokens.operator_token_s)
-        self.directory = Directory(profile.numbers, profile.geography)
+        self.directory = Directory(profile.numbers, profile.geography, profile.ported_in)
         self.faults = FaultPlan()
         self.journal = Journal(self.clocks.authorization_now)
         self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
@@ -103,7 +103,8 @@ class World:
 
     def offered_scopes(self, legs: Legs) -> frozenset[str]:
         """The API scopes that this kind of token can carry here."""
-        return frozenset().union(*(scopes_of(spoken.api) for spoken, kinds in self.offered if legs in kinds))
+        finder = {FINDER_SCOPE} if self.profile.telco_finder is not None and legs is Legs.TWO else frozenset[str]()
+        return frozenset(finder).union(*(scopes_of(spoken.api) for spoken, kinds in self.offered if legs in kinds))
 
     def sim_behind(self, operator_token: str) -> str | None:
         """The number of the SIM that an operator token proves; it need not be the one that was hoped for."""

@@ -9,6 +9,7 @@ from adapters.mock.operator.faults import Fault
 from adapters.mock.operator.network.events import Entry, Seen
 from adapters.mock.operator.network.situations import (
     DAY_S,
+    OLD_LINE,
     SITUATIONS,
     Answering,
     Past,
@@ -58,8 +59,9 @@ class Subscriber(msgspec.Struct):
 class Directory:
     """Every subscriber of one operator, by number."""
 
-    def __init__(self, numbers: tuple[NumberRange, ...], geography: Geography) -> None:
+    def __init__(self, numbers: tuple[NumberRange, ...], geography: Geography, ported_in: tuple[str, ...] = ()) -> None:
         self._numbers = numbers
+        self._ported_in = ported_in
         self._geography = geography
         self._subscribers: dict[str, Subscriber] = {}
 
@@ -70,6 +72,9 @@ class Directory:
             for numbers in self._numbers
             for subscriber in (self._settle(situation, numbers, now) for situation in SITUATIONS)
         }
+        for number in self._ported_in:  # steady lines, in the ranges of others
+            history = [_entry(past, now) for past in (*OLD_LINE, *_arrivals(Whereabouts.HOME, self._geography))]
+            self.put(Subscriber(number, history))
 
     def find(self, phone_number: str, now: datetime) -> Subscriber | None:
         """The subscriber with this number, if it is one of this operator at ``now``."""

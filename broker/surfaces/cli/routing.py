@@ -1,0 +1,42 @@
+"""``trust-broker routing``: build, show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.domain.phone import PhoneNumber
+from broker.surfaces.cli.ports import OpenDeployment
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
+
+
+def create(open_deployment: OpenDeployment) -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True)
+
+    @group.command("build")
+    def build(config: Config = None) -> None:
+        """Write routing/ranges.tsv anew from the installed libphonenumber."""
+        from broker.usecases.manage_routing import build as write
+
+        path = open_deployment(config).folder / "routing" / "ranges.tsv"
+        typer.echo(f"{path}: {write(path)} prefixes")
+
+    @group.command("show")
+    def show(number: Annotated[str, typer.Argument(help="E.164, with +")], config: Config = None) -> None:
+        """Show where the tables lead for a number. No finder and no operator is asked."""
+        from broker.usecases.manage_routing import show as look
+
+        try:
+            phone = PhoneNumber.parse(number)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        folder = open_deployment(config).folder
+        operators = frozenset(path.stem for path in (folder / "operators").glob("*.toml"))
+        route, movable = look(folder, operators, phone)
+        typer.echo(f"country  {route.country or '-'}, numbers {'may move' if movable else 'stay'}")
+        typer.echo(f"network  {route.network or '-'} (by {route.by})")
+        typer.echo(f"sources  {', '.join(route.sources) or route.code}")
+
+    return group
