@@ -46,6 +46,7 @@ from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.show_check import ShowCheck
@@ -169,6 +170,7 @@ class Deployment:
             authenticate=Authenticator(store, self._clock),
             run_check=Admission(RunCheck(tools, settle), self._settings.server.checks_in_flight_max),
             show_check=ShowCheck(store),
+            report_outcome=ReportOutcome(store, self._clock),
             ready=store.ping,
             receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},

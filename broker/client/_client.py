@@ -100,6 +100,16 @@ class TrustBroker:
         """A check that was decided earlier, as this key may see it; raises as :meth:`check`."""
         return self._send("GET", f"/v1/trust-checks/{quote(check_id, safe='')}")
 
+    def report_outcome(self, check_id: str, outcome: str) -> Mapping[str, Any]:
+        """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back.
+
+        Raises:
+            BrokerRefused: no such check, or another word.
+            BrokerUnreachable: there was no answer; say it again.
+        """
+        path = f"/v1/trust-checks/{quote(check_id, safe='')}/outcome"
+        return self._request("POST", path, json={"outcome": outcome})
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
@@ -113,13 +123,16 @@ class TrustBroker:
         self.close()
 
     def _send(self, method: str, path: str, **content: Any) -> Answer:
+        return _answer(self._request(method, path, **content))
+
+    def _request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise BrokerUnreachable(f"no answer from the broker ({type(error).__name__})") from error
         if response.status_code != httpx.codes.OK:
             raise _refusal(response)
-        return _answer(_members(response))
+        return _members(response)
 
 
 def _answer(document: dict[str, Any]) -> Answer:

@@ -32,6 +32,7 @@ from broker.storage.tables import (
     idempotency,
     intents,
     log_leaves,
+    outcomes,
     schema_revision,
     tenants,
 )
@@ -127,6 +128,21 @@ REVOKE_KEY = (
     .values(revoked_ms=func.coalesce(api_keys.c.revoked_ms, bindparam("at_ms")))
     .where(api_keys.c.tenant == bindparam("tenant"), api_keys.c.key_id == bindparam("key_id"))
 )
+
+# Two reports in one millisecond: the later one counts, as it would a millisecond later.
+_REPORT = insert(outcomes)
+INSERT_OUTCOME = _REPORT.on_conflict_do_update(
+    index_elements=list(outcomes.primary_key),
+    set_={name: _REPORT.excluded[name] for name in ("outcome", "found_ms", "consumer", "key_id")},
+)
+
+SELECT_OUTCOMES = (
+    select(outcomes)
+    .where(outcomes.c.tenant == bindparam("tenant"), outcomes.c.check_id == bindparam("check_id"))
+    .order_by(outcomes.c.reported_ms)
+    .limit(bindparam("rows"))
+)
+"""Reports about one check, oldest first."""
 
 DELETE_EXPIRED_CLAIMS = delete(idempotency).where(
     tuple_(*idempotency.primary_key).in_(

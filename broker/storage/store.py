@@ -1,8 +1,10 @@
 """The store as the rest of the broker sees it."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any, cast
 
+from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import statements
 from broker.storage.backends import connect
@@ -106,6 +108,32 @@ class Store:
         row = await self._reader.row(statements.SELECT_CHECK, tenant=tenant, check_id=check_id)
         return StoredCheck(*_fields(row)) if row else None
 
+    async def report_outcome(self, report: OutcomeReport) -> None:
+        """Keep what a settled check of the tenant turned out to be, beside all earlier reports.
+
+        Raises:
+            NotFound: the tenant has no such check.
+        """
+        values: dict[str, Value] = {
+            "tenant": report.tenant,
+            "check_id": report.check_id,
+            "reported_ms": _ms(report.reported_at),
+            "outcome": report.outcome.value,
+            "found_ms": _ms(report.found_at),
+            "consumer": report.consumer,
+            "key_id": report.key_id,
+        }
+        if await self.find_check(report.tenant, report.check_id) is None:
+            raise NotFound("no such check")
+        await self._writer.submit(Write((statements.INSERT_OUTCOME,), values))
+
+    async def outcomes(self, tenant: str, check_id: str) -> list[OutcomeReport]:
+        """The reports about a check, oldest first; the last one counts."""
+        rows = await self._reader.rows(
+            statements.SELECT_OUTCOMES, tenant=tenant, check_id=check_id, rows=self._limits.rows_max
+        )
+        return [_report(row) for row in rows]
+
     async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
         """Make a tenant where there is none of that name."""
         await self._writer.submit(Write((statements.INSERT_TENANT,), {"tenant": tenant, "created_ms": at_ms}))
@@ -173,6 +201,21 @@ def _fields(row: Row) -> tuple[Any, ...]:
 def _key(row: Row) -> ApiKey:
     tenant, key_id, consumer, agent, secret_hash, scopes, *instants = _fields(row)
     return ApiKey(tenant, key_id, consumer, agent, secret_hash, tuple(scopes.split()), *instants)
+
+
+def _report(row: Row) -> OutcomeReport:
+    tenant, check_id, reported_ms, outcome, found_ms, consumer, key_id = _fields(row)
+    return OutcomeReport(
+        tenant, check_id, TurnedOut(outcome), _instant(found_ms), _instant(reported_ms), consumer, key_id
+    )
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _joined(scopes: tuple[str, ...]) -> str:

@@ -133,6 +133,22 @@ evidence = Table(
     Column("payload", LargeBinary, nullable=False),
 )
 
+# What checks turned out to be. A row is never changed: the latest report counts, the earlier ones say who was wrong.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("check_id", Text, primary_key=True),
+    Column("reported_ms", BigInteger, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("found_ms", BigInteger, nullable=False),
+    Column("consumer", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    ForeignKeyConstraint(["tenant", "check_id"], ["checks.tenant", "checks.check_id"]),
+    CheckConstraint("outcome IN ('fraud', 'genuine', 'unknown')", name="word"),
+    sqlite_with_rowid=False,
+)
+
 # `seq` is the order of the log over all tenants. On PostgreSQL it has gaps (a rolled back batch keeps its numbers), and
 # with several nodes a lower number may become visible after a higher one: whoever builds the tree must not run ahead.
 log_leaves = Table(

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from broker.clock import Clock
 from broker.domain.check import Principal
+from broker.domain.outcome import TurnedOut
 from broker.usecases.ports import Answered, Asked
+from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.view import CheckView
 
 
@@ -24,6 +27,7 @@ class Services:
     authenticate: Callable[[str | None], Awaitable[Principal]]
     run_check: Callable[[Asked], Awaitable[Answered]]
     show_check: Callable[[Principal, str], Awaitable[CheckView]]
+    report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[None]]
     receipt_keys: Mapping[str, Any]
     client_keys: Mapping[str, Any]

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ import msgspec
 
 from broker import strict_json
 from broker.domain.check import Action, Amount, CheckRequest, Circle, Claims, Principal, Subject
+from broker.domain.outcome import TurnedOut
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
 
@@ -98,6 +99,13 @@ class CheckIn(_Part, frozen=True):
     context: ContextIn = ContextIn()
     deadline_ms: int | None = None
     max_evidence_age_s: Annotated[int, msgspec.Meta(ge=0, le=_DAY_S)] | None = None
+
+
+class OutcomeIn(_Part, frozen=True):
+    """What a check turned out to be; ``found_at`` is when it was found out, now where it is left out."""
+
+    outcome: TurnedOut
+    found_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 def members_of(body: bytes) -> Any:

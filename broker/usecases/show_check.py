@@ -35,12 +35,21 @@ class ShowCheck:
             NotFound: no such check, or another tenant's; without ``trust:explain`` also another agent's.
         """
         authorize.require(principal, authorize.CHECK)
-        stored = await self._store.find_check(principal.tenant, check_id)
-        if stored is None or not stored.record:
-            raise NotFound("no such check")
-        check = msgspec.json.decode(stored.record, type=Check)
-        ours = (check.consumer, check.agent) == (principal.consumer, principal.agent)
-        if not ours and authorize.EXPLAIN not in principal.scopes:
-            raise NotFound("no such check")
-        evidence = msgspec.json.decode(stored.evidence, type=Evidence)
-        return view(msgspec.structs.replace(check, evidence=evidence), principal)
+        return view(await own_check(self._store, principal, check_id), principal)
+
+
+async def own_check(store: CheckReader, principal: Principal, check_id: str) -> Check:
+    """A check that this caller may see, with its evidence.
+
+    Raises:
+        NotFound: no such check, or another tenant's; without ``trust:explain`` also another agent's.
+    """
+    stored = await store.find_check(principal.tenant, check_id)
+    if stored is None or not stored.record:
+        raise NotFound("no such check")
+    check = msgspec.json.decode(stored.record, type=Check)
+    ours = (check.consumer, check.agent) == (principal.consumer, principal.agent)
+    if not ours and authorize.EXPLAIN not in principal.scopes:
+        raise NotFound("no such check")
+    evidence = msgspec.json.decode(stored.evidence, type=Evidence)
+    return msgspec.structs.replace(check, evidence=evidence)

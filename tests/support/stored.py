@@ -1,9 +1,11 @@
 """Records to store in tests: valid in every field, with the fields that a test is about given by name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.storage.records import ApiKey, CheckCommit, IdempotencyClaim, Intent
 
 TENANT = "acme"
@@ -53,6 +55,13 @@ def an_answered_commit(claim: IdempotencyClaim, **changes: Any) -> CheckCommit:
     """The commit of a claim's check, with the answer for whoever repeats the request."""
     answer = f"answer of {claim.check_id}".encode()
     return a_commit(claim.check_id, tenant=claim.tenant, claim=claim, response=answer, **changes)
+
+
+def an_outcome(check_id: str = "chk_1", **changes: Any) -> OutcomeReport:
+    """A report of fraud, found at 2,000 ms and told at 3,000."""
+    found_at, reported_at = (datetime.fromtimestamp(seconds, UTC) for seconds in (2, 3))
+    report = OutcomeReport(TENANT, check_id, TurnedOut.FRAUD, found_at, reported_at, "wallet", "k1")
+    return msgspec.structs.replace(report, **changes)
 
 
 def a_key(key_id: str = "k1", **changes: Any) -> ApiKey:

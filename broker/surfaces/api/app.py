@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from broker.errors import BrokerError, Unrecorded
-from broker.surfaces.api import checks, contract, correlator, docs, problems
+from broker.surfaces.api import checks, contract, correlator, docs, outcomes, problems
 from broker.surfaces.mcp import McpMount
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
@@ -74,6 +74,7 @@ async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
 _ROUTES: Sequence[ControllerRouterHandler] = (
     checks.create_check,
     checks.read_check,
+    outcomes.report_outcome,
     receipt_keys,
     client_keys,
     live,

@@ -20,7 +20,7 @@ from broker.usecases.ports import Asked, IdempotencyKey
 from broker.usecases.view import CheckView, view
 
 ENDPOINT = "POST /v1/trust-checks"
-_JSON = "application/json"
+JSON = "application/json"
 _KEY_LENGTH_MAX = 255
 _REPLAYED = "Idempotency-Replayed"
 
@@ -53,7 +53,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     received_s = services.clock.monotonic_s()
     principal = await services.authenticate(request.headers.get("authorization"))
     correlator.require_valid(request.headers.get(correlator.HEADER))
-    if request.content_type[0] != _JSON:
+    if request.content_type[0] != JSON:
         raise UnsupportedMediaType
     members = wire.members_of(await request.body())
     question = wire.to_request(members, deadline_cap_ms=services.deadline_cap_ms)
@@ -64,7 +64,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
 
     answered = await services.run_check(Asked(principal, question, received_s, render, key))
     headers = {_REPLAYED: "true"} if answered.replayed else {}
-    return Response(answered.body, media_type=_JSON, headers=headers)
+    return Response(answered.body, media_type=JSON, headers=headers)
 
 
 @get(
@@ -81,7 +81,7 @@ async def read_check(
     """Give a check of the caller's tenant again; another tenant's is not found."""
     principal = await services.authenticate(request.headers.get("authorization"))
     shown: CheckView = await services.show_check(principal, check_id)
-    return Response(msgspec.json.encode(shown), media_type=_JSON)
+    return Response(msgspec.json.encode(shown), media_type=JSON)
 
 
 def _key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:

@@ -20,7 +20,8 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.base import BaseSchemaObject
 
 from broker.surfaces.api.problems import MEDIA_TYPE, Problem
-from broker.surfaces.wire import CheckIn
+from broker.surfaces.wire import CheckIn, OutcomeIn
+from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.view import CheckView, ExplainedCheckView
 
 _REF = "#/components/schemas/{name}"
@@ -61,17 +62,30 @@ class AnswerOperation(Operation):
             answer.content["application/json"].schema = GivenSchema({"anyOf": shapes})  # type: ignore[assignment]
 
 
+def taking(kind: type[msgspec.Struct], description: str) -> type[Operation]:
+    """The kind of an operation whose body is decoded by hand, so that its schema is named by hand too."""
+
+    @dataclass
+    class Taking(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = _body(kind, description)
+
+    return Taking
+
+
+def _body(kind: type[msgspec.Struct], description: str) -> RequestBody:
+    schema = Reference(ref=_REF.format(name=kind.__name__))
+    content = {"application/json": OpenAPIMediaType(schema=schema)}
+    return RequestBody(content=content, required=True, description=description)
+
+
 @dataclass
 class CheckOperation(AnswerOperation):
     """The operation that takes a trust check: its body is decoded by hand, so its schema is named by hand too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.request_body = RequestBody(
-            content={"application/json": OpenAPIMediaType(schema=Reference(ref=_REF.format(name="CheckIn")))},
-            required=True,
-            description="The question",
-        )
+        self.request_body = _body(CheckIn, "The question")
         self.parameters = [
             Parameter(
                 name="Idempotency-Key",
@@ -83,9 +97,12 @@ class CheckOperation(AnswerOperation):
         ]
 
 
+_BY_HAND = (CheckIn, ExplainedCheckView, CheckView, OutcomeIn, OutcomeView, Problem)
+
+
 def name_schemas(app: Litestar) -> None:
     """Put the schemas of what is encoded and decoded by hand among the components, under their own names."""
-    _, components = msgspec.json.schema_components([CheckIn, ExplainedCheckView, CheckView, Problem], ref_template=_REF)
+    _, components = msgspec.json.schema_components(_BY_HAND, ref_template=_REF)
     schemas = app.openapi_schema.components.schemas
     for name, schema in components.items():
         if "description" in schema:  # docstrings keep the indentation of the source

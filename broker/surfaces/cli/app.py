@@ -66,6 +66,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         run(write=write)
 
     cli.command("check")(check.check)
+    cli.command("outcome")(check.outcome)
     cli.command("simulate")(simulate.create(open_deployment))
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")

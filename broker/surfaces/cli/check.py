@@ -13,6 +13,7 @@ from rich.table import Table
 
 from broker.client import ClientError, TrustBroker
 from broker.client._client import DEFAULT_PURPOSE
+from broker.domain.outcome import TurnedOut
 
 URL_VARIABLE = "TRUST_BROKER_URL"
 KEY_VARIABLE = "TRUST_BROKER_KEY"
@@ -63,6 +64,23 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     else:
         show(answer.document)
     raise typer.Exit(0 if answer.allowed else 1)
+
+
+def outcome(
+    check_id: Annotated[str, typer.Argument(help="The check, e.g. chk_01...")],
+    turned_out: Annotated[TurnedOut, typer.Argument(help="What it was; unknown takes an earlier word back")],
+    url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")] = None,
+    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker")] = None,
+) -> None:
+    """Report what a check turned out to be. Exit 0 when the broker has kept it."""
+    where = _credentials(url, key)
+    try:
+        with TrustBroker(where.url, where.key) as broker:
+            kept = broker.report_outcome(check_id, turned_out.value)
+    except ClientError as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from error
+    typer.echo(f"{kept['id']} {kept['outcome']}")
 
 
 def show(document: Mapping[str, Any]) -> None:
