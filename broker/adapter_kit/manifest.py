@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from broker.adapter_kit.assertions import SigningAlgorithm
-from broker.adapter_kit.camara import APIS
+from broker.adapter_kit.camara import SPOKEN, signals_of
 from broker.adapter_kit.camara.errors import CODES
-from broker.adapter_kit.camara.line import ApiVersion, IdentifierRule
+from broker.adapter_kit.camara.line import ApiVersion, IdentifierRule, NumberClaim
+from broker.adapter_kit.camara.urls import url_version
 from broker.adapter_kit.headers import ExtraHeader, HeaderValue, ProofHeader
 from broker.adapter_kit.oauth import ClientAuth, Flow
 from broker.adapter_kit.toml_files import read_toml
+from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 
 _JWT_BEARER = frozenset({Flow.JWT_BEARER_TEL, Flow.JWT_BEARER_OPERATOR_TOKEN})
@@ -115,6 +117,8 @@ class CapabilityManifest(_Section):
     api: str
     version: str
     flow: Flow
+    signal: SignalName | None = None
+    """Which signal, for an API that gives several: device-status 0.5.1."""
     base_path: _Path | None = None
     """Left out, it is the one that CAMARA prescribes for the version."""
     operations: tuple[str, ...] | None = None
@@ -124,6 +128,8 @@ class CapabilityManifest(_Section):
     scopes: dict[str, _Scope] = Field(default_factory=dict)
     """Operation to scope, where it is not CAMARA's."""
     identifier: IdentifierRule | None = None
+    number_claim: NumberClaim = NumberClaim.PLAIN
+    """How number-verification is told the number, where this operator takes a hash only."""
     window_hours_max: int = Field(default=2400, ge=1, le=2400)
     """The longest ``maxAge`` to ask a swap API for."""
     window_hours_fallback: int = Field(default=168, ge=1, le=2400)
@@ -134,7 +140,8 @@ class CapabilityManifest(_Section):
     @property
     def known(self) -> ApiVersion:
         """The kit's description of this API and version."""
-        return APIS[self.api, self.version]
+        given = signals_of(self.api, self.version)
+        return given[self.signal] if self.signal is not None else next(iter(given.values()))
 
     @property
     def root_path(self) -> str:
@@ -151,14 +158,10 @@ class CapabilityManifest(_Section):
 
     @model_validator(mode="after")
     def _fits_the_kit(self) -> "CapabilityManifest":
-        if (self.api, self.version) not in APIS:
-            spoken = ", ".join(version for api, version in APIS if api == self.api)
-            raise ValueError(
-                f"the kit speaks {self.api} {spoken}, not {self.version}"
-                if spoken
-                else f"the kit has no API {self.api!r}; it has {', '.join(sorted({api for api, _ in APIS}))}"
-            )
+        _refuse_unspoken(self.api, self.version, self.signal)
         known = self.known
+        if self.number_claim is not NumberClaim.PLAIN and self.api != "number-verification":
+            raise ValueError("number_claim: only number-verification is told a number as a claim")
         if self.flow not in known.flows:
             fitting = ", ".join(flow for flow in Flow if flow in known.flows)
             raise ValueError(f"{self.api} {self.version} cannot be asked with {self.flow}; use one of {fitting}")
@@ -171,6 +174,20 @@ class CapabilityManifest(_Section):
         if self.base_path is None and known.base_path is None:
             raise ValueError(f"{self.api} {self.version} prescribes no path; give base_path")
         return self
+
+
+def _refuse_unspoken(api: str, version: str, signal: SignalName | None) -> None:
+    given = signals_of(api, version)
+    if not given:
+        versions = ", ".join(dict.fromkeys(one.version for one in SPOKEN if one.api == api))
+        apis = ", ".join(sorted({one.api for one in SPOKEN}))
+        raise ValueError(
+            f"the kit speaks {api} {versions}, not {version}"
+            if versions
+            else f"the kit has no API {api!r}; it has {apis}"
+        )
+    if signal not in given and (signal is not None or len(given) > 1):
+        raise ValueError(f"signal: {api} {version} gives {' and '.join(given)}; say which")
 
 
 class Manifest(_Section):
@@ -218,10 +235,8 @@ class Manifest(_Section):
         """Where a capability's API lives below ``base_url``."""
         if capability.base_path is not None or not self.path_template:
             return capability.root_path
-        major, minor, _ = capability.version.split(".")
-        v = f"v{major}" if major != "0" else f"v0.{minor}"
-        digits = capability.version.replace(".", "")
-        return self.path_template.format(api=capability.api, v=v, digits=digits)
+        digits = capability.version.partition("-")[0].replace(".", "")
+        return self.path_template.format(api=capability.api, v=url_version(capability.version), digits=digits)
 
     @model_validator(mode="after")
     def _keys_open_apis(self) -> "Manifest":

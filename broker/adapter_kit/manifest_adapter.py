@@ -102,6 +102,7 @@ def _terms(parts: AdapterParts, capability: CapabilityManifest) -> Terms:
         attempt_timeout_s=parts.settings.attempt_timeout_ms / 1000,
         identifier=capability.identifier or capability.known.identifier,
         phone_plus=manifest.phone_format == "e164",
+        number_claim=capability.number_claim,
         echo_required=manifest.correlator_echo == "required",
         window_max_s=capability.window_hours_max * 3600.0,
         window_fallback_s=capability.window_hours_fallback * 3600.0,

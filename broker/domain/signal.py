@@ -25,6 +25,7 @@ class SignalName(StrEnum):
     DEVICE_IDENTITY = "device_identity"
     FREQUENT_LOCATION = "frequent_location"
     CUSTOMER_INSIGHTS = "customer_insights"
+    SIM_BINDING = "sim_binding"
 
 
 class Unavailability(StrEnum):
@@ -239,6 +240,13 @@ class RiskScore(msgspec.Struct, frozen=True, tag="risk"):
     value: int
 
 
+class SimBinding(msgspec.Struct, frozen=True, tag="binding"):
+    """Whether the network lets the SIM work in one device only, and in one area only; which ones is not told."""
+
+    to_device: bool
+    to_area: bool
+
+
 Value = (
     AgeRange
     | Match
@@ -254,6 +262,7 @@ Value = (
     | DeviceModel
     | Frequency
     | RiskScore
+    | SimBinding
 )
 
 

@@ -30,6 +30,7 @@ from broker.domain.signal import (
     Roaming,
     Signal,
     SignalName,
+    SimBinding,
     Tenure,
     Unavailable,
     Value,
@@ -53,6 +54,7 @@ KINDS: Mapping[SignalName, type[Value]] = MappingProxyType(
         SignalName.DEVICE_IDENTITY: DeviceModel,
         SignalName.FREQUENT_LOCATION: Frequency,
         SignalName.CUSTOMER_INSIGHTS: RiskScore,
+        SignalName.SIM_BINDING: SimBinding,
     }
 )
 """The one kind of value that each signal can have."""

@@ -12,6 +12,7 @@ from broker.adapter_kit.camara import (
     customer_insights,
     device_identifier,
     device_swap,
+    iot_sim_fraud_prevention,
     kyc_age_verification,
     kyc_match,
     kyc_tenure,
@@ -19,6 +20,7 @@ from broker.adapter_kit.camara import (
     most_frequent_location,
     number_recycling,
     number_verification,
+    old_device_status,
     reachability,
     roaming,
     sim_swap,
@@ -27,33 +29,44 @@ from broker.adapter_kit.camara import (
 from broker.adapter_kit.camara.line import ApiVersion
 from broker.domain.signal import SignalName
 
-APIS: Mapping[tuple[str, str], ApiVersion] = MappingProxyType(
-    {
-        (version.api, version.version): version
-        for module in (
-            sim_swap,
-            device_swap,
-            number_verification,
-            location_verification,
-            call_forwarding,
-            number_recycling,
-            kyc_tenure,
-            kyc_match,
-            roaming,
-            reachability,
-            subscription_status,
-            kyc_age_verification,
-            connected_network_type,
-            device_identifier,
-            most_frequent_location,
-            customer_insights,
-        )
-        for version in module.VERSIONS
-    }
+SPOKEN: tuple[ApiVersion, ...] = tuple(
+    version
+    for module in (
+        sim_swap,
+        device_swap,
+        number_verification,
+        location_verification,
+        call_forwarding,
+        number_recycling,
+        kyc_tenure,
+        kyc_match,
+        roaming,
+        reachability,
+        old_device_status,
+        subscription_status,
+        kyc_age_verification,
+        connected_network_type,
+        device_identifier,
+        most_frequent_location,
+        customer_insights,
+        iot_sim_fraud_prevention,
+    )
+    for version in module.VERSIONS
 )
-"""Every API and version that the kit speaks."""
+"""Every signal of every API and version that the kit speaks."""
 
-SIGNALS: Mapping[str, SignalName] = MappingProxyType({api: version.signal for (api, _), version in APIS.items()})
-"""Which signal an API gives."""
+APIS: Mapping[tuple[str, str], ApiVersion] = MappingProxyType(
+    {(version.api, version.version): version for version in reversed(SPOKEN)}
+)
+"""The same by API and version; the first signal, where one API gives several (:func:`signals_of`)."""
 
-__all__ = ["APIS", "SIGNALS"]
+SIGNALS: Mapping[str, SignalName] = MappingProxyType({version.api: version.signal for version in reversed(SPOKEN)})
+"""Which signal an API gives; the first, where it gives several."""
+
+
+def signals_of(api: str, version: str) -> Mapping[SignalName, ApiVersion]:
+    """What an API gives at a version: two signals for device-status 0.5.1, nothing where the kit does not speak it."""
+    return {one.signal: one for one in SPOKEN if (one.api, one.version) == (api, version)}
+
+
+__all__ = ["APIS", "SIGNALS", "SPOKEN", "signals_of"]

@@ -1,4 +1,4 @@
-"""customer-insights: the operator's own score of a customer. Release 0.2.0.
+"""customer-insights: the operator's own score of a customer. Release 0.2.0 and candidate 0.3.0-rc.1.
 
 The scales point in opposite ways, so the value never travels without its scale.
 """
@@ -33,13 +33,8 @@ async def ask(line: ApiLine) -> Reading:
     return Reading(RiskScore(scale, answer.value))
 
 
-VERSIONS = (
-    ApiVersion(
-        SignalName.CUSTOMER_INSIGHTS,
-        "customer-insights",
-        "0.2.0",
-        "/customer-insights/v0.2",
-        {_RETRIEVE: "customer-insights:scoring:read"},
-        ask,
-    ),
+_SCOPES = {_RETRIEVE: "customer-insights:scoring:read"}
+VERSIONS = tuple(
+    ApiVersion(SignalName.CUSTOMER_INSIGHTS, "customer-insights", version, base_path, _SCOPES, ask)
+    for version, base_path in (("0.2.0", "/customer-insights/v0.2"), ("0.3.0-rc.1", "/customer-insights/v0.3rc1"))
 )

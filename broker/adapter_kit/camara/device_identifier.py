@@ -1,6 +1,7 @@
-"""device-identifier: what kind of device is the SIM in? Releases 0.2.0 and 0.3.0, the operation ``retrieve-type``.
+"""device-identifier: what kind of device is the SIM in? Releases 0.2.0, 0.3.0, and 0.4.0-alpha.1.
 
-The operations that give the number of the single device are not used: the kind is enough to see that it changed.
+Only ``retrieve-type`` is asked. The operations that give the number of the single device are not used: the kind is
+enough to see that it changed.
 """
 
 import re
@@ -47,5 +48,9 @@ def _short(text: str | None) -> str | None:
 
 VERSIONS = tuple(
     ApiVersion(SignalName.DEVICE_IDENTITY, "device-identifier", version, base_path, _SCOPES, ask)
-    for version, base_path in (("0.2.0", "/device-identifier/v0.2"), ("0.3.0", "/device-identifier/v0.3"))
+    for version, base_path in (
+        ("0.2.0", "/device-identifier/v0.2"),
+        ("0.3.0", "/device-identifier/v0.3"),
+        ("0.4.0-alpha.1", "/device-identifier/v0.4alpha1"),
+    )
 )

@@ -1,4 +1,7 @@
-"""device-swap: how long ago the number first appeared in the device it is in. Releases 0.1.0 to 1.0.0."""
+"""device-swap: how long ago the number first appeared in the device it is in. Releases 0.1.0 to 1.1.0.
+
+1.1.0 is known from its release notes: an unknown number is ``IDENTIFIER_NOT_FOUND`` only.
+"""
 
 import msgspec
 
@@ -27,4 +30,5 @@ VERSIONS = (
     ApiVersion(_NAME, _API, "0.1.0", "/device-swap/v0.1", _SCOPES, ask, Unavailability.UNKNOWN_SUBSCRIBER),
     ApiVersion(_NAME, _API, "0.2.0", "/device-swap/v0.2", _SCOPES, ask),
     ApiVersion(_NAME, _API, "1.0.0", "/device-swap/v1", _SCOPES, ask),
+    ApiVersion(_NAME, _API, "1.1.0", "/device-swap/v1", _SCOPES, ask, from_notes=True),
 )

@@ -1,4 +1,4 @@
-"""kyc-age-verification: is the holder of the line old enough? Releases 0.1.0 and 0.2.1.
+"""kyc-age-verification: is the holder of the line old enough? Releases 0.1.0 and 0.2.1, and 0.3.0-rc.1.
 
 Content lock and parental control are not asked for: they are about a contract's settings and not about trust.
 """
@@ -47,5 +47,9 @@ async def ask(line: ApiLine) -> Reading:
 
 VERSIONS = tuple(
     ApiVersion(SignalName.KYC_AGE, "kyc-age-verification", version, base_path, _SCOPES, ask)
-    for version, base_path in (("0.1.0", "/kyc-age-verification/v0.1"), ("0.2.1", "/kyc-age-verification/v0.2"))
+    for version, base_path in (
+        ("0.1.0", "/kyc-age-verification/v0.1"),
+        ("0.2.1", "/kyc-age-verification/v0.2"),
+        ("0.3.0-rc.1", "/kyc-age-verification/v0.3rc1"),
+    )
 )

@@ -1,4 +1,4 @@
-"""kyc-match: do the person's claims agree with what the operator has on file? Releases 0.2.1 to 0.4.0.
+"""kyc-match: do the person's claims agree with what the operator has on file? Releases 0.2.1 to 0.4.0, and 0.5.0-rc.1.
 
 Answers are words and not booleans: ``true``, ``false``, ``not_available``.
 """
@@ -79,4 +79,5 @@ VERSIONS = (
     _version("0.2.1", "/kyc-match/v0.2", _Rules(100, {"middleNames": "middleNamesScore"})),
     _version("0.3.0", "/kyc-match/v0.3", _Rules(100)),
     _version("0.4.0", "/kyc-match/v0.4", _Rules(99)),
+    _version("0.5.0-rc.1", "/kyc-match/v0.5rc1", _Rules(99)),
 )

@@ -29,6 +29,16 @@ class IdentifierRule(StrEnum):
     NEVER = "never"
 
 
+class NumberClaim(StrEnum):
+    """How number-verification is told which number is claimed; a hash is SHA-256 in hexadecimal."""
+
+    PLAIN = "plain"
+    SHA256 = "sha256"
+    """Of the number with its ``+``, as CAMARA writes it."""
+    SHA256_WITHOUT_PLUS = "sha256_without_plus"
+    """Release 0.3.1 leaves the ``+`` to the operator."""
+
+
 class Terms(msgspec.Struct, frozen=True):
     """How one operator offers one API: from its manifest and settings, ready for use.
 
@@ -44,6 +54,7 @@ class Terms(msgspec.Struct, frozen=True):
     attempt_timeout_s: float
     identifier: IdentifierRule = IdentifierRule.BY_TOKEN
     phone_plus: bool = True
+    number_claim: NumberClaim = NumberClaim.PLAIN
     echo_required: bool = True
     window_max_s: float = 2400 * 3600.0
     window_fallback_s: float = 168 * 3600.0
@@ -72,6 +83,7 @@ class ApiVersion(msgspec.Struct, frozen=True):
     ``scopes`` maps operations (the last part of their path) to the scope each needs. ``base_path`` is ``None`` where
     the release leaves it to the operator. ``not_found`` is what 404 ``NOT_FOUND`` means in it. ``flows`` are the grants
     whose tokens the API can be asked with at all; ``single_use`` says that a token is spent by one call.
+    ``from_notes`` marks what is written from release notes, the definition not being at hand.
     """
 
     signal: SignalName
@@ -84,6 +96,7 @@ class ApiVersion(msgspec.Struct, frozen=True):
     identifier: IdentifierRule = IdentifierRule.BY_TOKEN
     flows: frozenset[Flow] = frozenset(Flow)
     single_use: bool = False
+    from_notes: bool = False
 
 
 class BoundApi(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
-"""number-recycling: has the number gone to somebody else since it was linked to the person? Releases 0.1.1 and 0.2.0.
+"""number-recycling: has the number gone to somebody else since it was linked to the person? Releases 0.1.1, 0.2.0.
 
-0.3.0 is a release candidate only. Until then an operator may answer with a boolean for a day before its own memory
-begins, which cannot be seen from here.
+Also candidate 0.3.0-rc.1: from it on, a day that an operator cannot judge is ``OUT_OF_RANGE``. Before, one may answer
+with a boolean for a day before its own memory begins, which cannot be seen from here.
 """
 
 from datetime import UTC, datetime, time
@@ -38,5 +38,9 @@ async def ask(line: ApiLine) -> Reading:
 
 VERSIONS = tuple(
     ApiVersion(SignalName.NUMBER_RECYCLING, "number-recycling", version, base_path, _SCOPES, ask)
-    for version, base_path in (("0.1.1", "/number-recycling/v0.1"), ("0.2.0", "/number-recycling/v0.2"))
+    for version, base_path in (
+        ("0.1.1", "/number-recycling/v0.1"),
+        ("0.2.0", "/number-recycling/v0.2"),
+        ("0.3.0-rc.1", "/number-recycling/v0.3rc1"),
+    )
 )

@@ -34,10 +34,15 @@ _OLD_CHANNELS = {"CONNECTED_DATA": Channel.DATA, "CONNECTED_SMS": Channel.SMS}
 _CHANNELS = {"DATA": Channel.DATA, "SMS": Channel.SMS}
 
 
+def read_old_word(status: str) -> frozenset[Channel]:
+    """How a device is reached, in the words before 1.0.0, where ``CONNECTED_SMS`` is reachable by nothing else."""
+    return frozenset({_OLD_CHANNELS[status]} if status in _OLD_CHANNELS else ())
+
+
 async def ask_old(line: ApiLine) -> Reading:
-    """Reachability in the words of 0.6.1, where ``CONNECTED_SMS`` is reachable by nothing else."""
+    """Reachability in the words of 0.6.1."""
     answer = await line.post(_RETRIEVE, line.device_body, _OLD_ANSWERS)
-    channels = frozenset({_OLD_CHANNELS[answer.status]} if answer.status in _OLD_CHANNELS else ())
+    channels = read_old_word(answer.status)
     return Reading(Reachability(bool(channels), channels, age_s(line, answer.status_at, required=False)))
 
 

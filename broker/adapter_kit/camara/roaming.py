@@ -17,25 +17,33 @@ _MCC = range(200, 1000)
 _COUNTRIES_MAX = 20
 
 
-class _RoamingAnswer(msgspec.Struct):
+class RoamingAnswer(msgspec.Struct):
+    """Every release from device-status 0.5.1 on writes it so."""
+
     roaming: bool
     status_at: str | None = msgspec.field(default=None, name="lastStatusTime")
     country_code: int | None = msgspec.field(default=None, name="countryCode")
     countries: tuple[str, ...] = msgspec.field(default=(), name="countryName")
 
 
-_ANSWERS = Reader(_RoamingAnswer)
+_ANSWERS = Reader(RoamingAnswer)
 
 
 async def ask(line: ApiLine, *, time_required: bool) -> Reading:
     """Whether the device roams. Countries may be left out though it does, for privacy; ``[]`` is a valid answer."""
-    answer = await line.post(_RETRIEVE, line.device_body, _ANSWERS)
+    return Reading(
+        read_roaming(line, await line.post(_RETRIEVE, line.device_body, _ANSWERS), time_required=time_required)
+    )
+
+
+def read_roaming(line: ApiLine, answer: RoamingAnswer, *, time_required: bool) -> Roaming:
+    """The answer in the broker's words."""
     if answer.country_code is not None and answer.country_code not in _MCC:
         raise malformed(KitCode.ABSURD_VALUE)
     if len(answer.countries) > _COUNTRIES_MAX or not all(_is_country(name) for name in answer.countries):
         raise malformed(KitCode.ABSURD_VALUE)
     known_age_s = age_s(line, answer.status_at, required=time_required)
-    return Reading(Roaming(answer.roaming, answer.country_code, answer.countries, known_age_s))
+    return Roaming(answer.roaming, answer.country_code, answer.countries, known_age_s)
 
 
 def _is_country(name: str) -> bool:

@@ -1,7 +1,11 @@
-"""sim-swap: how long ago the number was last paired with a new SIM. Releases 0.4.0 to 2.1.0."""
+"""sim-swap: how long ago the number was last paired with a new SIM. Releases 0.4.0 to 2.2.0.
+
+2.2.0 is known from its release notes; what it adds is the age band.
+"""
 
 import msgspec
 
+from broker.adapter_kit.camara.age_band import BAND
 from broker.adapter_kit.camara.line import ApiLine, ApiVersion, IdentifierRule, Reading
 from broker.adapter_kit.camara.swap import CHECK, DATE, DateAnswer, ask_age
 from broker.adapter_kit.oauth import Flow
@@ -50,4 +54,6 @@ VERSIONS = (
     ApiVersion(_NAME, _API, "1.0.0", "/sim-swap/v1", _SCOPES, ask, Unavailability.UNKNOWN_SUBSCRIBER),
     ApiVersion(_NAME, _API, "2.0.0", "/sim-swap/v2", _SCOPES, ask),
     ApiVersion(_NAME, _API, "2.1.0", "/sim-swap/v2", _SCOPES, ask),
+    # One URL for all of 2: whether there is an age band shows only when it is asked for.
+    ApiVersion(_NAME, _API, "2.2.0", "/sim-swap/v2", {**_SCOPES, BAND: f"sim-swap:{BAND}"}, ask, from_notes=True),
 )

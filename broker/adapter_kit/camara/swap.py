@@ -9,6 +9,7 @@ import math
 import msgspec
 
 from broker.adapter_kit.adapter import OperatorFault, seconds_between
+from broker.adapter_kit.camara.age_band import BAND, ask_band
 from broker.adapter_kit.camara.errors import OutOfRange
 from broker.adapter_kit.camara.line import ApiLine, Reading
 from broker.adapter_kit.codes import KitCode
@@ -37,17 +38,29 @@ _CHECKS = Reader(_CheckAnswer)
 
 
 async def ask_age(line: ApiLine, dates: Reader[DateAnswer]) -> Reading:
-    """How long ago the last change was, from the date where it is offered and from windows where it is not."""
+    """How long ago the last change was, from the date where it is offered, else from a band, else from windows.
+
+    Providers need not offer every operation, and show it by 404, 405 or 501 on the path only.
+    """
     if line.offers(DATE):
         try:
-            answer = await line.post(DATE, _body(line), dates)
+            answer = await line.post(DATE, line.phone_body, dates)
         except OperatorFault as fault:
-            # Providers need not offer both operations and show it by 404, 405 or 501 on the path only.
-            if fault.reason is not Unavailability.UNSUPPORTED or not line.offers(CHECK):
-                raise
+            _let_pass(fault, line, BAND, CHECK)
         else:
             return await _bounded(line, answer)
+    if line.offers(BAND):
+        try:
+            return await ask_band(line)
+        except OperatorFault as fault:
+            _let_pass(fault, line, CHECK)
     return await _from_windows(line)
+
+
+def _let_pass(fault: OperatorFault, line: ApiLine, *others: str) -> None:
+    """Raise the fault again, unless it only says that an operation is not there and another may be."""
+    if fault.reason is not Unavailability.UNSUPPORTED or not any(line.offers(other) for other in others):
+        raise fault
 
 
 async def _bounded(line: ApiLine, answer: DateAnswer) -> Reading:
@@ -61,10 +74,6 @@ async def _bounded(line: ApiLine, answer: DateAnswer) -> Reading:
             return await _from_windows(line)
         except OperatorFault as fault:
             raise unbounded if fault.reason is Unavailability.UNSUPPORTED else fault from fault
-
-
-def _body(line: ApiLine) -> dict[str, object]:
-    return {} if line.identifier is None else {"phoneNumber": line.identifier}
 
 
 def _from_date(line: ApiLine, answer: DateAnswer) -> Reading:
@@ -115,5 +124,5 @@ async def _narrow(line: ApiLine, high_h: int) -> tuple[int, int]:
 
 
 async def _swapped_within(line: ApiLine, hours: int) -> bool:
-    answer = await line.post(CHECK, {**_body(line), "maxAge": hours}, _CHECKS)
+    answer = await line.post(CHECK, {**line.phone_body, "maxAge": hours}, _CHECKS)
     return answer.swapped

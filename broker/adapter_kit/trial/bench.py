@@ -79,7 +79,7 @@ class Bench:
         manifest = subject.manifest
         self.subject = subject
         self.clock = TrialClock()
-        roots = {manifest.root_path(one): one for one in subject.built}
+        roots = [(manifest.root_path(one), one) for one in subject.built]
         self.operator = TrialOperator(manifest, roots)
         limits = TransportLimits(body_bytes_max=subject.settings.body_bytes_max)
         transport = scripted_transport(self.operator.answer, limits)

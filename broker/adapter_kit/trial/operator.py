@@ -1,7 +1,7 @@
 """An operator that follows a script and remembers what it was asked."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -78,7 +78,7 @@ def error(status: int, code: str) -> Reply:
 class TrialOperator:
     """Token endpoint and APIs of one manifest. ``token`` and ``api`` are its scripts; both may be replaced."""
 
-    def __init__(self, manifest: Manifest, roots: Mapping[str, CapabilityManifest]) -> None:
+    def __init__(self, manifest: Manifest, roots: Sequence[tuple[str, CapabilityManifest]]) -> None:
         self.token: Script = lambda _: granted(len(self.token_requests), manifest.oauth.token_types[0])
         self.api: Script = clean
         self.pause: Callable[[Asked], Any] | None = None
@@ -87,7 +87,7 @@ class TrialOperator:
         self._token_path = manifest.oauth.token_path
         self._operations = {
             root + capability.paths.get(name, f"/{name}"): (name, capability.api)
-            for root, capability in roots.items()
+            for root, capability in roots
             for name in capability.offered_scopes
         }
 

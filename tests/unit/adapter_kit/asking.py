@@ -11,7 +11,8 @@ from tests.unit.adapter_kit.pretend import PretendOperator, ok, query
 
 
 def versions(api: str) -> list[str]:
-    return [version for name, version in APIS if name == api]
+    """The releases that the kit speaks, oldest first."""
+    return [version for name, version in reversed([*APIS]) if name == api]
 
 
 def answering(api: str, operation: str, body: object) -> PretendOperator:

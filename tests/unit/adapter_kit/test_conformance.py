@@ -195,7 +195,7 @@ async def test_a_bad_adapter_is_caught(bad_package: str, caught: set[str]) -> No
         assert f"FAILED {check}" in text
 
 
-PLAYABLE = [key for key, known in APIS.items() if key[0] in PLAYED]
+PLAYABLE = [key for key, known in APIS.items() if key[0] in PLAYED and any(flow.built for flow in known.flows)]
 
 
 @pytest.mark.parametrize(("api", "version"), PLAYABLE)

@@ -40,6 +40,9 @@ SUCCESS: dict[str, object] = {
     "connectedNetworkType": "5G",
     "tac": "35293411",
     "score": 50,
+    "connectivityStatus": "CONNECTED_SMS",
+    "imeiBind": {"bindStatus": "BOUND"},
+    "areaLimit": {"areaLimitStatus": "RESTRICTED"},
     "scoringType": "gaugeMetric",
     "scoringValue": 700,
 }
@@ -84,7 +87,9 @@ async def test_the_body_names_the_subject_by_the_kind_of_token_or_as_the_operato
     assert names_subject(operator.bodies[0]) is expected
 
 
-@pytest.mark.parametrize(("api", "version"), [("sim-swap", "0.4.0"), ("location-verification", "0.2.0")])
+@pytest.mark.parametrize(
+    ("api", "version"), [("sim-swap", "0.4.0"), ("location-verification", "0.2.0"), ("device-status", "0.5.1")]
+)
 def test_the_oldest_releases_name_the_subject_whatever_the_token(api: str, version: str) -> None:
     assert APIS[api, version].identifier is IdentifierRule.ALWAYS
 

@@ -1,16 +1,20 @@
 """number-recycling and kyc-tenure: which day is asked about, and what the answers say."""
 
-from datetime import date
+import math
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import httpx
 import pytest
+from msgspec.structs import replace
 
 from broker.adapter_kit.camara import APIS
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.oauth import Flow
-from broker.domain.signal import Contract, Flag, Tenure, Unavailability, Window
+from broker.domain.signal import AgeRange, Contract, Flag, Tenure, Unavailability, Window
+from tests.support.clocks import NOON
 from tests.unit.adapter_kit.asking import answering, ask, refused, versions
-from tests.unit.adapter_kit.pretend import PretendOperator, camara_error
+from tests.unit.adapter_kit.pretend import PretendOperator, camara_error, ok
 
 U = Unavailability
 RECYCLING, TENURE = "number-recycling", "kyc-tenure"
@@ -40,7 +44,8 @@ def clean(api: str) -> PretendOperator:
 async def test_the_newest_day_asked_about_is_yesterday(api: str, version: str, bound: date, sent: str) -> None:
     operator = clean(api)
     await ask(operator, api, version, bound_since=bound)
-    assert operator.bodies == [{"phoneNumber": "+34600000101", MEMBER[api]: sent}]
+    assert operator.bodies[0] == {"phoneNumber": "+34600000101", MEMBER[api]: sent}
+    assert len(operator.bodies) <= (2 if api == TENURE else 1)
 
 
 @pytest.mark.parametrize(("api", "version"), BOTH)
@@ -79,6 +84,9 @@ async def test_recycling_carries_the_period_that_it_covers(version: str, recycle
     assert (reading.value, reading.window) == (Flag(recycled), Window(2.5 * 86_400))
 
 
+DAY_S, HOUR_S = 86_400.0, 3_600.0
+
+
 @pytest.mark.parametrize("version", versions(TENURE))
 @pytest.mark.parametrize(
     ("answer", "value"),
@@ -95,7 +103,77 @@ async def test_recycling_carries_the_period_that_it_covers(version: str, recycle
 )
 async def test_tenure_is_of_the_day_asked_about(version: str, answer: dict[str, object], value: Tenure) -> None:
     reading = await ask(answering(TENURE, "check-tenure", answer), TENURE, version, bound_since=BOUND)
-    assert (reading.value, reading.window) == (value, None)
+    assert isinstance(reading.value, Tenure)
+    assert (replace(reading.value, began=None), reading.window) == (value, None)
+
+
+def began_on(day: date) -> PretendOperator:
+    """An operator whose contract with the person began on that day."""
+    operator = PretendOperator()
+    operator.on(
+        "/kyc-tenure/check-tenure", lambda body: ok({"tenureDateCheck": day <= date.fromisoformat(body["tenureDate"])})
+    )
+    return operator
+
+
+@pytest.mark.parametrize(
+    ("began", "bound", "asked"),
+    [
+        (date(2020, 1, 1), BOUND, 1),
+        (date(2020, 1, 1), date(2026, 10, 1), 1),
+        (date(2020, 1, 1), date(2026, 11, 20), 2),
+        (date(2026, 11, 20), date(2026, 11, 20), 2),
+        (date(2026, 11, 21), date(2026, 11, 22), 2),
+        (date(2026, 10, 1), BOUND, 2),
+        *((date(2026, 11, 22) - timedelta(days=days), BOUND, 7) for days in range(30)),
+        (date(2026, 11, 18), date(2026, 11, 12), 5),
+    ],
+)
+async def test_a_young_tenure_is_narrowed_to_its_day_with_few_questions(began: date, bound: date, asked: int) -> None:
+    operator = began_on(began)
+    value = (await ask(operator, TENURE, "0.2.0", bound_since=bound, deadline_s=1e9)).value
+    assert isinstance(value, Tenure)
+    assert value.began is not None
+    assert value.continuous is (began <= bound)
+    age_s = (NOON - datetime.combine(began, time(), UTC)).total_seconds()
+    high_s = math.inf if value.began.at_most_s is None else value.began.at_most_s
+    assert value.began.at_least_s <= age_s <= high_s
+    assert len(operator.bodies) <= asked
+    if began > NOON.date() - timedelta(days=30) and not value.continuous:
+        assert high_s - value.began.at_least_s <= 4 * DAY_S
+
+
+async def test_no_beginning_is_claimed_that_another_zone_would_deny() -> None:
+    value = (await ask(began_on(date(2026, 11, 20)), TENURE, "0.2.0", bound_since=date(2026, 11, 20))).value
+    assert isinstance(value, Tenure)
+    assert value.began == AgeRange(1.5 * DAY_S - 12 * HOUR_S, 3.5 * DAY_S + 14 * HOUR_S)
+
+
+@pytest.mark.parametrize("trouble", [camara_error(400, "OUT_OF_RANGE"), camara_error(429, "TOO_MANY_REQUESTS")])
+async def test_trouble_while_narrowing_leaves_the_answer_that_there_is(trouble: Any) -> None:
+    operator = PretendOperator()
+    operator.on("/kyc-tenure/check-tenure", ok({"tenureDateCheck": False}), trouble)
+    value = (await ask(operator, TENURE, "0.2.0", bound_since=BOUND)).value
+    assert isinstance(value, Tenure)
+    assert value.began == AgeRange(0.0, (NOON - datetime.combine(BOUND, time(), UTC)).total_seconds() + 14 * HOUR_S)
+
+
+async def test_a_malformed_answer_while_narrowing_spoils_the_whole() -> None:
+    operator = PretendOperator()
+    operator.on("/kyc-tenure/check-tenure", ok({"tenureDateCheck": False}), ok({"tenureDateCheck": "true"}))
+    assert (await refused(operator, TENURE, "0.2.0", bound_since=BOUND)).reason is U.MALFORMED
+
+
+async def test_no_more_is_asked_once_little_time_is_left() -> None:
+    operator = PretendOperator()
+
+    def slow(_body: dict[str, Any]) -> httpx.Response:
+        operator.clock.advance(0.4)
+        return ok({"tenureDateCheck": False})
+
+    operator.on("/kyc-tenure/check-tenure", slow)
+    await ask(operator, TENURE, "0.2.0", bound_since=BOUND, deadline_s=operator.clock.monotonic_s() + 1.5)
+    assert len(operator.bodies) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import pytest
 
 from broker.adapter_kit.camara import APIS
 from broker.adapter_kit.camara.line import IdentifierRule
+from broker.adapter_kit.camara.urls import url_version
 from broker.adapter_kit.deployment import OperatorSettings, SecretRef, load_operator, load_operators
 from broker.adapter_kit.manifest import CapabilityManifest, Manifest, OAuthManifest, load_manifest
 from broker.adapter_kit.oauth import Flow
+from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 
 PROJECT = Path(__file__).parents[3]
@@ -112,10 +114,52 @@ def test_deviations_are_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("api", "version"), list(APIS))
 def test_paths_follow_camaras_rule_for_versions(api: str, version: str) -> None:
-    major, minor, _ = version.split(".")
-    expected = f"/{api}/v{major}" if major != "0" else f"/{api}/v0.{minor}"
-    exceptions = {("sim-swap", "0.4.0"): None, ("location-verification", "0.2.0"): "/location-verification/v0"}
-    assert APIS[api, version].base_path == exceptions.get((api, version), expected)
+    before_the_rule = {"number-verification": "0.3.1", "location-verification": "0.2.0", "device-status": "0.5.1"}
+    expected = f"/{api}/v0" if before_the_rule.get(api) == version else f"/{api}/{url_version(version)}"
+    assert APIS[api, version].base_path == (None if (api, version) == ("sim-swap", "0.4.0") else expected)
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [
+        ("2.1.0", "v2"), ("10.0.3", "v10"), ("0.4.1", "v0.4"), ("0.10.0", "v0.10"), ("0.3.0-rc.1", "v0.3rc1"),
+        ("0.4.0-alpha.1", "v0.4alpha1"), ("2.0.0-rc.2", "v2rc2"),
+    ],
+)  # fmt: skip
+def test_a_version_shows_in_a_url_as_the_design_guide_says(version: str, shown: str) -> None:
+    assert url_version(version) == shown
+
+
+TWO_OF_ONE = """
+[[capabilities]]
+api = "device-status"
+version = "0.5.1"
+flow = "client_credentials"
+signal = "roaming"
+
+[[capabilities]]
+api = "device-status"
+version = "0.5.1"
+flow = "client_credentials"
+signal = "reachability"
+"""
+
+
+def test_an_api_that_gives_two_signals_is_declared_once_for_each(tmp_path: Path) -> None:
+    head = GOOD.partition("[[capabilities]]")[0]
+    manifest = load_manifest(write(tmp_path, head + TWO_OF_ONE))
+    signals = {one.known.signal: set(one.offered_scopes.values()) for one in manifest.capabilities}
+    assert signals == {
+        SignalName.ROAMING: {"device-status:roaming:read"},
+        SignalName.REACHABILITY: {"device-status:connectivity:read"},
+    }
+
+
+@pytest.mark.parametrize("signal", ["", 'signal = "sim_swap"'])
+def test_it_must_say_which(tmp_path: Path, signal: str) -> None:
+    text = GOOD.partition("[[capabilities]]")[0] + TWO_OF_ONE.replace('signal = "roaming"', signal)
+    with pytest.raises(Misconfigured, match="gives roaming and reachability; say which"):
+        load_manifest(write(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +192,11 @@ def test_paths_follow_camaras_rule_for_versions(api: str, version: str) -> None:
             "scope_template: needs exactly",
         ),
         (('"sim-swap"', '"sim-swop"'), "capabilities.0", "the kit has no API 'sim-swop'; it has call-forwarding"),
-        (('"2.1.0"', '"2.9.0"'), "capabilities.0", "the kit speaks sim-swap 0.4.0, 1.0.0, 2.0.0, 2.1.0, not 2.9.0"),
+        (
+            ('"2.1.0"', '"2.9.0"'),
+            "capabilities.0",
+            "the kit speaks sim-swap 0.4.0, 1.0.0, 2.0.0, 2.1.0, 2.2.0, not 2.9.0",
+        ),
         (('"client_credentials"', '"password"'), "capabilities.0.flow", "client_credentials"),
         (('"2.1.0"', '"0.4.0"'), "capabilities.0", "cannot be asked with client_credentials"),
         (('flow = "client_credentials"', ""), "capabilities.0.flow", "required"),

@@ -150,11 +150,17 @@ async def test_without_a_circle_nothing_is_asked() -> None:
     assert operator.forms == []
 
 
+def forwarding(version: str) -> str:
+    """The one operation that is asked, which was renamed in 0.5."""
+    (operation,) = APIS["call-forwarding-signal", version].scopes
+    return operation
+
+
 @pytest.mark.parametrize(("api", "version"), FORWARDINGS)
 @pytest.mark.parametrize("active", [True, False])
 async def test_unconditional_forwarding_is_a_flag(api: str, version: str, active: bool) -> None:
     operator = PretendOperator()
-    operator.on("/call-forwarding-signal/unconditional-call-forwardings", ok({"active": active}))
+    operator.on(f"/call-forwarding-signal/{forwarding(version)}", ok({"active": active}))
     assert await ask(operator, api, version, {}) == Reading(Flag(active))
 
 
@@ -164,8 +170,7 @@ async def test_unconditional_forwarding_is_a_flag(api: str, version: str, active
 )
 async def test_forwarding_without_a_boolean_is_malformed(api: str, version: str, body: object) -> None:
     operator = PretendOperator()
-    path = "/call-forwarding-signal/unconditional-call-forwardings"
-    operator.on(path, ok(f'"{body}"' if isinstance(body, str) else body))
+    operator.on(f"/call-forwarding-signal/{forwarding(version)}", ok(f'"{body}"' if isinstance(body, str) else body))
     with pytest.raises(OperatorFault) as caught:
         await ask(operator, api, version, {})
     assert (caught.value.reason, caught.value.code) == (U.MALFORMED, KitCode.WRONG_TYPE)

@@ -31,6 +31,7 @@ from broker.domain.signal import (
     Roaming,
     ServiceState,
     SignalName,
+    SimBinding,
     Source,
     Tenure,
     Unavailability,
@@ -57,6 +58,7 @@ GOOD: dict[SignalName, Any] = {
     SignalName.DEVICE_IDENTITY: DeviceModel("35209900", "X", None, 4.5),
     SignalName.FREQUENT_LOCATION: Frequency(100),
     SignalName.CUSTOMER_INSIGHTS: RiskScore(RiskScale.VERITAS, 3),
+    SignalName.SIM_BINDING: SimBinding(to_device=True, to_area=False),
 }
 
 
