@@ -1,6 +1,7 @@
 """The synchronous client."""
 
 from collections.abc import Mapping
+from datetime import date
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
@@ -68,6 +69,8 @@ class TrustBroker:
         resource: str | None = None,
         location: tuple[float, float, float] | None = None,
         operator_token: str | None = None,
+        bound_since: date | None = None,
+        claims: Mapping[str, str] | None = None,
         purpose: str = DEFAULT_PURPOSE,
         max_evidence_age_s: int | None = None,
         idempotency_key: str | None = None,
@@ -75,7 +78,8 @@ class TrustBroker:
         """Ask whether ``action`` may be done for ``phone_number`` now.
 
         ``amount`` is a decimal and an ISO 4217 code, ``location`` latitude, longitude (degrees) and radius (metres).
-        ``max_evidence_age_s`` is how old an earlier answer of an operator may be; 0 asks anew.
+        ``bound_since`` is the day on which the number was linked to the person, ``claims`` what the person says about
+        themself, in CAMARA's names (``givenName``, ``birthdate``, …). ``max_evidence_age_s`` is how old an earlier answer of an operator may be; 0 asks anew.
 
         Raises:
             BrokerRefused: the broker refused the question.
@@ -85,6 +89,8 @@ class TrustBroker:
             phoneNumber=phone_number,
             location=dict(zip(("latitude", "longitude", "radiusM"), location, strict=True)) if location else None,
             operatorToken=operator_token,
+            boundSince=bound_since.isoformat() if bound_since else None,
+            claims=dict(claims) if claims else None,
         )
         act = _present(
             type=action,

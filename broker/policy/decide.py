@@ -9,7 +9,7 @@ from broker.domain.evidence import Evidence
 from broker.domain.signal import Unavailability, Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
 from broker.policy.document import PolicyDocument
-from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, gates, in_doubt, lacking
+from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates, in_doubt, lacking
 from broker.policy.reasons import CONFLICT_MAX, DecisionParts, explain
 from broker.policy.rules import ON_THE_PHONE_NETWORK, ClassRules, GateCode, StepUpMethod
 
@@ -28,7 +28,14 @@ _FAILURES = frozenset(
         Unavailability.LATE,
     }
 )
-_SUSPICIOUS_GATES = frozenset({GateCode.POSSESSION_MISMATCH, GateCode.SIM_CHANGED_24H, GateCode.EVIDENCE_CONFLICT})
+_SUSPICIOUS_GATES = frozenset(
+    {
+        GateCode.POSSESSION_MISMATCH,
+        GateCode.SIM_CHANGED_24H,
+        GateCode.EVIDENCE_CONFLICT,
+        GateCode.NUMBER_RECYCLED,
+    }
+)
 
 
 def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument) -> Decision:
@@ -49,6 +56,9 @@ def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, docume
     chosen = cheapest(rules, assessment.probability, weak_step_up=weak)
     fired += _tightening(assessment, rules, chosen, weak_step_up=weak)
     outcome = max([chosen, *(gate.floor for gate in fired)])
+    if change_floor(evidence, rules) > outcome and not lacking(evidence, rules):
+        outcome = change_floor(evidence, rules)
+        fired += (Gate(POLICY_FLOOR, outcome),)
     if outcome is Outcome.STEP_UP and not offered:
         # A step-up that nobody can pass safely is a question for a human.
         fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)

@@ -19,6 +19,7 @@ from broker.policy.condition import Condition, Truth
 from broker.policy.rules import GATE_FLOORS, MAX_AGES_S, MISSING_FLOORS, ClassRules, Costs, GateCode, StepUpMethod
 from broker.policy.scenarios import STATES
 from broker.policy.sketch import Example, ExampleFile
+from broker.policy.telling import WINDOWS_S, Windows
 from broker.policy.yaml_text import Path, Written, YamlText, misconfigured
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -65,12 +66,13 @@ class CostsFile(Written):
 
 
 class ClassFile(Written):
-    """One action class. ``required`` is a list of any-of lists."""
+    """One action class: ``required`` is a list of any-of lists, ``windows_s`` how far back a required answer looks."""
 
     prior: Annotated[float, Field(gt=0.0, lt=1.0)]
     value_at_risk: Annotated[float, Field(gt=0.0, le=1e6)]
     wanted: list[Weighed] = Field(min_length=1)
     required: list[Annotated[list[Weighed], Field(min_length=1)]] = Field(default=[])
+    windows_s: dict[Weighed, Annotated[float, Field(ge=0.0, le=86_400.0 * 365)]] = Field(default={})
     floor: OutcomeName | None = None
     max_age_s: Annotated[float, Field(ge=0.0, le=86_400.0)] | None = None
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = None
@@ -197,6 +199,7 @@ def _class_rules(file: PolicyFile, action_class: ActionClass) -> ClassRules:
         deadline_ms=entry.deadline_ms,
         wanted=tuple(sorted({*entry.wanted, *(name for group in required for name in group)})),
         required=tuple(sorted(set(required))),
+        windows_s=_windows_s(file, action_class),
         missing_floor=_floor(file, action_class),
         gate_floors={code: _gate_floor(file, code, action_class) for code in GateCode},
     )
@@ -231,6 +234,10 @@ def _class_faults(file: PolicyFile) -> Iterator[tuple[Path, str]]:
         for index, group in enumerate(entry.required):
             for signal in set(group) - set(entry.wanted):
                 yield ("classes", name, "required", index), f"{signal.value} is required and not among `wanted`"
+        for signal, window_s in entry.windows_s.items():
+            least_s = WINDOWS_S[_class(name)].get(signal, 0.0)
+            if window_s < least_s:
+                yield ("classes", name, "windows_s", signal.value), f"must be at least {least_s:.0f}"
         if entry.floor is not None and Outcome[entry.floor.upper()] < MISSING_FLOORS[_class(name)]:
             yield ("classes", name, "floor"), f"must be at least {MISSING_FLOORS[_class(name)].wire}"
 
@@ -288,6 +295,16 @@ def _floor(file: PolicyFile, action_class: ActionClass) -> Outcome:
 def _max_age_s(file: PolicyFile, action_class: ActionClass) -> float:
     written = file.classes[action_class.wire].max_age_s
     return MAX_AGES_S[action_class] if written is None else written
+
+
+def _windows_s(file: PolicyFile, action_class: ActionClass) -> Windows:
+    """The longest of the built-in and written windows of this class and those below."""
+    windows: dict[SignalName, float] = dict(WINDOWS_S[action_class])
+    for one in _defined(file):
+        if one <= action_class:
+            for name, window_s in file.classes[one.wire].windows_s.items():
+                windows[name] = max(windows.get(name, 0.0), window_s)
+    return windows
 
 
 def _defined(file: PolicyFile) -> list[ActionClass]:

@@ -11,7 +11,7 @@ from broker.domain.signal import Overlap, SignalName
 from broker.policy import isotonic, scenarios
 from broker.policy.derive import Derivation, SignalWeights
 from broker.policy.isotonic import Grid
-from broker.policy.scenarios import STATES, Calibration, Caps, ConfidenceSteps, Freshness, TableFile
+from broker.policy.scenarios import STATES, Calibration, Caps, ConfidenceSteps, Freshness, IdentitySteps, TableFile
 from broker.policy.yaml_text import YamlText, as_mapping, misconfigured
 
 _MATCH_RATE_OUTSIDE = 10
@@ -31,6 +31,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
     caps: Caps
     freshness: Freshness
     confidence: ConfidenceSteps
+    identity: IdentitySteps
     unknown_subscriber: float
     unlocatable: float
     discounts: dict[str, float]
@@ -64,6 +65,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
             caps=file.caps,
             freshness=file.freshness,
             confidence=file.confidence,
+            identity=file.identity,
             unknown_subscriber=file.missing.unknown_subscriber.weight,
             unlocatable=file.missing.unlocatable.weight,
             discounts={name: group.discount for name, group in file.groups.items()},

@@ -23,6 +23,8 @@ from broker.domain.signal import (
 )
 from broker.policy.ages import DAY_S
 from broker.policy.rules import ON_THE_PHONE_NETWORK, ON_THE_SIM, ClassRules, GateCode, SignalGroup, StepUpMethod
+from broker.policy.telling import any_clears, any_telling
+from broker.policy.tenure import before_binding
 
 EVIDENCE_MISSING = "EVIDENCE_MISSING"
 ACTION_SENSITIVE = "ACTION_SENSITIVE"
@@ -46,8 +48,15 @@ def gates(evidence: Evidence, rules: ClassRules) -> tuple[Gate, ...]:
 
 
 def lacking(evidence: Evidence, rules: ClassRules) -> tuple[SignalGroup, ...]:
-    """The required groups without an observed member."""
-    return tuple(group for group in rules.required if not any(evidence.observed(name) for name in group))
+    """The required groups without a telling answer."""
+    return tuple(group for group in rules.required if not any_telling(evidence, group, rules.windows_s))
+
+
+def change_floor(evidence: Evidence, rules: ClassRules) -> Outcome:
+    """The least for a change within the required window: what is known must not do better than what might have been."""
+    excused = before_binding(evidence, rules.action_class)
+    cleared = all(excused & set(group) or any_clears(evidence, group, rules.windows_s) for group in rules.required)
+    return Outcome.ALLOW if cleared else rules.missing_floor
 
 
 def in_doubt(assessment: Assessment) -> frozenset[StepUpMethod]:
@@ -94,13 +103,15 @@ def _fact_gates(evidence: Evidence, rules: ClassRules) -> Iterator[Gate]:
         yield Gate(GateCode.LINE_FORWARDED, floors[GateCode.LINE_FORWARDED], frozenset({StepUpMethod.VOICE_CALL}))
     if elsewhere and possession == Match(matched=True):
         yield Gate(GateCode.EVIDENCE_CONFLICT, floors[GateCode.EVIDENCE_CONFLICT])
+    if _value(evidence, SignalName.NUMBER_RECYCLING) == Flag(active=True):
+        # Whoever answers on this line now is not the person it was bound to: the line proves nothing about them.
+        yield Gate(GateCode.NUMBER_RECYCLED, floors[GateCode.NUMBER_RECYCLED], ON_THE_PHONE_NETWORK | ON_THE_SIM)
     if unknown_number(evidence):
         yield Gate(GateCode.UNKNOWN_NUMBER, floors[GateCode.UNKNOWN_NUMBER], ON_THE_PHONE_NETWORK)
 
 
 def _floors(evidence: Evidence, rules: ClassRules) -> Iterator[Gate]:
-    missing = lacking(evidence, rules)
-    if missing:
+    if missing := lacking(evidence, rules):
         withheld = ON_THE_PHONE_NETWORK if rules.action_class >= ActionClass.HIGH else frozenset()
         yield Gate(EVIDENCE_MISSING, max(_missing_floor(evidence, rules, group) for group in missing), withheld)
     if not any(evidence.observed(name) for name in SignalName):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from broker.domain.check import CheckRequest
+from broker.domain.check import CheckRequest, Subject
 from broker.domain.decision import ActionClass
 from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import SignalName, Unavailability, Unavailable
@@ -14,6 +14,12 @@ from broker.policy.rules import ClassRules
 
 NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a reason code
 """The subscriber's own authentication did not come with the request; a step-up can add it."""
+
+NO_DAY_GIVEN = "NO_DAY_GIVEN"
+"""The caller did not say since when the number is this person's."""
+
+NO_CLAIMS_GIVEN = "NO_CLAIMS_GIVEN"
+"""The caller sent nothing that the person says about themself."""
 
 # Defensive: what another session proved says nothing about who is here now, so such an answer is never used again.
 _OF_THIS_SESSION = frozenset({SignalName.NUMBER_VERIFICATION})
@@ -29,8 +35,8 @@ def draft(
 ) -> Plan:
     """Everything that the policy wants to know, less what the request itself rules out.
 
-    A location needs a place to compare with and number verification an operator token; without them the signal is *not
-    applicable* from the start, with :data:`NO_LOCATION_GIVEN` or :data:`NO_OPERATOR_TOKEN`.
+    A location needs a place to compare with, number verification an operator token, number recycling and tenure the day
+    of the binding, a match the person's claims; without them the signal is *not applicable* from the start.
 
     Raises:
         KeyError: the document does not define that class.
@@ -45,10 +51,9 @@ def draft(
         unavailable=(),
         deadline_ms=min(wanted_ms, deadline_ms_cap),
     )
-    if request.subject.location is None:
-        plan = without(plan, {SignalName.LOCATION}, Unavailability.NOT_APPLICABLE, NO_LOCATION_GIVEN)
-    if request.subject.operator_token is None:
-        plan = without(plan, {SignalName.NUMBER_VERIFICATION}, Unavailability.NOT_APPLICABLE, NO_OPERATOR_TOKEN)
+    for names, code, given in _needs(request.subject):
+        if not given:
+            plan = without(plan, names, Unavailability.NOT_APPLICABLE, code)
     return plan
 
 
@@ -68,6 +73,18 @@ def without(plan: Plan, names: Collection[SignalName], reason: Unavailability, c
         plan,
         items=tuple(item for item in plan.items if item.signal not in names),
         unavailable=tuple(sorted([*plan.unavailable, *lost], key=lambda one: one.name)),
+    )
+
+
+def _needs(subject: Subject) -> tuple[tuple[frozenset[SignalName], str, bool], ...]:
+    """Which signals need which part of a request, and whether it came."""
+    since_a_day = frozenset({SignalName.NUMBER_RECYCLING, SignalName.KYC_TENURE})
+    claims = subject.claims is not None and bool(subject.claims.given())
+    return (
+        (frozenset({SignalName.LOCATION}), NO_LOCATION_GIVEN, subject.location is not None),
+        (_OF_THIS_SESSION, NO_OPERATOR_TOKEN, subject.operator_token is not None),
+        (since_a_day, NO_DAY_GIVEN, subject.bound_since is not None),
+        (frozenset({SignalName.KYC_MATCH}), NO_CLAIMS_GIVEN, claims),
     )
 
 

@@ -11,19 +11,21 @@ from broker.domain.evidence import Evidence
 from broker.domain.signal import (
     AgeRange,
     Flag,
+    IdentityMatch,
     Match,
     Observed,
     Overlap,
     Presence,
     SignalName,
+    Tenure,
     Unavailability,
     Unavailable,
     Value,
 )
-from broker.policy import ages
+from broker.policy import ages, identity, tenure
 from broker.policy.ages import Points
 from broker.policy.evidence_table import EvidenceTable
-from broker.policy.scenarios import AGE_STATES
+from broker.policy.scenarios import AGE_STATES, STATES
 
 NO_LOCATION_GIVEN = "NO_LOCATION_GIVEN"
 """The caller sent no place to compare with: the network was not asked, so its silence says nothing."""
@@ -39,6 +41,9 @@ _KINDS: dict[SignalName, type[Value]] = {
     SignalName.NUMBER_VERIFICATION: Match,
     SignalName.LOCATION: Presence,
     SignalName.CALL_FORWARDING: Flag,
+    SignalName.NUMBER_RECYCLING: Flag,
+    SignalName.KYC_TENURE: Tenure,
+    SignalName.KYC_MATCH: IdentityMatch,
 }
 
 
@@ -105,7 +110,9 @@ class Reader:
         freshness = math.exp(-elapsed_s / self._table.tau_s(self._action_class))
         if isinstance(signal.value, AgeRange):
             return self._age(name, ages.checked(signal.value), elapsed_s, freshness)
-        state, weight = self._simple(name, signal.value)
+        if isinstance(signal.value, IdentityMatch) and identity.likeness(signal.value) is None:
+            return Reading(name, identity.NOTHING_COMPARED, 0.0, missing=Unavailability.NOT_APPLICABLE)
+        state, weight = self._simple(name, signal.value, signal.observed_at)
         return Reading(name, state, weight, freshness)
 
     def _missing_weight(self, signal: Unavailable) -> float:
@@ -129,14 +136,19 @@ class Reader:
         state = AGE_STATES[ages.bin_of(value.at_least_s + elapsed_s)]
         return Reading(name, state, weight, freshness, points)
 
-    def _simple(self, name: SignalName, value: Value) -> tuple[str, float]:
+    def _simple(self, name: SignalName, value: Value, observed_at: datetime) -> tuple[str, float]:
+        adverse, *_, clean = STATES[name]
         match value:
             case Match():
-                state = "match" if value.matched else "mismatch"
+                state = clean if value.matched else adverse
             case Flag():
-                state = "active" if value.active else "inactive"
+                state = adverse if value.active else clean
             case Presence():
                 return value.overlap.value, self._presence(value)
+            case Tenure():
+                return tenure.read(value, observed_at, self._table.signals[name], strict=self._strict)
+            case IdentityMatch():
+                state = identity.state(value, self._table.identity)
             case _:  # pragma: no cover - the kinds were checked
                 raise ValueError(f"{name.value} has no states")
         return state, self._table.weight(name, state)

@@ -11,10 +11,10 @@ import msgspec
 
 from broker.domain.decision import Assessment, Contribution, Effect, Outcome, Reason
 from broker.domain.evidence import Evidence
-from broker.domain.signal import AgeRange, SignalName, Unavailability, Unavailable
+from broker.domain.signal import AgeRange, Flag, SignalName, Tenure, Unavailability, Unavailable
 from broker.policy.ages import BIN_EDGES_S, bin_of
 from broker.policy.rules import SignalGroup
-from broker.policy.scenarios import AGE_STATES
+from broker.policy.scenarios import AGE_STATES, BEFORE_BINDING
 
 PRINCIPAL_NATS = 0.3
 CONFLICT_MAX = 0.5
@@ -29,12 +29,16 @@ class ReasonCode(StrEnum):
     SIM_CHANGED_30D = "SIM_CHANGED_30D"
     DEVICE_CHANGED = "DEVICE_CHANGED"
     DEVICE_CHANGED_WITH_SIM = "DEVICE_CHANGED_WITH_SIM"
+    PORTED_IN = "PORTED_IN"
+    NEW_SUBSCRIPTION = "NEW_SUBSCRIPTION"
+    NUMBER_RECYCLED = "NUMBER_RECYCLED"
     LINE_FORWARDED = "LINE_FORWARDED"
     LONG_STANDING_LINE = "LONG_STANDING_LINE"
     POSSESSION_MISMATCH = "POSSESSION_MISMATCH"
     POSSESSION_CONFIRMED = "POSSESSION_CONFIRMED"
     LOCATION_MISMATCH = "LOCATION_MISMATCH"
     LOCATION_CONFIRMED = "LOCATION_CONFIRMED"
+    IDENTITY_MISMATCH = "IDENTITY_MISMATCH"
     UNKNOWN_NUMBER = "UNKNOWN_NUMBER"
     EVIDENCE_MISSING = "EVIDENCE_MISSING"
     EVIDENCE_CONFLICT = "EVIDENCE_CONFLICT"
@@ -50,6 +54,7 @@ class SafeCode(StrEnum):
     LINE_RISK = "LINE_RISK"
     POSSESSION_RISK = "POSSESSION_RISK"
     PLACE_RISK = "PLACE_RISK"
+    IDENTITY_RISK = "IDENTITY_RISK"
     EVIDENCE_MISSING = "EVIDENCE_MISSING"
     ACTION_SENSITIVE = "ACTION_SENSITIVE"
     POLICY_FLOOR = "POLICY_FLOOR"
@@ -61,6 +66,10 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.SIM_CHANGED_30D: SafeCode.LINE_RISK,
     ReasonCode.DEVICE_CHANGED: SafeCode.LINE_RISK,
     ReasonCode.DEVICE_CHANGED_WITH_SIM: SafeCode.LINE_RISK,
+    ReasonCode.PORTED_IN: SafeCode.LINE_RISK,
+    ReasonCode.NEW_SUBSCRIPTION: SafeCode.LINE_RISK,
+    ReasonCode.NUMBER_RECYCLED: SafeCode.LINE_RISK,
+    ReasonCode.IDENTITY_MISMATCH: SafeCode.IDENTITY_RISK,
     ReasonCode.LINE_FORWARDED: SafeCode.LINE_RISK,
     ReasonCode.LONG_STANDING_LINE: None,
     ReasonCode.POSSESSION_MISMATCH: SafeCode.POSSESSION_RISK,
@@ -82,11 +91,20 @@ _CONFIRMED: Mapping[SignalName, ReasonCode] = {
     SignalName.NUMBER_VERIFICATION: ReasonCode.POSSESSION_CONFIRMED,
     SignalName.LOCATION: ReasonCode.LOCATION_CONFIRMED,
 }
+_ADVERSE: Mapping[SignalName, ReasonCode] = {
+    SignalName.NUMBER_VERIFICATION: ReasonCode.POSSESSION_MISMATCH,
+    SignalName.CALL_FORWARDING: ReasonCode.LINE_FORWARDED,
+    SignalName.LOCATION: ReasonCode.LOCATION_MISMATCH,
+    SignalName.NUMBER_RECYCLING: ReasonCode.NUMBER_RECYCLED,
+    SignalName.KYC_TENURE: ReasonCode.NEW_SUBSCRIPTION,
+    SignalName.KYC_MATCH: ReasonCode.IDENTITY_MISMATCH,
+}
 _SIM_AGES: Mapping[str, ReasonCode] = {
     "24h": ReasonCode.SIM_CHANGED_24H,
     "3d": ReasonCode.SIM_CHANGED_7D,
     "7d": ReasonCode.SIM_CHANGED_7D,
 }
+_NOT_OLD = frozenset({*AGE_STATES[:-1], BEFORE_BINDING})
 _ABSENCES: Mapping[Unavailability, ReasonCode] = {
     Unavailability.NOT_PERMITTED: ReasonCode.NOT_CONSENTED,
     Unavailability.TIMEOUT: ReasonCode.OPERATOR_UNAVAILABLE,
@@ -150,23 +168,26 @@ def _adverse(one: Contribution, evidence: Evidence) -> ReasonCode:
         )
     if isinstance(signal.value, AgeRange):
         return _changed(one.signal, signal.value, evidence)
-    match one.signal:
-        case SignalName.NUMBER_VERIFICATION:
-            return ReasonCode.POSSESSION_MISMATCH
-        case SignalName.CALL_FORWARDING:
-            return ReasonCode.LINE_FORWARDED
-        case _:
-            return ReasonCode.LOCATION_MISMATCH
+    return _ADVERSE[one.signal]
 
 
 def _changed(name: SignalName, value: AgeRange, evidence: Evidence) -> ReasonCode:
     if value.at_most_s is None:
         return ReasonCode.EVIDENCE_MISSING  # the operator's window is too short to exclude a change
+    if _ported_in(evidence):
+        return ReasonCode.PORTED_IN
     if name is SignalName.SIM_SWAP:
         return _SIM_AGES.get(AGE_STATES[bin_of(value.at_most_s)], ReasonCode.SIM_CHANGED_30D)
     sim = evidence.observed(SignalName.SIM_SWAP)
     together = sim is not None and isinstance(sim.value, AgeRange) and _within_30_days(sim.value)
     return ReasonCode.DEVICE_CHANGED_WITH_SIM if together else ReasonCode.DEVICE_CHANGED
+
+
+def _ported_in(evidence: Evidence) -> bool:
+    """Whether the tenure began anew and the holder stayed, as after a change of operator; it weighs as any change."""
+    tenure, recycled = (evidence.observed(name) for name in (SignalName.KYC_TENURE, SignalName.NUMBER_RECYCLING))
+    anew = tenure is not None and isinstance(tenure.value, Tenure) and not tenure.value.continuous
+    return anew and recycled is not None and recycled.value == Flag(active=False)
 
 
 def _within_30_days(value: AgeRange) -> bool:
@@ -176,7 +197,7 @@ def _within_30_days(value: AgeRange) -> bool:
 
 def _reassuring(one: Contribution) -> bool:
     """Whether a clean contribution may be put into words; a SIM of three weeks is not yet a long-standing line."""
-    return one.nats < 0.0 and one.signal in _CONFIRMED and one.state not in AGE_STATES[:-1]
+    return one.nats < 0.0 and one.signal in _CONFIRMED and one.state not in _NOT_OLD
 
 
 def _absences(evidence: Evidence, groups: tuple[SignalGroup, ...]) -> Iterator[ReasonCode]:

@@ -10,6 +10,7 @@ import msgspec
 
 from broker.domain.decision import ActionClass, Outcome
 from broker.domain.signal import SignalName
+from broker.policy.telling import Windows
 
 SignalGroup = tuple[SignalName, ...]
 
@@ -45,6 +46,8 @@ class GateCode(StrEnum):
     """All calls go elsewhere; in itself it withholds voice only."""
     EVIDENCE_CONFLICT = "EVIDENCE_CONFLICT"
     """Possession is confirmed while the SIM is a day old and the device is elsewhere."""
+    NUMBER_RECYCLED = "NUMBER_RECYCLED"
+    """The number has gone to somebody else since it was linked to the person."""
     UNKNOWN_NUMBER = "UNKNOWN_NUMBER"
     """The operator that should own the number does not know it."""
 
@@ -56,6 +59,7 @@ GATE_FLOORS: Mapping[GateCode, Mapping[ActionClass, Outcome]] = {
     GateCode.SIM_CHANGED_24H: {_HIGH: Outcome.STEP_UP, _CRITICAL: Outcome.REVIEW},
     GateCode.LINE_FORWARDED: {},
     GateCode.EVIDENCE_CONFLICT: dict.fromkeys(ActionClass, Outcome.STEP_UP),
+    GateCode.NUMBER_RECYCLED: dict.fromkeys(ActionClass, Outcome.REVIEW),
     GateCode.UNKNOWN_NUMBER: {_HIGH: Outcome.REVIEW, _CRITICAL: Outcome.REVIEW},
 }
 """The least that a fired gate asks for, per class; a class left out has the floor of the classes below it."""
@@ -94,7 +98,8 @@ class ClassRules(msgspec.Struct, frozen=True):
 
     ``prior`` is the probability of fraud before any evidence, ``value_at_risk`` the loss in units of a typical one.
     ``required`` are groups of which each needs one observed member; together with the gates' floors they include those
-    of the less sensitive classes of the document, so that a higher class can never ask for less.
+    of the less sensitive classes of the document, so that a higher class can never ask for less. ``windows_s`` says how
+    far back an answer must look to satisfy a requirement.
     """
 
     action_class: ActionClass
@@ -105,5 +110,6 @@ class ClassRules(msgspec.Struct, frozen=True):
     deadline_ms: int | None
     wanted: tuple[SignalName, ...]
     required: tuple[SignalGroup, ...]
+    windows_s: Windows
     missing_floor: Outcome
     gate_floors: dict[GateCode, Outcome]

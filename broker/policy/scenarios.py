@@ -18,12 +18,21 @@ from broker.policy.yaml_text import Path, Written, YamlText, place
 AGE_STATES = ("24h", "3d", "7d", "14d", "30d", "older")
 """How long ago something changed, youngest and worst first: each up to its name, the last beyond 30 days."""
 
+TENURE_STATES = ("young", "settled", "long")
+"""How long one person has held the line: under 30 days, under two years, longer."""
+
+BEFORE_BINDING = "before_binding"
+"""The state of a SIM or handset whose last change lies before the person was linked to the number."""
+
 STATES: Mapping[SignalName, tuple[str, ...]] = {
     SignalName.SIM_SWAP: AGE_STATES,
     SignalName.DEVICE_SWAP: AGE_STATES,
     SignalName.NUMBER_VERIFICATION: ("mismatch", "match"),
     SignalName.LOCATION: ("outside", "partial", "inside"),
     SignalName.CALL_FORWARDING: ("active", "inactive"),
+    SignalName.NUMBER_RECYCLING: ("recycled", "same"),
+    SignalName.KYC_TENURE: TENURE_STATES,
+    SignalName.KYC_MATCH: ("low", "mid", "high"),
 }
 """The states of each signal, worst first."""
 
@@ -35,6 +44,7 @@ _SUM_TOLERANCE = 1e-5
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 Order = Literal["isotonic", "refuse"]
 
 
@@ -116,6 +126,14 @@ class Freshness(Written):
     source: str
 
 
+class IdentitySteps(Written):
+    """Where the likeness of what a person claims, in percent, begins to be middling and high."""
+
+    mid_from: Percent
+    high_from: Percent
+    source: str
+
+
 class ConfidenceSteps(Written):
     """The lower ends of medium and high confidence."""
 
@@ -143,6 +161,7 @@ class TableFile(Written):
     caps: Caps
     freshness: Freshness
     confidence: ConfidenceSteps
+    identity: IdentitySteps
     missing: MissingStates
     groups: dict[str, Group]
     signals: dict[SignalName, SignalEntry]
@@ -168,6 +187,8 @@ def _faults(file: TableFile) -> Iterator[tuple[Path, str]]:
     yield from _freshness_faults(file)
     if file.confidence.medium_from > file.confidence.high_from:
         yield ("confidence", "medium_from"), "must not be above high_from"
+    if file.identity.mid_from > file.identity.high_from:
+        yield ("identity", "mid_from"), "must not be above high_from"
 
 
 def _source_faults(file: TableFile) -> Iterator[tuple[Path, str]]:

@@ -14,7 +14,8 @@ from broker.policy.evidence_table import EvidenceTable
 from broker.policy.grouping import Item, Share, on_grid, shared_out
 from broker.policy.reading import Reader, Reading, joint_weight
 from broker.policy.rules import ClassRules
-from broker.policy.scenarios import NUMBER_GROUP
+from broker.policy.scenarios import BEFORE_BINDING, NUMBER_GROUP
+from broker.policy.tenure import before_binding
 
 TRUST_MAX = 1000
 
@@ -44,6 +45,9 @@ def assess(table: EvidenceTable, rules: ClassRules, evidence: Evidence, now: dat
         ValueError: an instant without zone, or a value that is not finite, out of range or of the wrong kind.
     """
     readings = Reader(table, rules.action_class, now).all(evidence, rules.wanted)
+    readings |= {
+        name: _no_change(table, readings[name]) for name in sorted(before_binding(evidence, rules.action_class))
+    }
     nats = _shared_out(table, readings)
     prior = _logit(rules.prior)
     log_odds = _log_odds(table, prior, nats)
@@ -65,6 +69,12 @@ def assess(table: EvidenceTable, rules: ClassRules, evidence: Evidence, now: dat
         confidence=_confidence(table, coverage * (1.0 - conflict / 2.0)),
         contributions=tuple(_contribution(table, reading, nats) for reading in readings.values()),
     )
+
+
+def _no_change(table: EvidenceTable, reading: Reading) -> Reading:
+    """A change from before the binding reads as none: a new subscription is no takeover."""
+    clean = table.signals[reading.name].weights[-1]
+    return msgspec.structs.replace(reading, state=BEFORE_BINDING, weight=clean, points=ages.CLEANEST)
 
 
 def probability(log_odds: float) -> float:

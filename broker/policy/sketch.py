@@ -1,7 +1,7 @@
 """Worked examples inside policies: an action and its evidence in a few words, and the decision that must come out."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -12,7 +12,10 @@ from broker.domain.decision import ActionClass, ClassName, Outcome, OutcomeName
 from broker.domain.evidence import Evidence
 from broker.domain.signal import (
     AgeRange,
+    AttributeMatch,
+    Confirmation,
     Flag,
+    IdentityMatch,
     Match,
     Observed,
     Overlap,
@@ -20,6 +23,7 @@ from broker.domain.signal import (
     Signal,
     SignalName,
     Source,
+    Tenure,
     Unavailability,
     Unavailable,
     Value,
@@ -38,6 +42,12 @@ _WORDS: dict[SignalName, dict[str, Value]] = {
     SignalName.NUMBER_VERIFICATION: {"match": Match(matched=True), "mismatch": Match(matched=False)},
     SignalName.CALL_FORWARDING: {"active": Flag(active=True), "inactive": Flag(active=False)},
     SignalName.LOCATION: {overlap.value: Presence(overlap) for overlap in Overlap},
+    SignalName.NUMBER_RECYCLING: {"recycled": Flag(active=True), "same": Flag(active=False)},
+    SignalName.KYC_MATCH: {
+        "low": IdentityMatch((AttributeMatch("birthdate", Confirmation.DIFFERS),)),
+        "mid": IdentityMatch((AttributeMatch("name", Confirmation.DIFFERS, 70),)),
+        "high": IdentityMatch((AttributeMatch("name", Confirmation.AGREES),)),
+    },
 }
 
 
@@ -54,8 +64,9 @@ class ExampleFile(Written):
     """One worked example, as written.
 
     Evidence is a word a signal: an age (``3h``, ``12d``; ``>30d`` for "not within", ``<24h`` for "within"), a state
-    (``match``, ``mismatch``, ``inside``, ``partial``, ``outside``, ``active``, ``inactive``), or why there is no answer
-    (``timeout``, ``unsupported``, ...).
+    (``match``, ``mismatch``, ``inside``, ``partial``, ``outside``, ``active``, ``inactive``, ``recycled``, ``same``,
+    ``low``, ``mid``, ``high``), or why there is no answer (``timeout``, ``unsupported``, ...). Of ``kyc_tenure`` an age
+    says that one person has held the line so long (``400d``), and ``<20d`` that nobody has for 20 days.
     """
 
     name: str
@@ -97,10 +108,25 @@ def signal(name: SignalName, word: str) -> Signal:
     """
     if word in set(Unavailability):
         return Unavailable(name, Unavailability(word))
-    value = _age(word) if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP} else _WORDS.get(name, {}).get(word)
+    value = _value(name, word)
     if value is None:
         raise ValueError(f"{word!r} means nothing for {name.value}")
     return Observed(name, value, INSTANT, _SOURCE)
+
+
+def _value(name: SignalName, word: str) -> Value | None:
+    if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP}:
+        return _age(word)
+    return _tenure(word) if name is SignalName.KYC_TENURE else _WORDS.get(name, {}).get(word)
+
+
+def _tenure(word: str) -> Tenure | None:
+    age = _age(word)
+    if age is None:
+        return None
+    broken = word.startswith("<")
+    age_s = age.at_most_s if broken and age.at_most_s is not None else age.at_least_s
+    return Tenure((INSTANT - timedelta(seconds=age_s)).date(), continuous=not broken)
 
 
 def _age(word: str) -> AgeRange | None:

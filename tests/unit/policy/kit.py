@@ -134,6 +134,8 @@ def _any(name: SignalName) -> Observed:
         SignalName.NUMBER_VERIFICATION: "match",
         SignalName.CALL_FORWARDING: "inactive",
         SignalName.LOCATION: "inside",
+        SignalName.NUMBER_RECYCLING: "same",
+        SignalName.KYC_MATCH: "high",
     }
     one: Signal = signal(name, words.get(name, "400d"))
     assert isinstance(one, Observed)

@@ -13,7 +13,11 @@ from broker.domain.decision import ActionClass, Assessment, Decision, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import (
     AgeRange,
+    AttributeMatch,
+    Confirmation,
+    Contract,
     Flag,
+    IdentityMatch,
     Match,
     Observed,
     Overlap,
@@ -21,6 +25,7 @@ from broker.domain.signal import (
     Signal,
     SignalName,
     Source,
+    Tenure,
     Unavailability,
     Unavailable,
     Value,
@@ -59,12 +64,23 @@ presences = st.builds(
     st.one_of(st.none(), st.integers(1, 99)),
     st.one_of(st.none(), st.floats(0, HOUR)),
 )
+days = st.builds(lambda ago: (NOW - timedelta(days=ago)).date(), st.sampled_from([1, 2, 5, 20, 40, 400, 3650]))
+attribute = st.builds(
+    lambda name, how, score: AttributeMatch(name, how, score if how is Confirmation.DIFFERS else None),
+    st.sampled_from(["name", "birthdate", "address", "idDocument"]),
+    st.sampled_from(Confirmation),
+    st.one_of(st.none(), st.integers(0, 100)),
+)
+attributes = st.lists(attribute, min_size=1, max_size=4, unique_by=lambda one: one.attribute).map(tuple)
 VALUES: dict[SignalName, st.SearchStrategy[Value]] = {
     SignalName.SIM_SWAP: age_ranges(),
     SignalName.DEVICE_SWAP: age_ranges(),
     SignalName.NUMBER_VERIFICATION: st.builds(Match, st.booleans()),
     SignalName.CALL_FORWARDING: st.builds(Flag, st.booleans()),
     SignalName.LOCATION: presences,
+    SignalName.NUMBER_RECYCLING: st.builds(Flag, st.booleans()),
+    SignalName.KYC_TENURE: st.builds(Tenure, days, st.booleans(), st.sampled_from([None, *Contract])),
+    SignalName.KYC_MATCH: st.builds(IdentityMatch, attributes),
 }
 CLEAN: dict[SignalName, Value] = {
     SignalName.SIM_SWAP: AgeRange(400 * DAY, None),
@@ -72,6 +88,9 @@ CLEAN: dict[SignalName, Value] = {
     SignalName.NUMBER_VERIFICATION: Match(matched=True),
     SignalName.CALL_FORWARDING: Flag(active=False),
     SignalName.LOCATION: Presence(Overlap.INSIDE),
+    SignalName.NUMBER_RECYCLING: Flag(active=False),
+    SignalName.KYC_TENURE: Tenure((NOW - timedelta(days=3650)).date(), continuous=True),
+    SignalName.KYC_MATCH: IdentityMatch((AttributeMatch("name", Confirmation.AGREES),)),
 }
 WORST: dict[SignalName, Value] = {
     SignalName.SIM_SWAP: AgeRange(0.0, 0.0),
@@ -79,6 +98,9 @@ WORST: dict[SignalName, Value] = {
     SignalName.NUMBER_VERIFICATION: Match(matched=False),
     SignalName.CALL_FORWARDING: Flag(active=True),
     SignalName.LOCATION: Presence(Overlap.OUTSIDE),
+    SignalName.NUMBER_RECYCLING: Flag(active=True),
+    SignalName.KYC_TENURE: Tenure((NOW - timedelta(days=1)).date(), continuous=False),
+    SignalName.KYC_MATCH: IdentityMatch((AttributeMatch("birthdate", Confirmation.DIFFERS),)),
 }
 
 
@@ -167,6 +189,10 @@ def worse(value: Value) -> st.SearchStrategy[Value]:
             return _younger(value)
         case Presence():
             return _farther(value)
+        case Tenure():
+            return st.sampled_from([value, msgspec.structs.replace(value, continuous=False)])
+        case IdentityMatch():
+            return _less_like(value)
         case _:
             raise AssertionError(f"{type(value).__name__} has no order yet")
 
@@ -196,6 +222,19 @@ def _farther(draw: st.DrawFn, value: Presence) -> Presence:
         return Presence(Overlap.INSIDE, None, fix) if how > 0.3 else Presence(Overlap.PARTIAL, rate, fix)
     lower = value.match_rate if value.match_rate is None or rate is None else min(value.match_rate, rate)
     return Presence(Overlap.PARTIAL, lower, fix)
+
+
+@st.composite
+def _less_like(draw: st.DrawFn, value: IdentityMatch) -> IdentityMatch:
+    """Each claim that was compared agrees no better than before."""
+    return IdentityMatch(tuple(_less(one, draw(fraction_or_none)) for one in value.attributes))
+
+
+def _less(one: AttributeMatch, share: float | None) -> AttributeMatch:
+    if share is None or one.confirmation is Confirmation.NOT_ON_FILE:
+        return one
+    before = 100 if one.confirmation is Confirmation.AGREES else one.score or 0
+    return AttributeMatch(one.attribute, Confirmation.DIFFERS, int(before * share))
 
 
 def worse_evidence_never_helps(setting: Setting, pair: tuple[Observed, Observed], others: Evidence) -> None:

@@ -1,0 +1,59 @@
+"""Who holds the line: numbers that are new, ported or somebody else's, from the day of the binding and the claims."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from broker.client import Answer
+from broker.clock import SystemClock
+from tests.support.stage import MADRID, Stage
+
+HOLDER = {"name": "Alma Serrano Vidal", "birthdate": "1987-03-14"}
+
+
+class Story(NamedTuple):
+    number: str
+    bound_days_ago: int
+    decision: str
+    reason: str | None
+    claims: dict[str, str] | None = None
+    not_said: str | None = None
+
+
+STORIES = {
+    "bound when the line began": Story("+34600000117", 1, "step_up", None, not_said="SIM_CHANGED_7D"),
+    "another's since the binding": Story("+34600000119", 400, "deny", "NUMBER_RECYCLED"),
+    "ported in by the same holder": Story("+34600000129", 400, "step_up", "PORTED_IN", not_said="SIM_CHANGED_7D"),
+    "the holder claims to be the holder": Story("+34600000101", 400, "step_up", None, HOLDER),
+    "steady": Story("+34600000101", 400, "step_up", None),
+}
+
+
+def ask(stage: Stage, story: Story, action: str, **more: Any) -> Answer:
+    day = (SystemClock().now() - timedelta(days=story.bound_days_ago)).date()
+    with stage.broker.client(stage.broker.analyst_key) as analyst:
+        return analyst.check(
+            story.number, action, location=MADRID, bound_since=day, claims=story.claims, max_evidence_age_s=0, **more
+        )
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+def test_a_payment_to_somebody_new(stage: Stage, story: Story) -> None:
+    answer = ask(stage, story, "payment.transfer", amount=("950.00", "EUR"), attributes={"newPayee": True})
+    signals = {one["name"]: one for one in answer.document["signals"]}
+    codes = [one["code"] for one in answer.document["reasons"]]
+    assert signals["number_recycling"]["state"] == signals["kyc_tenure"]["state"] == "observed", signals
+    assert answer.decision == story.decision, codes
+    assert story.reason is None or story.reason in codes
+    assert story.not_said not in codes
+
+
+@pytest.mark.parametrize(("birthdate", "state"), [("1987-03-14", "high"), ("1990-01-01", "low")])
+def test_claims_are_compared_for_a_reset(stage: Stage, birthdate: str, state: str) -> None:
+    story = Story("+34600000101", 400, "step_up", None, HOLDER | {"birthdate": birthdate})
+    answer = ask(stage, story, "credential.reset")
+    signals = {one["name"]: one for one in answer.document["signals"]}
+    assert signals["kyc_match"]["value"] == state, signals["kyc_match"]
+    assert ("IDENTITY_MISMATCH" in str(answer.document["reasons"])) is (state == "low")
+    assert birthdate not in str(answer.document)
