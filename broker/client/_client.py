@@ -79,7 +79,8 @@ class TrustBroker:
 
         ``amount`` is a decimal and an ISO 4217 code, ``location`` latitude, longitude (degrees) and radius (metres).
         ``bound_since`` is the day on which the number was linked to the person, ``claims`` what the person says about
-        themself, in CAMARA's names (``givenName``, ``birthdate``, …). ``max_evidence_age_s`` is how old an earlier answer of an operator may be; 0 asks anew.
+        themself, in CAMARA's names (``givenName``, ``birthdate``, …). ``max_evidence_age_s`` is how old an earlier
+        answer of an operator may be; 0 asks anew.
 
         Raises:
             BrokerRefused: the broker refused the question.
