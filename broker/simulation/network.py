@@ -8,8 +8,7 @@ from random import Random
 import msgspec
 
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Source, Unavailability, Unavailable, Value
-from broker.policy.scenarios import AGE_STATES, STATES
-from broker.policy.sketch import signal as sketched
+from broker.policy import extremes
 from broker.simulation.lives import DAY_S, Episode
 from broker.simulation.parameters import Operator
 
@@ -44,7 +43,6 @@ class Network:
         self._within_ms = answer_within_ms
         self._random = random
         self._outages = sorted(random.uniform(0.0, days * DAY_S) for _ in range(operator.outages))
-        self._clean = {name: _value(name, states[-1]) for name, states in STATES.items() if states is not AGE_STATES}
 
     def ask(self, names: Collection[SignalName], line: Line, at_s: float) -> dict[SignalName, Signal]:
         """One answer, or the reason for none, for each name."""
@@ -80,18 +78,13 @@ class Network:
         if name in episode.changed_at_s:
             age_s = 3650 * DAY_S if self.operator.lies else episode.age_s(name, at_s)
             return self._age(age_s)
-        return self._clean[name] if self.operator.lies else _value(name, episode.states[name])
+        instant = EPOCH + timedelta(seconds=at_s)
+        if self.operator.lies:
+            return extremes.clean(name, instant).value
+        return extremes.supposed(name, episode.states[name], instant).value
 
     def _age(self, age_s: float) -> AgeRange:
         window_s = _WINDOWS_S.get(self.operator.reads)
         if window_s is None:
             return AgeRange(age_s, age_s)
         return AgeRange(0.0, window_s) if age_s <= window_s else AgeRange(window_s, None)
-
-
-def _value(name: SignalName, state: str) -> Value:
-    """The value of a state of the table, which is also its word in worked examples."""
-    seen = sketched(name, state)
-    if not isinstance(seen, Observed):
-        raise TypeError(f"{state} of {name.value} is no answer")
-    return seen.value

@@ -20,7 +20,7 @@ def test_the_shipped_file_is_read() -> None:
         ("name: op-2,", "name: op-1,", "op-1 is there twice"),
         ("shopping: 0.15", "shopping: 0.95", "more than all sessions"),
         ("reads: window_72h", "reads: window_1h", "key operators.5.reads"),
-        ("{location: 0.75}", "{place: 0.75}", "key consents.place"),
+        ("{location: 0.75,", "{place: 0.75,", "key consents.place"),
     ],
 )
 def test_a_fault_names_its_line(old: str, new: str, fault: str) -> None:

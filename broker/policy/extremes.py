@@ -1,0 +1,75 @@
+"""The cleanest and the worst that a signal can say, for asking "what if": counterfactuals and plans do."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from broker.domain.evidence import Evidence
+from broker.domain.signal import (
+    AgeRange,
+    AttributeMatch,
+    Confirmation,
+    Flag,
+    IdentityMatch,
+    Match,
+    Observed,
+    Overlap,
+    Presence,
+    SignalName,
+    Source,
+    Tenure,
+    Value,
+)
+from broker.policy.ages import KNOTS_S
+from broker.policy.scenarios import AGE_STATES, STATES, TENURE_STATES
+
+_SUPPOSED = Source("supposed", "supposed", "0")
+_DAY = timedelta(days=1)
+_AGES = dict(zip(AGE_STATES, KNOTS_S, strict=True))
+_TENURES = dict(zip(TENURE_STATES, (10, 400, 3650), strict=True))
+_OTHERS: dict[SignalName, dict[str, Value]] = {
+    SignalName.NUMBER_VERIFICATION: {"match": Match(matched=True), "mismatch": Match(matched=False)},
+    SignalName.LOCATION: {overlap.value: Presence(overlap) for overlap in Overlap},
+    SignalName.CALL_FORWARDING: {"active": Flag(active=True), "inactive": Flag(active=False)},
+    SignalName.NUMBER_RECYCLING: {"recycled": Flag(active=True), "same": Flag(active=False)},
+    SignalName.KYC_MATCH: {
+        "low": IdentityMatch((AttributeMatch("name", Confirmation.DIFFERS, 0),)),
+        "mid": IdentityMatch((AttributeMatch("name", Confirmation.DIFFERS, 70),)),
+        "high": IdentityMatch((AttributeMatch("name", Confirmation.AGREES),)),
+    },
+}
+
+
+def supposed(name: SignalName, state: str, now: datetime) -> Observed:
+    """A fresh answer in the middle of a state.
+
+    Raises:
+        KeyError: the signal has no such state.
+    """
+    return Observed(name, _value(name, state, now), now, _SUPPOSED)
+
+
+def clean(name: SignalName, now: datetime) -> Observed:
+    """The cleanest fresh answer."""
+    return supposed(name, STATES[name][-1], now)
+
+
+def worst(name: SignalName, now: datetime) -> Observed:
+    """The worst fresh answer: a SIM or handset of this moment, a tenure that was broken."""
+    if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP}:
+        return Observed(name, AgeRange(0.0, 0.0), now, _SUPPOSED)
+    return supposed(name, STATES[name][0], now)
+
+
+def replaced(evidence: Evidence, answers: Iterable[Observed]) -> Evidence:
+    """The evidence with these answers in place of what was there under their names."""
+    instead = {one.name: one for one in answers}
+    return Evidence.of([*(one for one in evidence.signals if one.name not in instead), *instead.values()])
+
+
+def _value(name: SignalName, state: str, now: datetime) -> Value:
+    if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP}:
+        return AgeRange(_AGES[state], _AGES[state])
+    if name is SignalName.KYC_TENURE:
+        # A young line is known by a tenure that was broken; any other by one that was not.
+        return Tenure((now - _TENURES[state] * _DAY).date(), continuous=state != TENURE_STATES[0])
+    return _OTHERS[name][state]
