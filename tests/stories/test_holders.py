@@ -1,14 +1,16 @@
 """Who holds the line: numbers that are new, ported or somebody else's, from the day of the binding and the claims."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
 
 from broker.client import Answer
-from broker.clock import SystemClock
-from tests.support.stage import MADRID, Stage
+from tests.support.clocks import HandClock
+from tests.support.stage import MADRID, Stage, set_stage
 
+CLOCK = HandClock()
 HOLDER = {"name": "Alma Serrano Vidal", "birthdate": "1987-03-14"}
 
 
@@ -30,8 +32,16 @@ STORIES = {
 }
 
 
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """At a fixed hour: operators count days in their own zone, and near midnight yesterday is not the same to all."""
+    with set_stage(tmp_path_factory.mktemp("holders"), clock=CLOCK) as stage:
+        CLOCK.advance(3600)  # the day of cooling-off has passed for the line that began a day before
+        yield stage
+
+
 def ask(stage: Stage, story: Story, action: str, **more: Any) -> Answer:
-    day = (SystemClock().now() - timedelta(days=story.bound_days_ago)).date()
+    day = (CLOCK.now() - timedelta(days=story.bound_days_ago)).date()
     with stage.broker.client(stage.broker.analyst_key) as analyst:
         return analyst.check(
             story.number, action, location=MADRID, bound_since=day, claims=story.claims, max_evidence_age_s=0, **more

@@ -22,7 +22,7 @@ def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.html"
     done = simulate("--report", str(path))
     assert done.returncode == 0, done.stderr
-    assert "sim_takeover" in done.stdout
+    assert "remote_session" in done.stdout
     page = path.read_text("utf-8")
     assert set(re.findall(r"https?://[^\s\"'<>]+", page)) <= _NAMESPACES
     assert "<script" not in page

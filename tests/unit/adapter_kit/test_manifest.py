@@ -50,6 +50,9 @@ def test_the_shipped_manifests_say_what_the_pretend_operators_are() -> None:
         ("call-forwarding-signal", "0.4.0"): Flow.CLIENT_CREDENTIALS,
         ("location-verification", "3.0.0"): Flow.CLIENT_CREDENTIALS,
         ("number-verification", "2.1.0"): Flow.JWT_BEARER_OPERATOR_TOKEN,
+        ("number-recycling", "0.2.0"): Flow.CLIENT_CREDENTIALS,
+        ("kyc-tenure", "0.2.0"): Flow.CLIENT_CREDENTIALS,
+        ("kyc-match", "0.4.0"): Flow.CLIENT_CREDENTIALS,
     }
     assert {(one.api, one.version): one.flow for one in legacy.capabilities} == {
         ("sim-swap", "1.0.0"): Flow.CLIENT_CREDENTIALS,
