@@ -130,6 +130,20 @@ class StoredCheck(msgspec.Struct, frozen=True):
         return f"StoredCheck({self.tenant}, {self.check_id}, {self.status})"
 
 
+class PastCheck(msgspec.Struct, frozen=True):
+    """A settled check for those who learn from many: what it held, and the last word on what it turned out to be."""
+
+    check_id: str
+    settled_ms: int
+    record: bytes
+    evidence: bytes
+    outcome: str | None
+    found_ms: int | None
+
+    def __repr__(self) -> str:
+        return f"PastCheck({self.check_id})"
+
+
 class ApiKey(msgspec.Struct, frozen=True):
     """A consumer's bearer key without its secret: ``secret_hash`` is a SHA-256. ``None`` means never, for both ends."""
 

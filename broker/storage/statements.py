@@ -81,6 +81,8 @@ def claimable(new: Any) -> ColumnElement[bool]:
     )
 
 
+_LATER = outcomes.alias("later")
+
 SELECT_CHECK = (
     select(
         checks.c.tenant,
@@ -100,6 +102,40 @@ SELECT_CHECK = (
     .where(checks.c.tenant == bindparam("tenant"), checks.c.check_id == bindparam("check_id"))
 )
 """One check in the order of :class:`broker.storage.records.StoredCheck`."""
+
+_LAST_WORD = (
+    select(outcomes.c.check_id, outcomes.c.outcome, outcomes.c.found_ms)
+    .where(outcomes.c.tenant == bindparam("tenant"))
+    .where(
+        outcomes.c.reported_ms
+        == select(func.max(_LATER.c.reported_ms))
+        .where(_LATER.c.tenant == outcomes.c.tenant, _LATER.c.check_id == outcomes.c.check_id)
+        .scalar_subquery()
+    )
+    .subquery("last_word")
+)
+
+SELECT_HISTORY = (
+    select(
+        checks.c.check_id,
+        checks.c.settled_ms,
+        checks.c.record,
+        evidence.c.payload,
+        _LAST_WORD.c.outcome,
+        _LAST_WORD.c.found_ms,
+    )
+    .join(evidence, and_(evidence.c.tenant == checks.c.tenant, evidence.c.check_id == checks.c.check_id))
+    .outerjoin(_LAST_WORD, _LAST_WORD.c.check_id == checks.c.check_id)
+    .where(
+        checks.c.tenant == bindparam("tenant"),
+        checks.c.status == literal("settled"),
+        checks.c.settled_ms < bindparam("until_ms"),
+        tuple_(checks.c.settled_ms, checks.c.check_id) > tuple_(bindparam("after_ms"), bindparam("after_id")),
+    )
+    .order_by(checks.c.settled_ms, checks.c.check_id)
+    .limit(bindparam("rows"))
+)
+"""Settled checks of a tenant in order of time, in the order of :class:`broker.storage.records.PastCheck`."""
 
 SELECT_EXPIRED_INTENTS = (
     select(intents)

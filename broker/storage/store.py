@@ -1,6 +1,7 @@
 """The store as the rest of the broker sees it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from broker.storage.records import (
     CheckCommit,
     IdempotencyClaim,
     Intent,
+    PastCheck,
     StorageLimits,
     StoredCheck,
 )
@@ -133,6 +135,25 @@ class Store:
             statements.SELECT_OUTCOMES, tenant=tenant, check_id=check_id, rows=self._limits.rows_max
         )
         return [_report(row) for row in rows]
+
+    async def history(self, tenant: str, since_ms: int, until_ms: int) -> AsyncIterator[PastCheck]:
+        """A tenant's settled checks from ``since_ms`` to before ``until_ms``, oldest first, a page at a time."""
+        after: tuple[int, str] = (since_ms, "")
+        while True:
+            rows = await self._reader.rows(
+                statements.SELECT_HISTORY,
+                tenant=tenant,
+                until_ms=until_ms,
+                after_ms=after[0],
+                after_id=after[1],
+                rows=self._limits.rows_max,
+            )
+            for row in rows:
+                past = PastCheck(*_fields(row))
+                after = past.settled_ms, past.check_id
+                yield past
+            if len(rows) < self._limits.rows_max:
+                return
 
     async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
         """Make a tenant where there is none of that name."""

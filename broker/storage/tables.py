@@ -121,6 +121,7 @@ checks = Table(
         name="complete",
     ),
     Index(None, "tenant", "subject", "settled_ms"),
+    Index("ix_checks_in_time", "tenant", "settled_ms", "check_id"),
     Index(None, "tenant", "conversation_id"),
 )
 
