@@ -45,6 +45,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
+from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
@@ -93,6 +94,12 @@ class Deployment:
         """The administration of keys."""
         async with self._store() as store:
             yield ManageKeys(store, self._clock, secrets.token_bytes)
+
+    @contextlib.asynccontextmanager
+    async def learner(self) -> AsyncIterator[Learn]:
+        """What past checks teach."""
+        async with self._store() as store:
+            yield Learn(store, _table(self.evidence_table), self._clock)
 
     @contextlib.asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from broker.simulation.metrics import Band, Point, Rate
+from broker.figures import Band, Point, Rate
 
 _WIDTH, _HEIGHT = 620, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 48

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from broker import figures
 from broker.domain.decision import ActionClass, Outcome
+from broker.figures import Band, Point, Rate, Row
 from broker.policy.costs import cheapest
 from broker.policy.rules import ClassRules, Costs
-from broker.simulation import metrics
-from broker.simulation.metrics import Band, Point, Rate, Row
 from broker.simulation.play import Tally, outcome_names
 from broker.simulation.traffic import Behaviour
 
@@ -82,7 +82,7 @@ def findings(tally: Tally) -> Findings:
     first = [at for at in range(len(tally)) if tally.attempt[at] == 0]
     rows = [_row(tally, at) for at in first]
     sessions = _Sessions(tally)
-    everybody = metrics.rate(tally.outcome[at] != Outcome.ALLOW for at in first if not tally.attack[at])
+    everybody = figures.rate(tally.outcome[at] != Outcome.ALLOW for at in first if not tally.attack[at])
     return Findings(
         questions=len(tally),
         sessions=len(first),
@@ -106,13 +106,13 @@ def findings(tally: Tally) -> Findings:
 def ranking(rows: list[Row]) -> Ranking:
     """Ranking and calibration of scored rows."""
     return Ranking(
-        auc=metrics.auc(rows),
-        average_precision=metrics.average_precision(rows),
-        log_loss=metrics.log_loss(rows),
-        observed_over_expected=metrics.observed_over_expected(rows),
-        recall_at_one_percent=metrics.recall_at(rows, FLAGGED),
-        precision_recall=_thinned(metrics.precision_recall(rows)),
-        bands=metrics.bands(rows, BAND_EDGES),
+        auc=figures.auc(rows),
+        average_precision=figures.average_precision(rows),
+        log_loss=figures.log_loss(rows),
+        observed_over_expected=figures.observed_over_expected(rows),
+        recall_at_one_percent=figures.recall_at(rows, FLAGGED),
+        precision_recall=_thinned(figures.precision_recall(rows)),
+        bands=figures.bands(rows, BAND_EDGES),
     )
 
 
@@ -143,7 +143,7 @@ class _Sessions:
 
 def _stopped(outcomes: list[int]) -> Stopped:
     shares = {name: outcomes.count(at) / len(outcomes) for at, name in enumerate(outcome_names())}
-    return Stopped(metrics.rate(outcome != Outcome.ALLOW for outcome in outcomes), shares)
+    return Stopped(figures.rate(outcome != Outcome.ALLOW for outcome in outcomes), shares)
 
 
 def _decisions(tally: Tally, rows: Iterable[int]) -> dict[str, float]:
@@ -162,7 +162,7 @@ def _calibration(tally: Tally, rows: Iterable[int], key: Callable[[int], str]) -
     groups: dict[str, list[Row]] = {}
     for at in rows:
         groups.setdefault(key(at), []).append(_row(tally, at))
-    return {name: metrics.observed_over_expected(group) for name, group in sorted(groups.items())}
+    return {name: figures.observed_over_expected(group) for name, group in sorted(groups.items())}
 
 
 def _groups(tally: Tally, rows: Iterable[int], everybody: Rate, key: Callable[[int], str]) -> dict[str, Group]:
@@ -174,7 +174,7 @@ def _groups(tally: Tally, rows: Iterable[int], everybody: Rate, key: Callable[[i
 
 
 def _group(bothered: list[bool], everybody: Rate) -> Group:
-    share = metrics.rate(bothered)
+    share = figures.rate(bothered)
     return Group(share, share.value / everybody.value if everybody.value else 1.0)
 
 

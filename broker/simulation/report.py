@@ -5,9 +5,9 @@ from html import escape
 
 import msgspec
 
+from broker.figures import Rate
 from broker.simulation import charts
 from broker.simulation.findings import FAIR_MAX, FLAGGED, VALUES, Findings, Group, Stopped
-from broker.simulation.metrics import Rate
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }

@@ -9,7 +9,7 @@ import typer
 
 from broker import __version__
 from broker.errors import BrokerError
-from broker.surfaces.cli import adapter, check, keys, receipt, routing, simulate
+from broker.surfaces.cli import adapter, check, keys, learn, receipt, routing, simulate
 from broker.surfaces.cli.ports import OpenDeployment
 
 PLUGINS = "broker.commands"
@@ -67,6 +67,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     cli.command("check")(check.check)
     cli.command("outcome")(check.outcome)
+    cli.command("learn")(learn.create(open_deployment))
     cli.command("simulate")(simulate.create(open_deployment))
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.surfaces.ports import Services
+from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 
 
@@ -23,6 +24,10 @@ class Deployment(Protocol):
 
     def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
         """The administration of keys on this deployment's database."""
+        ...
+
+    def learner(self) -> AbstractAsyncContextManager[Learn]:
+        """What past checks teach, on this deployment's database."""
         ...
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.simulation import metrics
-from broker.simulation.metrics import Row
+from broker import figures
+from broker.figures import Row
 
 ROWS = [Row(0.9, attack=True, weight=1.0), Row(0.8, attack=False, weight=1.0), Row(0.3, attack=True, weight=1.0)]
 ROWS.append(Row(0.1, attack=False, weight=1.0))
@@ -25,24 +25,24 @@ some_rows = st.lists(
 
 
 def test_worked_by_hand() -> None:
-    assert metrics.auc(ROWS) == pytest.approx(0.75)
-    assert metrics.average_precision(ROWS) == pytest.approx(0.5 * 1.0 + 0.5 * 2 / 3)
-    assert metrics.recall_at(ROWS, 0.25) == pytest.approx(0.5)
-    assert metrics.recall_at(ROWS, 0.75) == pytest.approx(1.0)
-    assert metrics.log_loss(ROWS) == pytest.approx(-(math.log(0.9) + math.log(0.2) + math.log(0.3) + math.log(0.9)) / 4)
-    assert metrics.observed_over_expected(ROWS).value == pytest.approx(2 / 2.1)
+    assert figures.auc(ROWS) == pytest.approx(0.75)
+    assert figures.average_precision(ROWS) == pytest.approx(0.5 * 1.0 + 0.5 * 2 / 3)
+    assert figures.recall_at(ROWS, 0.25) == pytest.approx(0.5)
+    assert figures.recall_at(ROWS, 0.75) == pytest.approx(1.0)
+    assert figures.log_loss(ROWS) == pytest.approx(-(math.log(0.9) + math.log(0.2) + math.log(0.3) + math.log(0.9)) / 4)
+    assert figures.observed_over_expected(ROWS).value == pytest.approx(2 / 2.1)
 
 
 def test_wilson_agrees_with_the_published_example() -> None:
     # 10 of 100: 5.52 % to 17.44 % (Newcombe 1998, method 3 gives the same to two digits).
-    found = metrics.wilson(10, 100)
+    found = figures.wilson(10, 100)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0552, 0.1744)
 
 
 def test_of_nothing_nothing_is_claimed() -> None:
-    assert metrics.rate([]) == (0.0, 0.0, 1.0, 0)
-    assert metrics.auc([]) == 0.5
-    assert metrics.bands([], (0.1,)) == []
+    assert figures.rate([]) == (0.0, 0.0, 1.0, 0)
+    assert figures.auc([]) == 0.5
+    assert figures.bands([], (0.1,)) == []
 
 
 @given(some_rows)
@@ -54,12 +54,12 @@ def test_the_area_is_the_share_of_pairs_in_order(rows: list[Row]) -> None:
         weight = a.weight * g.weight
         whole += weight
         won += weight * ((a.probability > g.probability) + (a.probability == g.probability) / 2)
-    assert metrics.auc(rows) == pytest.approx(won / whole if whole else 0.5)
+    assert figures.auc(rows) == pytest.approx(won / whole if whole else 0.5)
 
 
 @given(some_rows)
 def test_bands_hold_every_row_once(rows: list[Row]) -> None:
-    bands = metrics.bands(rows, (0.05, 0.5))
+    bands = figures.bands(rows, (0.05, 0.5))
     assert math.fsum(band.weight for band in bands) == pytest.approx(math.fsum(row.weight for row in rows))
     assert sum(band.attacks for band in bands) == sum(row.attack for row in rows)
     ordered = [(band.observed.low - 1e-9, band.observed.value, band.observed.high + 1e-9) for band in bands]
@@ -68,4 +68,4 @@ def test_bands_hold_every_row_once(rows: list[Row]) -> None:
 
 @given(some_rows, st.floats(0.0, 1.0))
 def test_more_flagged_is_never_less_caught(rows: list[Row], share: float) -> None:
-    assert metrics.recall_at(rows, share) <= metrics.recall_at(rows, min(1.0, share + 0.1)) + 1e-9
+    assert figures.recall_at(rows, share) <= figures.recall_at(rows, min(1.0, share + 0.1)) + 1e-9

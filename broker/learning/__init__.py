@@ -1,0 +1,1 @@
+"""What recorded checks, and what they turned out to be, say about signals, operators and probabilities. Pure."""
