@@ -40,18 +40,29 @@ def lesson(
     *,
     days_ago: float = 1.0,
     delay_days: float = 0.5,
+    subject: str = "00",
 ) -> Lesson:
     signal, part = heard
     at = NOW - timedelta(days=days_ago)
     assessment = Assessment(-6.0, part.nats, -6.0, 0.01, 0.01, 0.01, 900, 1.0, 0.0, Confidence.HIGH, (part,))
-    decision = Decision(Outcome.ALLOW, Verdict.TRUSTED, TrustBand.HIGH, (), (), False, (), (), {})
+    decision = Decision(
+        Outcome.ALLOW,
+        Verdict.TRUSTED,
+        TrustBand.HIGH,
+        (),
+        (),
+        degraded=False,
+        methods_offered=(),
+        methods_withheld=(),
+        expected_costs={},
+    )
     check = Check(
         id="chk_1",
         tenant="acme",
         consumer="shop",
         agent=None,
         key_id="k1",
-        subject="00",
+        subject=subject,
         action=Action("sign_in.hint"),
         action_digest="x",
         purpose="FraudPreventionAndDetection",

@@ -33,9 +33,7 @@ def test_what_a_source_is_worth() -> None:
     ("outcome", "days_ago", "label"),
     [(None, 89.0, UNKNOWN), (None, 90.0, GENUINE), (UNKNOWN, 400.0, UNKNOWN), (FRAUD, 1.0, FRAUD)],
 )
-def test_silence_counts_as_genuine_once_it_is_ripe(
-    outcome: TurnedOut | None, days_ago: float, label: TurnedOut
-) -> None:
+def test_silence_is_genuine_once_it_is_ripe(outcome: TurnedOut | None, days_ago: float, label: TurnedOut) -> None:
     assert lesson(said("older", 0.0), outcome, days_ago=days_ago).label(NOW) is label
 
 
