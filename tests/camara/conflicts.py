@@ -103,6 +103,21 @@ CONFLICTS = (
         Conflict(
             "location-retrieval",
             step,
+            "{} fits the schema, whose members are optional: without a device that is 422 UNIDENTIFIABLE_DEVICE",
+            scenario=r"location_retrieval_400\.(?:2_empty_request_body|4_required_device_identifier_missing)",
+            versions=r"0\.3\.0",
+            instead=instead,
+        )
+        for step, instead in (
+            ("the response status code is 400", "the response status code is 422"),
+            (r'(.*"\$\.status" is )400', r"\g<1>422"),
+            (r'(.*is )"INVALID_ARGUMENT"', r'\1"UNIDENTIFIABLE_DEVICE"'),
+        )
+    ),
+    *(
+        Conflict(
+            "location-retrieval",
+            step,
             "the definition of this version has no DEVICE_NOT_FOUND: it answers 422 UNABLE_TO_LOCATE",
             scenario="location_retrieval_404_unable_to_locate_device",
             versions=r"0\.5\.0",
@@ -142,6 +157,7 @@ CONFLICTS = (
         r'(.* is equal to )"false"',
         "its precondition says that the value matches, of which the scenario before it, and the definition, say true",
         scenario="KYC_Match_5_success_specific_property_false",
+        versions=r"0\.4\.0",
         instead=r'\1"true"',
     ),
     Conflict(

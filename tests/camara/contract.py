@@ -262,8 +262,47 @@ def _absolute(node: Any) -> Any:
     }
 
 
+FILES = "x-files"
+"""Where in a definition the other files are put that it refers to."""
+
+
 @cache
-def contract(folder: File) -> Contract:
-    """The definition in a folder of one API and version."""
-    text = (folder / "openapi.yaml").read_text(encoding="utf-8")
-    return Contract(_nullable(yaml.load(text, Loader=LOADER)))
+def contract(file: File) -> Contract:
+    """A definition, with the files that it refers to."""
+    files: dict[str, Any] = {}
+    document = _loaded(file, file.parent, files)
+    return Contract(_nullable(document | {FILES: files}))
+
+
+def _loaded(file: File, root: File, files: dict[str, Any], inside: str = "") -> Any:
+    document = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)
+    return _bundled(document, file, root, files, inside)
+
+
+def _bundled(node: Any, file: File, root: File, files: dict[str, Any], inside: str) -> Any:
+    """The node with every reference pointing into the one document."""
+    if isinstance(node, list):
+        return [_bundled(item, file, root, files, inside) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: _reference(item, file, root, files, inside)
+        if name == "$ref" and isinstance(item, str)
+        else _bundled(item, file, root, files, inside)
+        for name, item in node.items()
+    }
+
+
+def _reference(reference: str, file: File, root: File, files: dict[str, Any], inside: str) -> str:
+    place, _, pointer = reference.partition("#")
+    if not place:
+        return f"#{inside}{pointer}"
+    target = (file.parent / place).resolve()
+    name = target.name
+    # Defensive: a definition from elsewhere cannot make the runner read what lies outside its project.
+    if not target.is_relative_to(root.resolve().parent) or not target.is_file():
+        return f"#/{FILES}/{name}{pointer}"
+    if name not in files:
+        files[name] = {}
+        files[name].update(_loaded(target, root, files, f"/{FILES}/{name}"))
+    return f"#/{FILES}/{name}{pointer}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFINITION = "openapi.yaml"
+WORK_IN_PROGRESS = "wip"
+"""The version of what was never released; its path has ``vwip``."""
 FILES_MAX = 5000
 _RESOURCE = re.compile(r"[\"\s}](/[a-z0-9-]+)/(v[a-z0-9.]+)(?=[/\"\s])")
 _FEATURE = re.compile(r"(?mi)^\s*Feature:.*$")
@@ -61,7 +63,7 @@ def place_of(file: Path, known: Collection[Group]) -> Place:
     if (folder / DEFINITION).is_file():
         api, version = folder.parent.name, folder.name
         if version in {name for name, _ in known}:
-            api, version = version, api
+            api, version = version, WORK_IN_PROGRESS
         return Place(file, api, version, version, folder / DEFINITION)
     text = file.read_text(encoding="utf-8", errors="replace")
     api, in_path = _resource(text, file, known)
@@ -91,6 +93,8 @@ def title(text: str) -> str:
 def path_version(version: str) -> str:
     """``v2`` for 2.1.0, ``v0.3`` for 0.3.0, ``v0.3rc1`` for 0.3.0-rc.1 (API design guide, versions in URLs)."""
     numbers, _, mark = version.partition("-")
+    if numbers == WORK_IN_PROGRESS:
+        return "vwip"
     major, minor, _ = f"{numbers}.0.0".split(".", 2)
     return f"v{major}.{minor}{mark.replace('.', '')}" if major == "0" else f"v{major}{mark.replace('.', '')}"
 

@@ -158,7 +158,7 @@ def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
     if reason is not None:
         yield from (Outcome(one, Verdict.NOT_APPLICABLE, template(one.steps) or reason) for one in scenarios)
         return
-    definition = contract(definitions[-1].parent)
+    definition = contract(definitions[-1])
     with running_operator(profile_for(*group)) as operator:
         for count, scenario in enumerate(scenarios):
             yield play(scenario, definition, operator, count)

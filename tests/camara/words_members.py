@@ -77,6 +77,11 @@ def _smaller_than_area(_stage: Stage, _path: Path, _words: str) -> object:
     return 1
 
 
+def _unlocated(stage: Stage, path: Path, _words: str) -> object:
+    stage.subject.located = False
+    return stage.valid(path)
+
+
 def _hours(words: str) -> int:
     found = re.search(r"\d+", words)
     if found is None:
@@ -204,7 +209,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"an invalid URL", lambda _stage, _path, _words: "not a URL"),
     (r".*not supported in the environment", _unoffered),
     (r".*but not supported by (?:the )?(?:telco )?operator", _not_on_record),
-    (r"a valid idDocument that is not associated .*", _required_mismatch),
+    (r"a valid idDocument that is not as+ociated .*", _required_mismatch),
     (r".*not (?:existing|associated) (?:in the environment|to user's phone number)", _of_stranger),
     (r".*does not match the value (?:stored|saved|held|registered) .*", _of_stranger),
     (r".*match(?:es)? the value (?:stored|saved|held|registered) .*", _valid),
@@ -212,6 +217,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*hashed in SHA-256.*", _hashed),
     (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found).*", _stranger),
     (r".*does not match .*token", _mismatching),
+    (r".*cannot be located by the network.*", _unlocated),
     (r".*\b(?:connected|connectivity|roaming|network issues?)\b.*", _in_state),
     (r"a value smaller than (?:that|the) area", _smaller_than_area),
     (r"PUBLICIPV?4ADDRESS\d?|PUBLICPORT\d?", _by_address),

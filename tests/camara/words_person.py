@@ -1,6 +1,7 @@
 """Words about the holder of the contract: age, identity document, consent, and one-time passwords on the way."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +58,10 @@ def _open(stage: Stage) -> None:
     _decided(stage, granted=False, reason="PENDING")
 
 
+def _forwarded(stage: Stage) -> None:
+    stage.subject.happened(DAY_S, "forwarding", active=True)
+
+
 def _unagreed(stage: Stage, path: str, text: str) -> None:
     stage.set(parse(path), UNAGREED)
     stage.set(parse(text), stage.valid(parse(text)))
@@ -110,14 +115,22 @@ def _state_back(stage: Stage, text: str) -> None:
     expect(found == [STATE], f"{text} is {found}")
 
 
-PRESUPPOSED = ((r"idDocument.* when (?:this|the idDocument) is required", _document_first),)
+PRESUPPOSED: tuple[tuple[str, Callable[[Stage], None]], ...] = (
+    (r"idDocument.* when (?:this|the idDocument) is required", _document_first),
+    (r"check_active_.* with call forwarding configured", _forwarded),
+    (r"data processing is not allowed", _refused),
+    (r"status valid for processing to be expired in the future", _allowed_until),
+    (r"status not valid for processing\. already expired", _expired),
+    (r"to return a consent capture url", _open),
+)
 """What only the name of a scenario says of the operator."""
 
 
 def presuppose(stage: Stage) -> None:
-    """Let be what the name of the scenario presupposes."""
+    """Let be what the tag and the name of the scenario presuppose."""
+    named = f"{stage.scenario.key} {stage.scenario.name}"
     for pattern, act in PRESUPPOSED:
-        if re.search(pattern, stage.scenario.name, re.IGNORECASE):
+        if re.search(pattern, named, re.IGNORECASE):
             act(stage)
 
 

@@ -102,6 +102,11 @@ def _implemented(_stage: Stage) -> None:
     raise NotApplicable("this operator implements the operation, so it never answers that it does not")
 
 
+def _by_token(stage: Stage) -> None:
+    if stage.token is Token.VALID:
+        stage.token = Token.THREE_LEGGED
+
+
 def _device(stage: Stage, words: str) -> None:
     if not device_state(stage, words):
         raise NotApplicable(f"no word for a device that is: {words}")
@@ -132,6 +137,7 @@ WORDS = (
         _gone,
     ),
     word(rf"{SUBSCRIBER},? for which there is no historical location information", _never_seen),
+    word(rf"{_WHO}(?: supported by the service)?,? identified by the (?:access )?token", _by_token),
     word(SUBSCRIBER, nothing),
     word(
         r"the (?:testing )?device,? (?:which )?(?:(?:is|has|was) |identified .*,? (?:is|has) )?"

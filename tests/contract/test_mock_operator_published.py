@@ -14,7 +14,7 @@ import yaml
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.catalogue import operations_of
 from adapters.mock.operator.apis.dialects import dialect
 from adapters.mock.operator.app import openapi_document
 from adapters.mock.operator.clocks import machine_time
@@ -41,8 +41,9 @@ def test_the_document_holds_every_operation_with_its_body_and_scopes() -> None:
     document = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
     for name in shipped_profiles():
         for api in load_profile(name).apis:
-            for operation in CATALOGUE[api.name]:
-                path = dialect(api.name, api.version).base_path + operation.path
+            spoken = dialect(api.name, api.version)
+            for operation in operations_of(spoken):
+                path = spoken.base_path + operation.path
                 described = document["paths"][path][operation.method.lower()]
                 assert ("requestBody" in described) is (operation.body is not None)
                 assert {scope["accessToken"][0] for scope in described["security"]} == operation.scopes

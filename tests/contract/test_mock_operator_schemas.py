@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.catalogue import operations_of
 from adapters.mock.operator.apis.dialects import EVERY_DIALECT, dialect
 from adapters.mock.operator.apis.operation import Operation
 from adapters.mock.operator.network.situations import SITUATIONS
@@ -21,7 +21,15 @@ if not DEFINITIONS.is_dir():
 
 SPOKEN = [(known.api, known.version) for known in EVERY_DIALECT if (DEFINITIONS / known.api / known.version).is_dir()]
 RELEASE_NOTES_ONLY = {("sim-swap", "2.2.0"), ("number-verification", "2.1.1"), ("device-swap", "1.1.0")}
-EVERY_OPERATION = [(api, version, operation) for api, version in SPOKEN for operation in CATALOGUE[api]]
+WORK_IN_PROGRESS = {
+    ("location-verification", "wip"),
+    ("location-retrieval", "wip"),
+    ("one-time-password-sms", "wip"),
+}
+"""Their definitions refer to other files; CAMARA's scenarios, which are played for them too, hold them to these."""
+EVERY_OPERATION = [
+    (api, version, operation) for api, version in SPOKEN for operation in operations_of(dialect(api, version))
+]
 
 
 def _named(*operations: Any) -> list[Any]:
@@ -137,9 +145,16 @@ SPECIAL: dict[str, Any] = {
     "retrieveLocation": lambda n: [
         _device(n),
         _device(n, maxAge=60),
+        _device(n, maxAge="60"),
         _device(n, maxSurface=1_000_000),
         _device(n, maxSurface=1),
         _device(n, maxSurface=0),
+    ],
+    "matchIdentifier": lambda n: [
+        _device(n, providedIdentifierType="TAC", providedIdentifier="35710001"),
+        _device(n, providedIdentifierType="IMEI", providedIdentifier="357100010000011"),
+        {"providedIdentifierType": "IMEI", "providedIdentifier": "357100010000011"},
+        _device(n, providedIdentifierType="ICCID", providedIdentifier="357100010000011"),
     ],
 } | dict.fromkeys(DEVICE_ONLY, lambda n: [_device(n), {"device": {}}, {"device": {"ipv6Address": "2001:db8::1"}}])
 
@@ -228,13 +243,17 @@ def test_every_answer_fits_the_definition(
             assert problems == [], (ending, body, response.text)
             seen.add(response.status_code)
     assert operation.reference is not None or operation.status in seen
-    wanted = {404, 400} if operation.name in SMS else {404, 422, 400}
-    assert seen >= (wanted if operation.body and not operation.by_sim else set())
+    declared = (
+        status
+        for status in (400, 404, 422)
+        if response_validator(api, version, operation.path, operation.method, status) is not None
+    )
+    assert seen >= (set(declared) if operation.body and not operation.by_sim else set())
 
 
-SMS = {"sendCode", "validateCode"}
 SECRET_RULES = {"KYC_Match"}
-"""Operations whose prose demands more than their schema: one claim at least."""
+"""Operations whose prose demands more than their schema: one claim at least, and in kyc-match 0.2.1 the form
+of countries and dates."""
 
 WRONG_BODIES: list[Any] = [
     {},
@@ -316,6 +335,9 @@ def test_a_body_is_refused_exactly_when_the_definition_refuses_it(
         )
         if operation.name in SECRET_RULES:
             well_formed = well_formed and bool(body.keys() & CLAIMS.keys())
+            codes = {name: str(body.get(name, CLAIMS[name])) for name in ("country", "birthdate")}
+            fits = len(codes["country"]) == 2 and codes["birthdate"][4] == "-"
+            well_formed = well_formed and (version != "0.2.1" or fits)
         refused = response.status_code == 400 and response.json()["code"] != WELL_FORMED_BUT_WRONG.get(operation.name)
         assert refused is not well_formed, (body, response.text)
         verdicts.add(refused)
@@ -323,4 +345,6 @@ def test_a_body_is_refused_exactly_when_the_definition_refuses_it(
 
 
 def test_only_versions_known_from_release_notes_go_without_a_definition() -> None:
-    assert {(known.api, known.version) for known in EVERY_DIALECT} - set(SPOKEN) == RELEASE_NOTES_ONLY
+    assert {(known.api, known.version) for known in EVERY_DIALECT} - set(
+        SPOKEN
+    ) == RELEASE_NOTES_ONLY | WORK_IN_PROGRESS

@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.types import ASGIApp
 
-from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.catalogue import operations_of
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, ErrorInfo
 from adapters.mock.operator.apis.operation import Operation
@@ -86,7 +86,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _api_router(world: World, spoken: Dialect) -> Router:
-    handlers = [_api_handler(world, spoken, operation) for operation in CATALOGUE[spoken.api]]
+    handlers = [_api_handler(world, spoken, operation) for operation in operations_of(spoken)]
     return Router(spoken.base_path, route_handlers=handlers, tags=[f"{spoken.api} {spoken.version}"])
 
 
@@ -101,7 +101,7 @@ def _api_handler(world: World, spoken: Dialect, operation: Operation) -> HTTPRou
 
     return _route(operation)(
         operation.path,
-        operation_id=f"{operation.name}_{spoken.version.replace('.', '_')}",
+        operation_id=f"{operation.name}_{spoken.version.replace('.', '_').replace('-', '_')}",
         summary=operation.summary,
         status_code=operation.status,
         responses={

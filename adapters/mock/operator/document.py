@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.catalogue import CATALOGUE, operations_of
 from adapters.mock.operator.apis.dialects import EVERY_DIALECT
 from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER
 from adapters.mock.operator.deviations import TOKEN_PATH
@@ -53,7 +53,7 @@ def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(sorted(structs, key=lambda body: body.__name__), ref_template=REFERENCE)
     document["components"]["schemas"].update(schemas)
     for known in EVERY_DIALECT:
-        for operation in CATALOGUE[known.api]:
+        for operation in operations_of(known):
             described = document["paths"].get(known.base_path + operation.path, {}).get(operation.method.lower())
             if described is not None:
                 described["security"] = [{"accessToken": [scope]} for scope in sorted(operation.scopes)]

@@ -10,6 +10,7 @@ from adapters.mock.operator.apis.device_status import (
     DEVICE_REACHABILITY_STATUS,
     DEVICE_ROAMING_STATUS,
 )
+from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.frequent_location import MOST_FREQUENT_LOCATION
 from adapters.mock.operator.apis.kyc_match import KYC_MATCH
 from adapters.mock.operator.apis.location_retrieval import LOCATION_RETRIEVAL
@@ -42,6 +43,11 @@ CATALOGUE: dict[str, tuple[Operation, ...]] = {
     "consent-info": CONSENT_INFO,
     "location-retrieval": LOCATION_RETRIEVAL,
 }
+
+
+def operations_of(spoken: Dialect) -> tuple[Operation, ...]:
+    """The operations of an API that a version of it has."""
+    return tuple(one for one in CATALOGUE[spoken.api] if spoken.version not in one.absent_in)
 
 
 def scopes_of(api: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""consent-info 0.2: whether a subscriber permits scopes for a purpose, and where the permission can be given."""
+"""consent-info 0.1 and 0.2: whether a subscriber permits scopes for a purpose, and where that can be done."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 from adapters.mock.operator.apis.tenure import phone_identifier
@@ -18,7 +19,7 @@ PURPOSE_PREFIX = "dpv:"
 CAPTURABLE = frozenset({"PENDING", "REQUESTED", "EXPIRED"})
 """Reasons that the subscriber can remove by giving consent; a refusal is not asked again."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-Reason = Literal["PENDING", "REQUESTED", "DENIED", "EXPIRED", "OBJECTED"]
+Reason = Literal["PENDING", "REQUESTED", "DENIED", "REVOKED", "EXPIRED", "OBJECTED"]
 
 
 class RetrieveConsentStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,7 +54,8 @@ def _status(question: Question) -> ConsentStatusResponse:
     purpose = body.purpose.removeprefix(PURPOSE_PREFIX)
     if purpose not in question.around.purposes or not set(body.scopes) <= question.around.scopes:
         raise CamaraError(403, f"{PREFIX}NOT_ALLOWED_SCOPES_PURPOSE", "these scopes were not agreed for this purpose")
-    if isinstance(body.callback_url, str) and not _is_callback(body.callback_url):
+    known = question.dialect.version != "0.1.0"
+    if known and isinstance(body.callback_url, str) and not _is_callback(body.callback_url):
         raise CamaraError(403, f"{PREFIX}INVALID_CALLBACK_URL", "the callback URL is not acceptable")
     by_api: dict[str, list[str]] = {}
     for scope in dict.fromkeys(body.scopes):
@@ -80,9 +82,16 @@ def _info(question: Question, scopes: list[str], purpose: str, status: ConsentSt
         scopes,
         purpose,
         status.valid,
-        status.reason or UNSET,
+        _reason(question.dialect, status),
         UNSET if status.expires_at is None else question.local(status.expires_at),
     )
+
+
+def _reason(dialect: Dialect, status: ConsentStatus) -> Reason | UnsetType:
+    """0.1.0 has no refusal but one that takes a permission back."""
+    if status.reason == "DENIED" and dialect.version == "0.1.0":
+        return "REVOKED"
+    return status.reason or UNSET
 
 
 def _is_callback(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""customer-insights 0.2: an opaque score about a person, on one of two scales that point in opposite directions."""
+"""customer-insights 0.2 and 0.3: an opaque score about a person, on one of two scales with opposite directions."""
 
 from typing import Literal
 
@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from adapters.mock.operator.apis.claims import match
+from adapters.mock.operator.apis.dialects import Code
 from adapters.mock.operator.apis.errors import CamaraError
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 from adapters.mock.operator.apis.tenure import phone_identifier
@@ -53,15 +54,20 @@ def _check_document(question: Question, claimed: str | UnsetType) -> None:
     record = question.line.state(Identity)
     if isinstance(claimed, UnsetType):
         if record.document_first:
-            raise CamaraError(422, f"{PREFIX}ID_DOCUMENT_REQUIRED", "the identity document is needed")
+            raise CamaraError(*_code(question, "ID_DOCUMENT_REQUIRED"), "the identity document is needed")
         return
     verdict = match(claimed, record.person.id_document)
     if verdict == "not_available":
         raise CamaraError(422, f"{PREFIX}ID_DOCUMENT_NOT_SUPPORTED", "no identity document is on record")
     if verdict == "false":
         # Beside a token there is no second identifier in the request that the document could disagree with.
-        mismatch = (422, f"{PREFIX}INVALID_IDENTIFIERS") if question.two_legged else (404, "NOT_FOUND")
+        mismatch = _code(question, "INVALID_IDENTIFIERS") if question.two_legged else (404, "NOT_FOUND")
         raise CamaraError(*mismatch, "the identity document is not the one of this subscriber")
+
+
+def _code(question: Question, reason: str) -> Code:
+    """0.2.0 has a code for each reason, 0.3.0 one for all of them."""
+    return (422, PREFIX + reason) if question.dialect.version == "0.2.0" else question.dialect.codes.not_applicable
 
 
 CUSTOMER_INSIGHTS = (

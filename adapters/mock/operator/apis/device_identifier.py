@@ -1,17 +1,20 @@
-"""device-identifier 0.3: the IMEI, the model, or a pseudonym of the device that a number is used in."""
+"""device-identifier 0.2 to 0.4: the IMEI, the model, or a pseudonym of the device that a number is used in."""
 
 import hashlib
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from adapters.mock.operator.apis.devices import AboutDevice, DeviceResponse, device_identifier, used_device
-from adapters.mock.operator.apis.errors import CamaraError
+from adapters.mock.operator.apis.devices import AboutDevice, Device, DeviceResponse, device_identifier, used_device
+from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.apis.errors import CamaraError, invalid_argument
 from adapters.mock.operator.apis.operation import Operation, Question
 
 TAC_DIGITS = 8
 SERIAL_DIGITS = 6
+DIGITS = {"IMEI": 15, "IMEISV": 16, "TAC": TAC_DIGITS}
 SOFTWARE_VERSION = "02"
 MODELS = (
     ("35710001", "Faro 3", "Pretend Phones"),
@@ -48,6 +51,22 @@ class DevicePpid(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     last_checked: datetime
     ppid: str
+    device: DeviceResponse | UnsetType = UNSET
+
+
+class ClaimedIdentifier(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """An identifier that somebody says the device has."""
+
+    provided_identifier_type: Literal["IMEI", "IMEISV", "TAC"]
+    provided_identifier: Annotated[str, Meta(pattern=r"^[0-9]{8,16}$(?!\n)", max_length=16)]
+    device: Device | UnsetType = UNSET
+
+
+class IdentifierMatch(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Whether it has it."""
+
+    last_checked: datetime
+    match: bool
     device: DeviceResponse | UnsetType = UNSET
 
 
@@ -114,6 +133,22 @@ def _ppid(question: Question) -> DevicePpid:
     )
 
 
+def _check_claim(_dialect: Dialect, body: ClaimedIdentifier) -> None:
+    if len(body.provided_identifier) != DIGITS[body.provided_identifier_type]:
+        raise invalid_argument("providedIdentifier has not the digits of its type")
+
+
+def _match(question: Question) -> IdentifierMatch:
+    """Whether the claimed identifier is the one on record."""
+    body, handset = question.body, _handset(question)
+    known = {"IMEI": handset.imei, "IMEISV": handset.imei[:-1] + SOFTWARE_VERSION, "TAC": handset.tac}
+    return IdentifierMatch(
+        last_checked=question.local(question.line.status_at()),
+        match=body.provided_identifier == known[body.provided_identifier_type],
+        device=used_device(question),
+    )
+
+
 DEVICE_IDENTIFIER = (
     Operation(
         method="POST",
@@ -141,11 +176,25 @@ DEVICE_IDENTIFIER = (
         method="POST",
         path="/retrieve-ppid",
         name="retrievePPID",
+        absent_in=frozenset({"0.2.0"}),
         summary="A pseudonym of the device, for this client alone",
         scopes=frozenset({"device-identifier:retrieve-ppid"}),
         body=AboutDevice,
         identifier=device_identifier,
         answer_type=DevicePpid,
         answer=_ppid,
+    ),
+    Operation(
+        method="POST",
+        path="/match-identifier",
+        name="matchIdentifier",
+        summary="Whether a device has the identifier that somebody says it has",
+        scopes=frozenset({"device-identifier:match-identifier"}),
+        body=ClaimedIdentifier,
+        check=_check_claim,
+        identifier=device_identifier,
+        absent_in=frozenset({"0.2.0", "0.3.0"}),
+        answer_type=IdentifierMatch,
+        answer=_match,
     ),
 )

@@ -33,7 +33,9 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     """Status and code for what the versions call differently; the defaults are those since Commonalities 0.5.
 
     ``no_identifier`` answers a two-legged token without an identifier, ``unknown`` a number of nobody here,
-    ``not_applicable`` a line without the service, ``period_too_long`` a ``maxAge`` beyond the schema's maximum.
+    ``not_applicable`` a line without the service, ``period_too_long`` a ``maxAge`` beyond the schema's maximum. Where
+    the SIM must have proved the token, ``not_by_sim`` answers one of a subscriber without that, ``no_sim`` one of
+    nobody.
     """
 
     no_identifier: Code = (422, "MISSING_IDENTIFIER")
@@ -41,6 +43,8 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     not_applicable: Code = (422, "SERVICE_NOT_APPLICABLE")
     unsupported_identifier: Code = (422, "UNSUPPORTED_IDENTIFIER")
     period_too_long: Code = (400, "OUT_OF_RANGE")
+    not_by_sim: Code = (403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK")
+    no_sim: Code = (403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK")
     area_too_small: Code = (422, "LOCATION_VERIFICATION.INVALID_AREA")
     area_not_covered: Code = (422, "LOCATION_VERIFICATION.AREA_NOT_COVERED")
 
@@ -50,7 +54,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     ``null_period`` tells whether ``monitoredPeriod`` exists, ``unknown_result`` whether "cannot be located" is an
     answer rather than an error, ``names_device`` whether a two-legged answer names the identifier that it used,
-    ``confirms_identifier`` whether a body may repeat the identifier of a three-legged token.
+    ``confirms_identifier`` whether a body may repeat the identifier of a three-legged token, ``open_bodies``
+    whether unknown members are ignored although the version is of Commonalities 0.8.
     """
 
     api: str
@@ -63,12 +68,18 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     unknown_result: bool = False
     names_device: bool = False
     confirms_identifier: bool = False
+    open_bodies: bool = False
 
     @property
     def base_path(self) -> str:
-        """``/sim-swap/v2``: below 1.0.0 the minor version shows, from then on it does not (API design guide)."""
-        major, minor, _ = self.version.split(".")
-        return f"/{self.api}/v0.{minor}" if major == "0" else f"/{self.api}/v{major}"
+        """``/sim-swap/v2``, ``/kyc-match/v0.4``, ``/kyc-match/v0.5rc1``, ``/location-retrieval/vwip``.
+
+        Below 1.0.0 the minor version shows, from then on it does not (API design guide).
+        """
+        numbers, _, mark = self.version.partition("-")
+        major, _, rest = numbers.partition(".")
+        shown = f"0.{rest.partition('.')[0]}" if major == "0" else major
+        return f"/{self.api}/v{shown}{mark.replace('.', '')}"
 
     @property
     def correlator(self) -> re.Pattern[str]:
@@ -83,7 +94,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def strict_bodies(self) -> bool:
         """Whether unknown members of a body are refused: since Commonalities 0.8, and where only one member may be."""
-        return self.commonalities == "0.8" or self.single_member
+        return (self.commonalities == "0.8" and not self.open_bodies) or self.single_member
+
+    @property
+    def checks_hash(self) -> bool:
+        """Whether a hash must have the form of one: since Commonalities 0.6."""
+        return self.commonalities not in {"0.4", "0.5"}
 
 
 _PHONE_0_4 = Codes(
@@ -100,17 +116,25 @@ _DEVICE_0_4 = Codes(
     area_too_small=(400, "OUT_OF_RANGE"),
     area_not_covered=(422, "UNPROCESSABLE_ENTITY"),
 )
+_KYC_0_4 = Codes(
+    no_identifier=(404, "NOT_FOUND"),
+    unknown=(404, "NOT_FOUND"),
+    not_applicable=(404, "NOT_FOUND"),
+)
 _BY_SMS = Codes(
     unknown=(404, "NOT_FOUND"),
     not_applicable=(403, "ONE_TIME_PASSWORD_SMS.PHONE_NUMBER_NOT_ALLOWED"),
 )
 _BY_SIM = Codes(not_applicable=(403, "PERMISSION_DENIED"))
+_BY_SIM_0_4 = Codes(not_applicable=(403, "PERMISSION_DENIED"), no_sim=(403, "INVALID_TOKEN_CONTEXT"))
 
 DIALECTS = (
     Dialect(api="sim-swap", version="1.0.0", commonalities="0.4", null_period=False, codes=_PHONE_0_4),
     Dialect(api="sim-swap", version="2.0.0", commonalities="0.5"),
     Dialect(api="sim-swap", version="2.1.0", commonalities="0.6"),
     Dialect(api="sim-swap", version="2.2.0", commonalities="0.8"),  # release notes only
+    Dialect(api="number-verification", version="1.0.0", commonalities="0.4", codes=_BY_SIM_0_4, single_member=True),
+    Dialect(api="number-verification", version="2.0.0", commonalities="0.5", codes=_BY_SIM, single_member=True),
     Dialect(api="number-verification", version="2.1.0", commonalities="0.6", codes=_BY_SIM, single_member=True),
     Dialect(
         api="number-verification",
@@ -140,18 +164,33 @@ DIALECTS = (
         radius=Radius(1, None, whole=False),
         names_device=True,
     ),
+    Dialect(
+        api="location-verification",
+        version="wip",
+        commonalities="0.8",
+        radius=Radius(1, None, whole=False),
+        names_device=True,
+    ),
+    Dialect(api="device-swap", version="0.1.0", commonalities="0.4", null_period=False, codes=_PHONE_0_4),
+    Dialect(api="device-swap", version="0.2.0", commonalities="0.5"),
     Dialect(api="device-swap", version="1.0.0", commonalities="0.6"),
     Dialect(api="device-swap", version="1.1.0", commonalities="0.8"),  # release notes only
+    Dialect(api="call-forwarding-signal", version="0.3.0", commonalities="0.5"),
     Dialect(api="call-forwarding-signal", version="0.4.0", commonalities="0.6"),
     Dialect(api="number-recycling", version="0.1.1", commonalities="0.5"),
     Dialect(api="number-recycling", version="0.2.0", commonalities="0.6"),
+    Dialect(api="number-recycling", version="0.3.0-rc.1", commonalities="0.8"),
     Dialect(api="kyc-tenure", version="0.1.0", commonalities="0.5"),
     Dialect(api="kyc-tenure", version="0.2.0", commonalities="0.6"),
+    Dialect(api="kyc-tenure", version="0.3.0-rc.1", commonalities="0.8"),
     Dialect(api="subscription-status", version="0.1.0", commonalities="0.6", confirms_identifier=True),
+    Dialect(api="kyc-match", version="0.2.1", commonalities="0.4", codes=_KYC_0_4),
     Dialect(api="kyc-match", version="0.3.0", commonalities="0.5", confirms_identifier=True),
     Dialect(api="kyc-match", version="0.4.0", commonalities="0.6", confirms_identifier=True),
+    Dialect(api="kyc-match", version="0.5.0-rc.1", commonalities="0.8", confirms_identifier=True),
     Dialect(api="kyc-age-verification", version="0.1.0", commonalities="0.5"),
     Dialect(api="kyc-age-verification", version="0.2.1", commonalities="0.6"),
+    Dialect(api="kyc-age-verification", version="0.3.0-rc.1", commonalities="0.8"),
     Dialect(api="device-roaming-status", version="0.6.1", commonalities="0.4", codes=_DEVICE_0_4),
     Dialect(api="device-roaming-status", version="1.0.0", commonalities="0.5"),
     Dialect(api="device-roaming-status", version="1.1.0", commonalities="0.6", names_device=True),
@@ -159,15 +198,22 @@ DIALECTS = (
     Dialect(api="device-reachability-status", version="1.0.0", commonalities="0.5"),
     Dialect(api="device-reachability-status", version="1.1.0", commonalities="0.6", names_device=True),
     Dialect(api="connected-network-type", version="0.2.0", commonalities="0.6", names_device=True),
+    Dialect(api="device-identifier", version="0.2.0", commonalities="0.5"),
     Dialect(api="device-identifier", version="0.3.0", commonalities="0.6", names_device=True),
+    Dialect(api="device-identifier", version="0.4.0-alpha.1", commonalities="0.8", names_device=True, open_bodies=True),
     Dialect(api="most-frequent-location", version="0.2.0", commonalities="0.6"),
     Dialect(api="customer-insights", version="0.2.0", commonalities="0.6"),
+    Dialect(api="customer-insights", version="0.3.0-rc.1", commonalities="0.8", open_bodies=True),
     Dialect(api="one-time-password-sms", version="1.0.0", commonalities="0.4", codes=_BY_SMS),
     Dialect(api="one-time-password-sms", version="1.1.0", commonalities="0.5", codes=_BY_SMS, confirms_identifier=True),
     Dialect(api="one-time-password-sms", version="1.1.1", commonalities="0.6", codes=_BY_SMS, confirms_identifier=True),
+    Dialect(api="one-time-password-sms", version="wip", commonalities="0.8", codes=_BY_SMS, confirms_identifier=True),
+    Dialect(api="consent-info", version="0.1.0", commonalities="0.6"),
     Dialect(api="consent-info", version="0.2.0", commonalities="0.6"),
+    Dialect(api="location-retrieval", version="0.3.0", commonalities="0.4", codes=_DEVICE_0_4),
     Dialect(api="location-retrieval", version="0.4.0", commonalities="0.5"),
     Dialect(api="location-retrieval", version="0.5.0", commonalities="0.6", names_device=True),
+    Dialect(api="location-retrieval", version="wip", commonalities="0.8", names_device=True),
 )
 
 UNPLAYED: tuple[Dialect, ...] = ()

@@ -1,5 +1,6 @@
-"""kyc-match 0.3 and 0.4: which of the claimed attributes of a person fit the operator's record."""
+"""kyc-match 0.2 to 0.5: which of the claimed attributes of a person fit the operator's record."""
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -14,10 +15,14 @@ from adapters.mock.operator.apis.tenure import phone_identifier
 from adapters.mock.operator.network.events import Identity
 from adapters.mock.operator.network.person import DocumentType, Gender, Person
 
-SCORE_MAX = {"0.3.0": 100, "0.4.0": 99}
-SINCE_0_4 = frozenset(
+SCORE_MAX = {"0.2.1": 100, "0.3.0": 100}
+"""The highest score of a text that does not fit; 99 since 0.4.0."""
+SINCE_0_5 = frozenset({"bank_account_number"})
+SINCE_0_4 = SINCE_0_5 | frozenset(
     {"id_document_type", "id_document_expiry_date", "city_of_birth", "country_of_birth", "nationality"}
 )
+UNKNOWN = {"0.2.1": SINCE_0_4, "0.3.0": SINCE_0_4, "0.4.0": SINCE_0_5}
+"""What a version has not."""
 UNSCORED = SINCE_0_4 - {"city_of_birth"} | {
     "id_document",
     "postal_code",
@@ -27,6 +32,9 @@ UNSCORED = SINCE_0_4 - {"city_of_birth"} | {
     "gender",
 }
 """Attributes that are equal or not, with nothing between."""
+CHECKED = frozenset({"0.2.1", "0.5.0-rc.1"})
+"""Versions that refuse a country that is no code: 0.2.1 by its test definitions, 0.5.0 by its schema."""
+COUNTRY = re.compile("[A-Za-z]{2}")
 Claimed = str | UnsetType
 Score = Annotated[int, Meta(ge=0, le=100)] | UnsetType
 
@@ -38,6 +46,7 @@ class KycMatchRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
     id_document: Claimed = UNSET
     id_document_type: DocumentType | UnsetType = UNSET
     id_document_expiry_date: date | UnsetType = UNSET
+    bank_account_number: Annotated[str, Meta(pattern=r"^[A-Z]+:[A-Za-z0-9]+$(?!\n)", max_length=50)] | UnsetType = UNSET
     name: Claimed = UNSET
     given_name: Claimed = UNSET
     family_name: Claimed = UNSET
@@ -68,6 +77,7 @@ def _answer_struct() -> type[msgspec.Struct]:
         fields.append((f"{attribute}_match", Match | UnsetType, UNSET))
         if attribute not in UNSCORED:
             fields.append((f"{attribute}_match_score", Score, UNSET))
+    fields.append(("middle_names_score", Score, UNSET))
     return msgspec.defstruct("KycMatchResponse", fields, frozen=True, rename="camel", kw_only=True, module=__name__)
 
 
@@ -75,6 +85,8 @@ KycMatchResponse = _answer_struct()
 
 
 def _check(dialect: Dialect, body: KycMatchRequest) -> None:
+    if dialect.version in CHECKED and isinstance(body.country, str) and not COUNTRY.fullmatch(body.country):
+        raise invalid_argument("country is no ISO 3166-1 alpha-2 code")
     if _claims(body, dialect):
         return
     if body.phone_number is UNSET:
@@ -84,7 +96,7 @@ def _check(dialect: Dialect, body: KycMatchRequest) -> None:
 
 def _claims(body: KycMatchRequest, dialect: Dialect) -> dict[str, Any]:
     """What this version knows of the claims; others are unknown members, which it ignores."""
-    known = set(Person.__struct_fields__) - (SINCE_0_4 if dialect.version == "0.3.0" else set())
+    known = set(Person.__struct_fields__) - UNKNOWN.get(dialect.version, frozenset())
     claimed = {name: getattr(body, name) for name in Person.__struct_fields__ if name in known}
     return {name: value for name, value in claimed.items() if value is not UNSET}
 
@@ -99,9 +111,15 @@ def _matches(question: Question) -> msgspec.Struct:
         known = getattr(record.person, attribute)
         members[f"{attribute}_match"] = match(claimed, known)
         if members[f"{attribute}_match"] == "false" and attribute not in UNSCORED:
-            highest = SCORE_MAX[question.dialect.version]
-            members[f"{attribute}_match_score"] = min(highest, likeness_percent(claimed, known))
+            highest = SCORE_MAX.get(question.dialect.version, 99)
+            members[_score_name(question.dialect, attribute)] = min(highest, likeness_percent(claimed, known))
     return KycMatchResponse(**members)
+
+
+def _score_name(dialect: Dialect, attribute: str) -> str:
+    """0.2.1 has one name that is unlike all others."""
+    odd = dialect.version == "0.2.1" and attribute == "middle_names"
+    return f"{attribute}_score" if odd else f"{attribute}_match_score"
 
 
 def _must_name_document(claims: dict[str, Any], person: Person) -> None:

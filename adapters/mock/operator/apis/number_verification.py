@@ -1,22 +1,27 @@
-"""number-verification 2.1: whether the SIM that got the token is the one of this number. Three-legged only."""
+"""number-verification 1.0 to 2.1: whether the SIM that got the token is the one of this number. Three-legged only."""
 
 import hashlib
 import hmac
-from typing import Annotated
+import re
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import invalid_argument
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 
+HASH = re.compile("[a-fA-F0-9]{64}")
+
 
 class NumberVerificationRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """The claim to be tested: exactly one of the number and its SHA-256 (hex, of the number with its plus)."""
+    """The claim to be tested: exactly one of the number and its SHA-256 (hex, of the number with its plus).
+
+    Before 2.1.0 no form was demanded of the hash; what is none is simply not the one of this number.
+    """
 
     phone_number: PhoneNumber | UnsetType = UNSET
-    hashed_phone_number: Annotated[str, Meta(pattern=r"^[a-fA-F0-9]{64}$(?!\n)", max_length=64)] | UnsetType = UNSET
+    hashed_phone_number: str | UnsetType = UNSET
 
 
 class NumberVerificationMatch(msgspec.Struct, frozen=True, rename="camel"):
@@ -31,9 +36,15 @@ class NumberVerificationShare(msgspec.Struct, frozen=True, rename="camel"):
     device_phone_number: PhoneNumber
 
 
-def _exactly_one(_dialect: Dialect, body: NumberVerificationRequest) -> None:
+def _check(dialect: Dialect, body: NumberVerificationRequest) -> None:
     if (body.phone_number is UNSET) == (body.hashed_phone_number is UNSET):
         raise invalid_argument("exactly one of phoneNumber and hashedPhoneNumber is needed")
+    if (
+        isinstance(body.hashed_phone_number, str)
+        and dialect.checks_hash
+        and not HASH.fullmatch(body.hashed_phone_number)
+    ):
+        raise invalid_argument("hashedPhoneNumber is no SHA-256 in hexadecimal")
 
 
 def _verify(question: Question) -> NumberVerificationMatch:
@@ -41,7 +52,7 @@ def _verify(question: Question) -> NumberVerificationMatch:
     if isinstance(body.phone_number, str):
         return NumberVerificationMatch(hmac.compare_digest(body.phone_number, question.phone_number))
     hashed = hashlib.sha256(question.phone_number.encode()).hexdigest()
-    return NumberVerificationMatch(hmac.compare_digest(str(body.hashed_phone_number).lower(), hashed))
+    return NumberVerificationMatch(hmac.compare_digest(str(body.hashed_phone_number).lower().encode(), hashed.encode()))
 
 
 def _share(question: Question) -> NumberVerificationShare:
@@ -56,7 +67,7 @@ NUMBER_VERIFICATION = (
         summary="Whether a number is the one of the SIM that the token stands for",
         scopes=frozenset({"number-verification:verify"}),
         body=NumberVerificationRequest,
-        check=_exactly_one,
+        check=_check,
         by_sim=True,
         answer_type=NumberVerificationMatch,
         answer=_verify,

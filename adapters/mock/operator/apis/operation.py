@@ -72,7 +72,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     ``scopes``: one of them is enough. ``body`` is absent for GET. ``identifier`` reads the subject from a body and
     gives ``None`` where it names none; without it the token alone can name the subject. ``by_sim`` demands a token that
     the SIM itself proved. ``reference`` finds the subject of an earlier request of this client, or nobody (404).
-    ``about_consent`` operations answer also where the subscriber permits nothing.
+    ``about_consent`` operations answer also where the subscriber permits nothing. ``absent_in`` are versions of the API
+    that do not have it.
     """
 
     method: Literal["GET", "POST"]
@@ -88,4 +89,5 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     by_sim: bool = False
     reference: Callable[[SmsCentre, str, Any], str | None] | None = None
     about_consent: bool = False
+    absent_in: frozenset[str] = frozenset()
     status: int = 200

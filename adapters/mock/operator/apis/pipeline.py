@@ -56,11 +56,8 @@ async def _answer(turn: Turn) -> Any:
     _check_accept(turn)
     body = await _read_body(turn)
     if turn.operation.by_sim and not token.amr & SIM_BASED:
-        raise CamaraError(
-            403,
-            "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK",
-            "The user must be authenticated by the mobile network.",
-        )
+        code = turn.dialect.codes.not_by_sim if token.phone_number else turn.dialect.codes.no_sim
+        raise CamaraError(*code, "The user must be authenticated by the mobile network.")
     number = _identify(turn, token, body)
     return turn.operation.answer(_ask(turn, token, body, number))
 

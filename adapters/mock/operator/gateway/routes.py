@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from adapters.mock.operator.apis.catalogue import CATALOGUE
+from adapters.mock.operator.apis.catalogue import operations_of
 from adapters.mock.operator.apis.dialects import dialect
 from adapters.mock.operator.apis.operation import Operation
 from adapters.mock.operator.deviations import TOKEN_PATH, versioned
@@ -22,11 +22,11 @@ def routes(profile: Profile) -> Mapping[str, Route]:
     """Every path that clients may use, and where it leads; paths of resources keep their parameters."""
     found = {profile.deviations.token.path: Route(TOKEN_PATH)}
     for api in profile.apis:
-        inside = dialect(api.name, api.version).base_path
-        for operation in CATALOGUE[api.name]:
+        spoken = dialect(api.name, api.version)
+        for operation in operations_of(spoken):
             path = _outside(profile, api, operation.path)
             if path is not None:
-                found[path] = Route(inside + operation.path, operation)
+                found[path] = Route(spoken.base_path + operation.path, operation)
     return found
 
 

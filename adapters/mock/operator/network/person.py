@@ -1,4 +1,4 @@
-"""What an operator has on record about the holder of a contract (attributes of kyc-match 0.4.0)."""
+"""What an operator has on record about the holder of a contract (attributes of kyc-match 0.5.0)."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -25,6 +25,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     id_document: Text | None = None
     id_document_type: DocumentType | None = None
     id_document_expiry_date: date | None = None
+    bank_account_number: Text | None = None
     name: Text | None = None
     given_name: Text | None = None
     family_name: Text | None = None
