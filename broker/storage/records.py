@@ -69,9 +69,10 @@ BeginOutcome = Begun | Replay | Running | Mismatch
 class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one settling transaction writes.
 
-    ``status`` is ``settled`` or ``abandoned``. A settled check carries every field but ``agent``, ``conversation_id``
-    and ``trust_score``; an abandoned one may leave out all that its intent did not know. ``subject`` is the tenant's
-    pseudonym, never a number. With a ``claim``, ``response`` and ``response_status`` are what a repetition gets.
+    ``status`` is ``settled`` or ``abandoned``. A settled check carries every field but ``agent``, ``conversation_id``,
+    ``amount`` with ``currency``, and ``trust_score``; an abandoned one may leave out all that its intent did not know.
+    ``subject`` is the tenant's pseudonym, never a number. With a ``claim``, ``response`` and ``response_status`` are
+    what a repetition gets.
     """
 
     tenant: str
@@ -90,6 +91,8 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     decision: str | None = None
     verdict: str | None = None
     trust_score: int | None = None
+    amount: str | None = None
+    currency: str | None = None
     started_ms: int
     settled_ms: int
     record: bytes
@@ -142,6 +145,18 @@ class PastCheck(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"PastCheck({self.check_id})"
+
+
+class SubjectCheck(msgspec.Struct, frozen=True):
+    """What was asked about one subject at some instant, and how it was decided; for rules that look back."""
+
+    settled_ms: int
+    action_type: str
+    action_class: str
+    action_digest: bytes
+    decision: str
+    amount: str | None
+    currency: str | None
 
 
 class ApiKey(msgspec.Struct, frozen=True):

@@ -137,6 +137,27 @@ SELECT_HISTORY = (
 )
 """Settled checks of a tenant in order of time, in the order of :class:`broker.storage.records.PastCheck`."""
 
+SELECT_ABOUT_SUBJECT = (
+    select(
+        checks.c.settled_ms,
+        checks.c.action_type,
+        checks.c.action_class,
+        checks.c.action_digest,
+        checks.c.decision,
+        checks.c.amount,
+        checks.c.currency,
+    )
+    .where(
+        checks.c.tenant == bindparam("tenant"),
+        checks.c.subject == bindparam("subject"),
+        checks.c.settled_ms >= bindparam("since_ms"),
+        checks.c.status == literal("settled"),
+    )
+    .order_by(checks.c.settled_ms.desc(), checks.c.check_id)
+    .limit(bindparam("rows"))
+)
+"""What was asked about a subject, newest first, in the order of :class:`broker.storage.records.SubjectCheck`."""
+
 SELECT_EXPIRED_INTENTS = (
     select(intents)
     .where(intents.c.abandon_after_ms <= bindparam("now_ms"))

@@ -21,6 +21,7 @@ from broker.storage.records import (
     PastCheck,
     StorageLimits,
     StoredCheck,
+    SubjectCheck,
 )
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
 from broker.storage.writer import GroupWriter, WriterStats
@@ -135,6 +136,17 @@ class Store:
             statements.SELECT_OUTCOMES, tenant=tenant, check_id=check_id, rows=self._limits.rows_max
         )
         return [_report(row) for row in rows]
+
+    async def about(self, tenant: str, subject: bytes, since_ms: int) -> list[SubjectCheck]:
+        """A tenant's settled checks about a subject since an instant, newest first; no more than ``rows_max``."""
+        rows = await self._reader.rows(
+            statements.SELECT_ABOUT_SUBJECT,
+            tenant=tenant,
+            subject=subject,
+            since_ms=since_ms,
+            rows=self._limits.rows_max,
+        )
+        return [SubjectCheck(*_fields(row)) for row in rows]
 
     async def history(self, tenant: str, since_ms: int, until_ms: int) -> AsyncIterator[PastCheck]:
         """A tenant's settled checks from ``since_ms`` to before ``until_ms``, oldest first, a page at a time."""

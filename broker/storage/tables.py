@@ -113,6 +113,9 @@ checks = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger, nullable=False),
     Column("record", LargeBinary, nullable=False),
+    # Decimals as text, exactly as asked: they are added up again.
+    Column("amount", Text),
+    Column("currency", Text),
     CheckConstraint(
         "status = 'abandoned' OR (status = 'settled' AND consumer IS NOT NULL AND key_id IS NOT NULL"
         " AND subject IS NOT NULL AND action_type IS NOT NULL AND action_digest IS NOT NULL"

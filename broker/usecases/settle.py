@@ -163,6 +163,8 @@ class Settle:
             decision=check.decision.outcome.wire,
             verdict=check.decision.verdict,
             trust_score=check.assessment.trust_score,
+            amount=str(check.action.amount.value) if check.action.amount else None,
+            currency=check.action.amount.currency if check.action.amount else None,
             started_ms=int(check.started_at.timestamp() * 1000),
             settled_ms=int(check.settled_at.timestamp() * 1000),
             record=msgspec.json.encode(msgspec.structs.replace(check, evidence=Evidence(()))),

@@ -51,6 +51,18 @@ async def test_the_last_word_counts(store: Store) -> None:
     assert (after.record, after.evidence) == (a_commit().record, a_commit().evidence)
 
 
+async def test_what_was_asked_about_a_subject_newest_first(store: Store) -> None:
+    for number, at in ((1, 30), (2, 50), (3, 40), (4, 10)):
+        await store.settle(a_commit(f"chk_{number}", settled_ms=at, amount=f"{number}.10"))
+    await store.settle(a_commit("chk_other", subject=b"another"))
+    await store.settle(a_commit("chk_tenant", tenant="globex"))
+    await store.settle(a_commit("chk_gone", status="abandoned"))
+    found = await store.about(TENANT, b"pseudonym", 20)
+    assert [(one.settled_ms, one.amount) for one in found] == [(50, "2.10"), (40, "3.10")]
+    assert found[0].decision == "step_up"
+    assert await store.about("nobody", b"pseudonym", 0) == []
+
+
 async def test_abandoned_checks_teach_nothing(store: Store) -> None:
     await store.settle(a_commit(status="abandoned"))
     assert await past(store) == []
