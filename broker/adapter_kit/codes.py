@@ -58,6 +58,10 @@ class KitCode(StrEnum):
     ABSURD_DATE = "ABSURD_DATE"
     ABSURD_VALUE = "ABSURD_VALUE"
     CORRELATOR_MISMATCH = "CORRELATOR_MISMATCH"
+    MEDIA_TYPE_UNKNOWN = "MEDIA_TYPE_UNKNOWN"
+    """The answer says that it is no JSON, whatever it looks like."""
+    OTHER_SUBJECT = "OTHER_SUBJECT"
+    """The answer names another number than the one that was asked about."""
     TOKEN_MALFORMED = "TOKEN_MALFORMED"  # noqa: S105 - a code, not a secret
     TOKEN_TYPE_UNKNOWN = "TOKEN_TYPE_UNKNOWN"  # noqa: S105 - a code, not a secret
 

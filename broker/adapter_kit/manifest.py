@@ -22,6 +22,7 @@ _JWT_BEARER = frozenset({Flow.JWT_BEARER_TEL, Flow.JWT_BEARER_OPERATOR_TOKEN})
 _Path = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$", max_length=200)]
 _OperationPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$", max_length=200)]
 _Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$", max_length=200)]
+_MediaType = Annotated[str, Field(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$", max_length=100)]
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -200,6 +201,8 @@ class Manifest(_Section):
     phone_format: Literal["e164", "e164_without_plus"] = "e164"
     correlator_echo: Literal["required", "optional"] = "required"
     """CAMARA demands that ``x-correlator`` comes back; ``optional`` tolerates its absence, never another value."""
+    media_types: tuple[_MediaType, ...] = Field(default=("application/json",), min_length=1)
+    """What the APIs call JSON, without parameters. An answer without any name for it is read as JSON."""
     sentinel_dates: dict[str, Literal["no_event", "no_data"]] = Field(default_factory=dict)
     """Texts that stand in for a date, such as a birthday in 1900: as if ``null`` came, or no data at all."""
     boolean_texts: dict[_Word, bool] = Field(default_factory=dict)

@@ -110,6 +110,7 @@ def _terms(parts: AdapterParts, capability: CapabilityManifest) -> Terms:
         location_age_max_s=capability.location_age_s_max,
         sentinel_dates=manifest.sentinel_dates,
         boolean_texts=manifest.boolean_texts,
+        media_types=frozenset(manifest.media_types),
         paths=capability.paths,
         headers=parts.headers,
         errors=ErrorDialect(manifest.errors.envelope, manifest.errors.codes),

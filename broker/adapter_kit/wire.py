@@ -34,13 +34,18 @@ class Reader(Generic[T_co]):
         self._decoder = msgspec.json.Decoder(shape)
         self._booleans = _booleans_of(shape)
 
-    def read(self, body: bytes, boolean_texts: Mapping[str, bool] = _NO_TEXTS) -> T_co:
+    def read(self, body: bytes, boolean_texts: Mapping[str, bool] = _NO_TEXTS, about: str | None = None) -> T_co:
         """Decode a whole body. ``boolean_texts`` may stand where the type has a boolean, and nowhere else.
 
+        ``about`` is the number that was asked about; an answer need not name it, and must not name another.
+
         Raises:
-            OperatorFault: *malformed*: too large, not JSON, a member twice, a member missing or of another type.
+            OperatorFault: *malformed*: too large, not JSON, a member twice, a member missing or of another type, or
+                about somebody else.
         """
         members = _unambiguous(body)
+        if about is not None:
+            _refuse_other_subject(members, about)
         try:
             if not boolean_texts:
                 return self._decoder.decode(body)
@@ -64,6 +69,16 @@ def _booleans_of(shape: type[object]) -> frozenset[str]:
     if get_origin(shape) is not None or not issubclass(shape, msgspec.Struct):
         return frozenset()
     return frozenset(field.encode_name for field in msgspec.structs.fields(shape) if field.type in {bool, bool | None})
+
+
+def _refuse_other_subject(members: object, about: str) -> None:
+    """Defensive: an answer to somebody else's call names whom it is about, if it names anybody."""
+    if not isinstance(members, dict):
+        return
+    device = members.get("device")
+    for named in (members.get("phoneNumber"), device.get("phoneNumber") if isinstance(device, dict) else None):
+        if isinstance(named, str) and named.removeprefix("+") != about.removeprefix("+"):
+            raise malformed(KitCode.OTHER_SUBJECT)
 
 
 def instant(text: str, now: datetime) -> datetime:

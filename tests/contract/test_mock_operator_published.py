@@ -123,7 +123,7 @@ def test_a_version_that_nobody_speaks_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nobody", "../profiles/alba", "missing.toml", ""])
 def test_a_profile_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="shipped are alba, borealis, cadenza"):
+    with pytest.raises(ValueError, match="shipped are alba, borealis, cadenza, hostile"):
         load_profile(name)
 
 

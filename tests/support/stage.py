@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.mock.operator.authorization.clients import register
-from adapters.mock.operator.profile import load_profile
+from adapters.mock.operator.profile import Profile, load_profile
 from broker.clock import Clock, SystemClock
 from tests.support.broker import SECRET, RunningBroker, free_socket, running_broker, share_secrets
 from tests.support.mock_operator import RunningOperator, running_operator
@@ -35,6 +35,12 @@ class Stage(NamedTuple):
             return database.execute(query, values).fetchall()
 
 
+def _profiles(others: Mapping[str, Profile]) -> dict[str, Profile]:
+    shipped = {name: load_profile(name) for name in ("alba", "borealis", "cadenza")}
+    taken = {name: other.model_copy(update={"numbers": shipped[name].numbers}) for name, other in others.items()}
+    return shipped | taken
+
+
 @contextmanager
 def set_stage(
     folder: Path,
@@ -42,10 +48,12 @@ def set_stage(
     clock: Clock | None = None,
     changes: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
+    profiles: Mapping[str, Profile] | None = None,
 ) -> Iterator[Stage]:
     """Start all of them; the operators trust the broker's published keys and the shared secrets.
 
-    ``files`` are put into the broker's ``config/routing``.
+    ``files`` are put into the broker's ``config/routing``. ``profiles`` puts others in the place of those that an
+    operator's name stands for; they get its numbers.
     """
     clock = clock or SystemClock()
     bound = free_socket()
@@ -55,13 +63,13 @@ def set_stage(
         operators = {
             name: stack.enter_context(
                 running_operator(
-                    name,
-                    clients=[register(load_profile(name).clients[0], jwks=keys, secret=SECRET)],
+                    profile,
+                    clients=[register(profile.clients[0], jwks=keys, secret=SECRET)],
                     api_key=SECRET,
                     now=clock.now,
                 )
             )
-            for name in ("alba", "borealis", "cadenza")
+            for name, profile in _profiles(profiles or {}).items()
         }
         urls = {name: operator.url for name, operator in operators.items()}
         broker = stack.enter_context(running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files))

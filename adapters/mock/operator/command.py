@@ -19,7 +19,7 @@ SECRET_BYTES_MAX = 4096
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)],
     profile: Annotated[
-        str, typer.Option(help="A shipped profile (alba, borealis, cadenza) or the path of a TOML file.")
+        str, typer.Option(help="A shipped profile (alba, borealis, cadenza, hostile) or the path of a TOML file.")
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     client_jwks: Annotated[

@@ -12,6 +12,8 @@ from litestar import MediaType, Request, Response
 from litestar.response import Stream
 
 from adapters.mock.operator.apis.errors import ErrorInfo
+from adapters.mock.operator.assault import strike
+from adapters.mock.operator.attacks import Attack
 from adapters.mock.operator.faults import (
     Drip,
     DuplicateMembers,
@@ -46,6 +48,8 @@ AnyRequest = Request[Any, Any, Any]
 
 async def deliver(answer: Answer, fault: Fault | None, request: AnyRequest, now: datetime) -> Response[Any]:
     """Send an answer, through the fault if there is one. Faults that change members act on 200 answers only."""
+    if isinstance(fault, Attack):
+        return strike(answer.status, answer.payload, answer.headers, fault)
     match fault:
         case Latency(delay_ms=delay_ms):
             await asyncio.sleep(delay_ms / 1000)

@@ -3,10 +3,14 @@
 Faults never change what the operator *knows*; they act on an answer that was computed first, as trouble on a wire does.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from adapters.mock.operator.attacks import Attack
 
 DelayMs = Annotated[int, Meta(ge=1, le=60_000)]
 FAULTS_MAX = 1000
@@ -71,9 +75,20 @@ class Drip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="drip", 
     interval_ms: Annotated[int, Meta(ge=1, le=10_000)] = 500
 
 
-Fault = (
+Trouble = (
     Latency | Hang | Status | TooMany | Malformed | Oversized | WrongType | DuplicateMembers | Html | FutureDate | Drip
 )
+Fault = Trouble | Attack
+HONEST = "honest"
+
+
+def fault_named(name: str) -> Fault | None:
+    """The fault or attack of this kind with its usual measures; nothing for ``honest``.
+
+    Raises:
+        ValueError: there is none of this kind.
+    """
+    return None if name == HONEST else msgspec.convert({"type": name}, Fault)
 
 
 class Everything(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="everything"):
@@ -88,6 +103,10 @@ class Backchannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     """The backchannel authentication endpoint alone."""
 
 
+class EveryApi(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="apis"):
+    """Every API, and not the authorization server."""
+
+
 class OneApi(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="api"):
     """One API by its name, e.g. ``sim-swap``."""
 
@@ -100,7 +119,7 @@ class OneNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="nu
     phone_number: str
 
 
-Target = Everything | TokenEndpoint | Backchannel | OneApi | OneNumber
+Target = Everything | TokenEndpoint | Backchannel | EveryApi | OneApi | OneNumber
 
 
 class PlannedFault(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -112,10 +131,16 @@ class PlannedFault(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 class FaultPlan:
-    """The faults that the control API has set, by name; the most specific one that fits an answer acts."""
+    """The faults that the control API has set, by name; the most specific one that fits an answer acts.
 
-    def __init__(self) -> None:
+    ``attacks`` and ``token_attacks`` are for answers that no such fault is for: each API meets them in turn.
+    """
+
+    def __init__(self, attacks: Sequence[str] = (), token_attacks: Sequence[str] = ()) -> None:
         self._planned: dict[str, PlannedFault] = {}
+        self._attacks = [fault_named(name) for name in attacks]
+        self._token_attacks = [fault_named(name) for name in token_attacks]
+        self._turns: Counter[str] = Counter()
 
     def put(self, name: str, planned: PlannedFault) -> None:
         """Set or replace a fault.
@@ -134,6 +159,7 @@ class FaultPlan:
     def clear(self) -> None:
         """Take every fault away."""
         self._planned.clear()
+        self._turns.clear()
 
     def planned(self) -> dict[str, PlannedFault]:
         """What is set now, by name."""
@@ -141,7 +167,7 @@ class FaultPlan:
 
     def at_token_endpoint(self) -> Fault | None:
         """The fault for a token request, used up by one."""
-        return self._take(TokenEndpoint(), Everything())
+        return self._take(TokenEndpoint(), Everything()) or self._turn("", self._token_attacks)
 
     def at_backchannel(self) -> Fault | None:
         """The fault for a backchannel request, used up by one."""
@@ -149,10 +175,16 @@ class FaultPlan:
 
     def at_api(self, api: str, phone_number: str | None) -> Fault | None:
         """The fault for a request to an API, used up by one; number before API before everything."""
-        targets: list[Target] = [OneApi(api), Everything()]
+        targets: list[Target] = [OneApi(api), EveryApi(), Everything()]
         if phone_number is not None:
             targets.insert(0, OneNumber(phone_number))
-        return self._take(*targets)
+        return self._take(*targets) or self._turn(api, self._attacks)
+
+    def _turn(self, api: str, attacks: Sequence[Fault | None]) -> Fault | None:
+        if not attacks:
+            return None
+        self._turns[api] += 1
+        return attacks[(self._turns[api] - 1) % len(attacks)]
 
     def _take(self, *targets: Target) -> Fault | None:
         for target in targets:

@@ -6,9 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from adapters.mock.operator.deviations import Deviations, OperationPath, UrlPath, Written
+from adapters.mock.operator.faults import fault_named
 
 HOUR_S = 3600
 FINDER_SCOPE = "telco-finder:search"
@@ -46,6 +47,14 @@ class Legs(StrEnum):
 
     TWO = "two"
     THREE = "three"
+
+
+def _known(name: str) -> str:
+    fault_named(name)
+    return name
+
+
+KnownFault = Annotated[str, AfterValidator(_known)]
 
 
 class NumberRange(Written):
@@ -176,6 +185,9 @@ class Profile(Written):
     deviations: Deviations = Deviations()
     telco_finder: FinderTerms | None = None
     ported_in: Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{7,14}$")], ...], Field(max_length=100)] = ()
+    attacks: Annotated[tuple[KnownFault, ...], Field(max_length=100)] = ()
+    """What each API does to its callers in turn; kinds of faults and attacks."""
+    token_attacks: Annotated[tuple[KnownFault, ...], Field(max_length=100)] = ()
 
     @property
     def deviates(self) -> bool:

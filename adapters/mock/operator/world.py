@@ -65,7 +65,7 @@ class World:
         self.codes, self.authentications = Codes(), Authentications()
         self.operator_tokens = OperatorTokens(self.key, self.issuer, profile.tokens.operator_token_s)
         self.directory = Directory(profile.numbers, profile.geography, profile.ported_in)
-        self.faults = FaultPlan()
+        self.faults = FaultPlan(profile.attacks, profile.token_attacks)
         self.journal = Journal(self.clocks.authorization_now)
         self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
         self.sms, self.captures = SmsCentre(), Captures()

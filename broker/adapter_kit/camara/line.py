@@ -46,6 +46,7 @@ class Terms(msgspec.Struct, frozen=True):
     ``paths`` to what stands after the root, where that is not ``/`` and its name. ``headers`` go with every request.
     Times are in seconds, ``radius_min_m`` in metres. ``sentinel_dates`` maps texts that stand in for a date to what
     they mean: ``no_event`` (as ``null``) or ``no_data``; ``boolean_texts`` does so for booleans.
+    ``media_types``, in small letters, are what the operator calls JSON.
     """
 
     url: str
@@ -62,6 +63,7 @@ class Terms(msgspec.Struct, frozen=True):
     location_age_max_s: float = 3600.0
     sentinel_dates: Mapping[str, str] = {}
     boolean_texts: Mapping[str, bool] = {}
+    media_types: frozenset[str] = frozenset({"application/json"})
     paths: Mapping[str, str] = {}
     headers: Headers = ()
     errors: ErrorDialect = ErrorDialect()
@@ -166,7 +168,8 @@ class ApiLine:
             fault.retry_after_s = retry_after_s(response.headers, self.clock.now())
             raise fault
         self._check_echo(response)
-        return reader.read(response.body, self.terms.boolean_texts)
+        self._check_media_type(response)
+        return reader.read(response.body, self.terms.boolean_texts, self.query.phone.e164)
 
     def _wanted(self, operation: str) -> TokenWanted:
         return TokenWanted(
@@ -213,3 +216,9 @@ class ApiLine:
         echo = response.headers.get("x-correlator")
         if echo != self.query.correlator and (echo is not None or self.terms.echo_required):
             raise malformed(KitCode.CORRELATOR_MISMATCH)
+
+    def _check_media_type(self, response: WireResponse) -> None:
+        """Defensive: what calls itself a page or a file was not made by the API, even if it parses."""
+        named = response.headers.get("content-type")
+        if named is not None and named.partition(";")[0].strip().lower() not in self.terms.media_types:
+            raise malformed(KitCode.MEDIA_TYPE_UNKNOWN)

@@ -150,6 +150,27 @@ async def test_another_correlator_is_malformed_whatever_the_manifest_says() -> N
         assert (fault.reason, fault.code) == (U.MALFORMED, KitCode.CORRELATOR_MISMATCH)
 
 
+@pytest.mark.parametrize(
+    ("named", "believed"),
+    [
+        ("application/json", True),
+        ("Application/JSON; charset=utf-8", True),
+        ("text/html", False),
+        ("application/octet-stream", False),
+        ("application/json, text/html", False),
+        ("", False),
+    ],
+)
+async def test_an_answer_that_calls_itself_something_else_than_json_is_malformed(named: str, believed: bool) -> None:
+    operator = answering(ok(SUCCESS, **{"content-type": named}))
+    if believed:
+        await ask(operator, "sim-swap", "2.1.0")
+    else:
+        fault = await fault_of(operator)
+        assert (fault.reason, fault.code) == (U.MALFORMED, KitCode.MEDIA_TYPE_UNKNOWN)
+    await ask(operator, "sim-swap", "2.1.0", media_types=frozenset({named.partition(";")[0].lower()}))
+
+
 @pytest.mark.parametrize("required", [True, False])
 async def test_no_correlator_is_malformed_unless_the_manifest_tolerates_it(required: bool) -> None:
     operator = PretendOperator()

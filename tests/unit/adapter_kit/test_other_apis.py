@@ -51,7 +51,10 @@ def at(body: object) -> PretendOperator:
         ({"verificationResult": "PARTIAL", "matchRate": 5}, Presence(Overlap.PARTIAL, 5, 600.0)),
         ({"verificationResult": "PARTIAL", "matchRate": 99}, Presence(Overlap.PARTIAL, 99, 600.0)),
         ({"verificationResult": "PARTIAL"}, Presence(Overlap.PARTIAL, None, 600.0)),
-        ({"verificationResult": "FALSE", "device": {"phoneNumber": "+34"}}, Presence(Overlap.OUTSIDE, None, 600.0)),
+        (
+            {"verificationResult": "FALSE", "device": {"phoneNumber": "+34600000101"}},
+            Presence(Overlap.OUTSIDE, None, 600.0),
+        ),
     ],
 )
 async def test_a_result_is_read_by_its_word(

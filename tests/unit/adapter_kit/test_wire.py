@@ -59,6 +59,28 @@ def test_a_bad_body_is_malformed(body: bytes, code: KitCode) -> None:
     assert (caught.value.reason, caught.value.code) == (Unavailability.MALFORMED, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (b'{"swapped":false,"phoneNumber":"+34600000101"}', False),
+        (b'{"swapped":false,"phoneNumber":"34600000101"}', False),
+        (b'{"swapped":false,"device":{"phoneNumber":"+34600000101"}}', False),
+        (b'{"swapped":false,"device":{"ipv4Address":{"publicAddress":"192.0.2.1"}}}', False),
+        (b'{"swapped":false,"device":"+34600000102"}', False),
+        (b'{"swapped":false,"phoneNumber":"+34600000102"}', True),
+        (b'{"swapped":false,"device":{"phoneNumber":"+34600000102"}}', True),
+        (b'{"swapped":false,"phoneNumber":"+34600000101","device":{"phoneNumber":"+34600000102"}}', True),
+    ],
+)
+def test_an_answer_about_another_number_is_malformed(body: bytes, refused: bool) -> None:
+    if not refused:
+        assert READER.read(body, about="+34600000101") == Answer(swapped=False)
+        return
+    with pytest.raises(OperatorFault) as caught:
+        READER.read(body, about="+34600000101")
+    assert (caught.value.reason, caught.value.code) == (Unavailability.MALFORMED, KitCode.OTHER_SUBJECT)
+
+
 TEXTS = {"true": True, "false": False}
 
 
