@@ -28,6 +28,7 @@ from broker.domain.ids import new_check_id
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.operators.guards.limits import GuardLimits
+from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
@@ -83,7 +84,7 @@ class Deployment:
         """The running broker."""
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(self._store())
-            parts = self._parts()
+            parts = self._parts(store)
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
@@ -120,14 +121,22 @@ class Deployment:
             lock_wait_ms=storage.lock_wait_ms,
         )
 
-    def _parts(self) -> "_Parts":
+    def _parts(self, store: Store) -> "_Parts":
         operators = load_operators(self.folder / "operators")
         finder = self._finder()
         client_keys = _client_keys(operators, finder)
-        surroundings = Surroundings(self._clock, SystemRandom(), self._settings.http.client)
         keys = self._settings.keys.directory
         receipt_pem = secret_files.read_or_create(keys / "receipts.pem", signing_key.generate_pem)
-        root = secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
+        pseudonyms = Pseudonyms(
+            secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
+        )
+        surroundings = Surroundings(
+            self._clock,
+            SystemRandom(),
+            self._settings.http.client,
+            pending=DurablePending(store),
+            digest=pseudonyms.digest,
+        )
         return _Parts(
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             resolver=self._resolver(frozenset(operators), finder),
@@ -136,7 +145,7 @@ class Deployment:
             table=table,
             receipt_key=SigningKey(receipt_pem),
             client_keys=client_keys,
-            pseudonyms=Pseudonyms(root),
+            pseudonyms=pseudonyms,
         )
 
     def _finder(self) -> FinderSettings | None:

@@ -11,6 +11,21 @@ from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 
 
+class CeremonyProof(msgspec.Struct, frozen=True):
+    """What the person's device brought back: a code for one token, and what it was asked with (RFC 7636, RFC 9207).
+
+    Made by :func:`broker.adapter_kit.authorization_code.finish`, good for one question.
+    """
+
+    code: str
+    verifier: str
+    redirect_uri: str
+    scope: str
+
+    def __repr__(self) -> str:  # the code and the verifier stay out of logs
+        return "CeremonyProof(…)"
+
+
 class SignalQuery(msgspec.Struct, frozen=True):
     """One question to one operator about one subject.
 
@@ -26,6 +41,9 @@ class SignalQuery(msgspec.Struct, frozen=True):
         claims: what the person says about themself, for APIs that confirm it.
         age_threshold_years: the age to ask about, for age verification.
         operator_token: a TS.43 temporary token, for APIs that need the subscriber's own authentication.
+        tenant: on behalf of which organisation it is asked, and
+        consumer: for which of its applications; tokens and consents of one are no other's.
+        proof: what a ceremony on the person's device came back with, for APIs that need one.
     """
 
     signal: SignalName
@@ -39,6 +57,14 @@ class SignalQuery(msgspec.Struct, frozen=True):
     bound_since: date | None = None
     claims: Claims | None = None
     age_threshold_years: int | None = None
+    tenant: str = ""
+    consumer: str = ""
+    proof: CeremonyProof | None = None
+
+    @property
+    def personal(self) -> bool:
+        """Whether it carries what only one person's device can have made: nobody else may share the answer."""
+        return self.operator_token is not None or self.proof is not None
 
     def __repr__(self) -> str:  # number, claims and token stay out of logs
         return f"SignalQuery({self.signal}, {self.phone})"

@@ -1,7 +1,10 @@
 """From a file in ``config/operators`` to a live adapter: manifest, credentials, transport, tokens."""
 
+import hmac
 import importlib
 import importlib.util
+import secrets
+import ssl
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from random import Random
@@ -15,14 +18,19 @@ from broker.adapter_kit.assertions import (
     AssertionStyle,
     SigningAlgorithm,
     SigningKey,
+    generate_signing_key,
     import_signing_key,
 )
+from broker.adapter_kit.ciba import Ciba, Digest, PendingMemory, PendingStore
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.dpop import Prover
 from broker.adapter_kit.headers import Headers, encoded
 from broker.adapter_kit.manifest import Manifest, OAuthManifest, load_manifest
 from broker.adapter_kit.manifest_adapter import AdapterParts, ManifestAdapter
-from broker.adapter_kit.oauth import ClientProfile, TokenHabits, TokenLimits, TokenManager
-from broker.adapter_kit.transport import Transport, TransportLimits, open_transport
+from broker.adapter_kit.oauth import ClientProfile, TokenHabits, TokenLimits
+from broker.adapter_kit.token_endpoint import TokenEndpoint
+from broker.adapter_kit.tokens import TokenManager
+from broker.adapter_kit.transport import Transport, TransportLimits, default_tls, open_transport
 from broker.clock import Clock
 from broker.errors import Misconfigured
 
@@ -30,17 +38,27 @@ _GROUP = "broker.adapters"
 ImportKey = Callable[[str, SigningAlgorithm, str], SigningKey]
 
 
+def _passing_digest() -> Digest:
+    """A keyed digest for one process: what it names is not found again by another."""
+    key = secrets.token_bytes(32)
+    return lambda tenant, content: hmac.digest(key, tenant.encode() + b"\0" + content, "sha256")
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """What every adapter of a process shares: the clock, the source of randomness, the kind of HTTP client.
 
     ``random`` should be ``random.SystemRandom()`` outside of tests: it makes the ``jti`` of assertions. ``import_key``
     reads private keys; whoever opens one operator many times may hand in one that remembers, for RSA keys take 50 ms.
+    ``pending`` remembers whom operators were told to ask, and must outlive the process wherever real phones ring;
+    ``digest`` makes its keys, and must be keyed there.
     """
 
     clock: Clock
     random: Random
     http_client: Literal["aiohttp", "httpx"] = "aiohttp"
     import_key: ImportKey = import_signing_key
+    pending: PendingStore = msgspec.field(default_factory=PendingMemory)
+    digest: Digest = msgspec.field(default_factory=_passing_digest)
 
 
 def open_adapter(operator: str, settings: OperatorSettings, surroundings: Surroundings) -> Adapter:
@@ -53,8 +71,9 @@ def open_adapter(operator: str, settings: OperatorSettings, surroundings: Surrou
     """
     package = package_of(settings.adapter)
     limits = TransportLimits(connections_max=settings.connections_max, body_bytes_max=settings.body_bytes_max)
-    transport = open_transport(surroundings.http_client, limits)
-    parts = assemble(operator, load_manifest(package), settings, transport, surroundings)
+    manifest = load_manifest(package)
+    transport = open_transport(surroundings.http_client, limits, tls=tls_context(operator, settings))
+    parts = assemble(operator, manifest, settings, transport, surroundings)
     return build(package, parts)
 
 
@@ -91,13 +110,47 @@ def assemble(
     """
     _refuse_unknown_prices(operator, manifest, settings)
     _refuse_missing_secrets(operator, manifest, settings)
-    limits = TokenLimits(settings.token_timeout_ms / 1000, settings.tokens_max)
+    limits = TokenLimits(
+        settings.token_timeout_ms / 1000, settings.tokens_max, settings.asked_hold_s, settings.ask_again_after_s
+    )
     fields = {**manifest.headers, **settings.headers}
     key = _api_key(manifest, settings)
-    profile = _profile(manifest, settings, surroundings, encoded({**fields, **key("token")}))
-    tokens = TokenManager(profile, transport, surroundings.clock, surroundings.random, limits)
-    headers = encoded({**fields, **key("apis")})
-    return AdapterParts(operator, manifest, settings, transport, tokens, surroundings.clock, headers)
+    profile = _profile(operator, manifest, settings, surroundings, encoded({**fields, **key("token")}))
+    clock, random = surroundings.clock, surroundings.random
+    prover = Prover(generate_signing_key("ES256"), clock, random) if manifest.oauth.dpop else None
+    endpoint = TokenEndpoint(profile, transport, limits.request_timeout_s, prover)
+    ciba = Ciba(endpoint, surroundings.pending, surroundings.digest, clock, limits)
+    return AdapterParts(
+        operator=operator,
+        manifest=manifest,
+        settings=settings,
+        transport=transport,
+        tokens=TokenManager(endpoint, ciba, clock, random, limits),
+        clock=clock,
+        profile=profile,
+        random=random,
+        headers=encoded({**fields, **key("apis")}),
+    )
+
+
+def tls_context(operator: str, settings: OperatorSettings) -> ssl.SSLContext | None:
+    """The connection's own proof of who we are, and whom it believes; ``None`` where the defaults will do.
+
+    Raises:
+        Misconfigured: a file is missing, or key and certificate do not belong together.
+    """
+    tls = settings.tls
+    if tls is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=tls.ca) if tls.ca else default_tls()
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            f"operator {operator}: tls: cannot be used ({type(error).__name__}); name PEM files whose key fits"
+        ) from error
+    return context
 
 
 def _refuse_missing_secrets(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
@@ -105,10 +158,16 @@ def _refuse_missing_secrets(operator: str, manifest: Manifest, settings: Operato
         "client_secret": manifest.needs_secret and settings.client_secret is None,
         "client_key": manifest.needs_key and settings.client_key is None,
         "api_key": manifest.api_key is not None and settings.api_key is None,
+        "tls.certificate": manifest.needs_certificate and (settings.tls is None or settings.tls.certificate is None),
     }
     for name, missing in needed.items():
         if missing:
             raise Misconfigured(f"operator {operator}: adapter {manifest.name} needs {name}; name a file or variable")
+    if manifest.needs_redirect_uri and settings.redirect_uri is None:
+        raise Misconfigured(
+            f"operator {operator}: adapter {manifest.name} needs redirect_uri; name the address registered there, where"
+            " a person's browser comes back"
+        )
 
 
 def _api_key(manifest: Manifest, settings: OperatorSettings) -> Callable[[str], dict[str, str]]:
@@ -122,16 +181,21 @@ def _api_key(manifest: Manifest, settings: OperatorSettings) -> Callable[[str], 
 
 
 def _profile(
-    manifest: Manifest, settings: OperatorSettings, surroundings: Surroundings, headers: Headers
+    operator: str, manifest: Manifest, settings: OperatorSettings, surroundings: Surroundings, headers: Headers
 ) -> ClientProfile:
     oauth = manifest.oauth
-    token_url = settings.token_url or settings.base_url + oauth.token_path
     return ClientProfile(
-        token_url=token_url,
+        operator=operator,
+        token_url=settings.token_url or settings.base_url + oauth.token_path,
+        authorize_url=settings.authorize_url or settings.base_url + oauth.authorize_path,
+        backchannel_url=settings.backchannel_url or settings.base_url + oauth.backchannel_path,
+        issuer=settings.issuer or settings.base_url,
+        redirect_uri=settings.redirect_uri,
+        signs_requests=oauth.signed_requests,
         client_id=settings.client_id,
         scope_template=oauth.scope_template,
         secret=settings.client_secret.read() if manifest.needs_secret and settings.client_secret else None,
-        signer=_signer(manifest, settings, token_url, surroundings) if manifest.needs_key else None,
+        signer=_signer(manifest, settings, surroundings) if manifest.needs_key else None,
         auth=oauth.client_auth,
         habits=_habits(oauth, headers),
     )
@@ -146,16 +210,17 @@ def _habits(oauth: OAuthManifest, headers: Headers) -> TokenHabits:
         headers=headers,
         ttl_unsaid_s=oauth.ttl_unsaid_s,
         ttl_max_s=oauth.ttl_max_s,
+        login_hint=oauth.login_hint,
+        openid=oauth.openid,
+        answers_with_issuer=oauth.answers_with_issuer,
     )
 
 
-def _signer(
-    manifest: Manifest, settings: OperatorSettings, token_url: str, surroundings: Surroundings
-) -> AssertionSigner | None:
+def _signer(manifest: Manifest, settings: OperatorSettings, surroundings: Surroundings) -> AssertionSigner | None:
     if settings.client_key is None:
         return None
     oauth = manifest.oauth
-    audience = token_url if oauth.assertion_audience == "endpoint" else settings.issuer or settings.base_url
+    audience = None if oauth.assertion_audience == "endpoint" else settings.issuer or settings.base_url
     key = surroundings.import_key(settings.client_key.read(), oauth.assertion_alg, str(settings.client_key))
     style = AssertionStyle(oauth.assertion_alg, audience, oauth.assertion_lifetime_s)
     return AssertionSigner(key, settings.client_key_id, style, surroundings.clock, surroundings.random)

@@ -1,6 +1,7 @@
 """Signed assertions towards operators (RFC 7523), and the only place of the kit that knows the JOSE library."""
 
 import json
+from collections.abc import Mapping
 from random import Random
 from typing import Literal
 
@@ -25,10 +26,13 @@ _KEY_KINDS: dict[str, tuple[type[SigningKey], str | None]] = {
 
 
 class AssertionStyle(msgspec.Struct, frozen=True):
-    """How one operator wants assertions: algorithm, audience (its token URL or its issuer), lifetime in seconds."""
+    """How one operator wants assertions: algorithm, audience, lifetime in seconds.
+
+    ``audience`` is its issuer, or ``None`` where each assertion names the endpoint that it is sent to (ICM profile).
+    """
 
     algorithm: SigningAlgorithm
-    audience: str
+    audience: str | None
     lifetime_s: int
 
 
@@ -70,28 +74,41 @@ class AssertionSigner:
         self._clock = clock
         self._random = random
 
-    def client_assertion(self, client_id: str) -> str:
+    def client_assertion(self, client_id: str, endpoint: str) -> str:
         """Proof of who we are, for ``private_key_jwt`` (OpenID Connect Core 9)."""
-        return self._sign({"iss": client_id, "sub": client_id})
+        return self._sign({"iss": client_id, "sub": client_id}, endpoint)
 
-    def bearer_assertion(self, client_id: str, subject: str, scope: str) -> str:
+    def bearer_assertion(self, client_id: str, subject: str, scope: str, endpoint: str) -> str:
         """A grant for a subject, ``tel:`` or ``operatortoken:``. CAMARA wants the scope inside (ICM profile, 1.5)."""
-        return self._sign({"iss": client_id, "sub": subject, "scope": scope})
+        return self._sign({"iss": client_id, "sub": subject, "scope": scope}, endpoint)
 
-    def application_statement(self, application_id: str) -> str:
+    def application_statement(self, application_id: str, endpoint: str) -> str:
         """Which application asks, for operators that want a bearer token of our own making at their token endpoint."""
-        return self._sign({"application_id": application_id})
+        return self._sign({"application_id": application_id}, endpoint)
 
-    def _sign(self, claims: dict[str, str]) -> str:
+    def request_object(self, client_id: str, parameters: Mapping[str, str], endpoint: str) -> str:
+        """What is asked of an authorization server, signed (RFC 9101).
+
+        Without ``sub``: whoever saw the request could send it again as a client assertion (ICM profile).
+        """
+        return self._sign({**parameters, "iss": client_id}, endpoint)
+
+    def _sign(self, claims: Mapping[str, str], endpoint: str) -> str:
         issued_at = int(self._clock.now().timestamp())
         timed = {
             **claims,
-            "aud": self._style.audience,
+            "aud": self._style.audience or endpoint,
             "iat": issued_at,
             "exp": issued_at + self._style.lifetime_s,
             "jti": f"{self._random.getrandbits(128):032x}",
         }
         return jwt.encode(self._header, timed, self._key, algorithms=[self._style.algorithm])
+
+
+def possession_proof(key: SigningKey, claims: Mapping[str, object]) -> str:
+    """A DPoP proof (RFC 9449 4.2): claims signed by an ES256 key that shows its public half in the header."""
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+    return jwt.encode(header, dict(claims), key, algorithms=["ES256"])
 
 
 def public_jwks(key: SigningKey, key_id: str | None = None) -> dict[str, object]:

@@ -65,6 +65,15 @@ class KitCode(StrEnum):
     TOKEN_MALFORMED = "TOKEN_MALFORMED"  # noqa: S105 - a code, not a secret
     TOKEN_TYPE_UNKNOWN = "TOKEN_TYPE_UNKNOWN"  # noqa: S105 - a code, not a secret
 
+    BACKCHANNEL_MALFORMED = "BACKCHANNEL_MALFORMED"
+    """A backchannel answer without a request id that could be asked for again."""
+    CALLBACK_FORGED = "CALLBACK_FORGED"
+    """An answer came back with another ``state`` or ``iss`` than the ceremony was started with, or without a code."""
+
+    # late
+    PERSON_ASKED = "PERSON_ASKED"
+    """The person was asked on the phone and has not answered yet; ask again later."""
+
     # not_permitted
     SCOPE_REDUCED = "SCOPE_REDUCED"
     """The token carries fewer scopes, or another purpose, than asked for."""
@@ -77,6 +86,10 @@ class KitCode(StrEnum):
     """The operator holds no date for this line, in a form that says nothing about the past."""
     NO_LOCATION_GIVEN = "NO_LOCATION_GIVEN"
     NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a code, not a secret
+    NO_CEREMONY = "NO_CEREMONY"
+    """It takes a ceremony on the person's device first, and none was held."""
+    CEREMONY_OVER = "CEREMONY_OVER"
+    """The answer came after the time that a ceremony has."""
     LOCATION_UNKNOWN = "LOCATION_UNKNOWN"
     RADIUS_TOO_LARGE = "RADIUS_TOO_LARGE"
     NO_DAY_GIVEN = "NO_DAY_GIVEN"
@@ -93,7 +106,8 @@ class KitCode(StrEnum):
     # unsupported
     NOT_OFFERED = "NOT_OFFERED"
     """The operator's manifest does not have this API, or not this operation of it."""
-    FLOW_NOT_BUILT = "FLOW_NOT_BUILT"
-    """Offered over a grant in which the person's device takes part; it cannot be asked from a server."""
+    SUBJECT_UNPROVEN = "SUBJECT_UNPROVEN"
+    """Offered over a grant that names whoever holds the device, for an API that does not compare it with the number:
+    its answer could be about anybody, so it is not asked."""
     CLIENT_AUTH_NOT_BUILT = "CLIENT_AUTH_NOT_BUILT"
     """Offered to clients that prove themselves in a way that the kit does not know yet."""

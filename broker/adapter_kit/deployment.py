@@ -34,6 +34,12 @@ def _safe_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _as_registered(url: str) -> str:
+    """As safe as any, and not changed in any letter."""
+    _safe_url(url)
+    return url
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -44,6 +50,7 @@ def _is_loopback(host: str) -> bool:
 
 
 Url = Annotated[str, Field(max_length=500), AfterValidator(_safe_url)]
+_RedirectUrl = Annotated[str, Field(max_length=500), AfterValidator(_as_registered)]
 
 
 class _Section(BaseModel):
@@ -99,6 +106,21 @@ class Price(_Section):
     per_call: dict[str, Annotated[Decimal, Field(ge=0, le=1000)]]
 
 
+class TlsSettings(_Section):
+    """Who we are on the connection itself (RFC 8705), and whom we believe there; PEM files."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+    """Who vouches for the operator, in the place of the public authorities."""
+
+    @model_validator(mode="after")
+    def _pair(self) -> "TlsSettings":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("give certificate and key, or neither")
+        return self
+
+
 class OperatorSettings(_Section):
     """One operator of this deployment."""
 
@@ -107,13 +129,21 @@ class OperatorSettings(_Section):
     base_url: Url
     token_url: Url | None = None
     """Where the authorization server lives elsewhere than below ``base_url``."""
+    authorize_url: Url | None = None
+    backchannel_url: Url | None = None
+    """Likewise, for the person's browser and for CIBA."""
     issuer: Url | None = None
-    """The audience of assertions where the manifest wants the issuer; ``base_url`` if left out."""
+    """The audience of assertions where the manifest wants the issuer, and who must speak in the answer of the
+    authorization endpoint; ``base_url`` if left out."""
+    redirect_uri: _RedirectUrl | None = None
+    """Where a person's browser comes back to us from the authorization endpoint, letter by letter as registered
+    there. Best one for each operator, so that an answer cannot be taken for another's."""
     client_id: str = Field(pattern=r"^[!-~]+$", max_length=200)
     client_secret: SecretRef | None = None
     client_key: SecretRef | None = None
     client_key_id: str | None = Field(default=None, pattern=r"^[!-~]+$", max_length=200)
     """``kid`` of assertions; the key's RFC 7638 thumbprint if left out."""
+    tls: TlsSettings | None = None
     api_key: SecretRef | None = None
     """The key that the manifest's ``api_key`` speaks of."""
     headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
@@ -124,6 +154,10 @@ class OperatorSettings(_Section):
     body_bytes_max: int = Field(default=65_536, ge=1024, le=65_536)
     connections_max: int = Field(default=64, ge=1, le=1024)
     tokens_max: int = Field(default=10_000, ge=1, le=1_000_000)
+    asked_hold_s: int = Field(default=120, ge=10, le=3600)
+    """How long nobody is asked again when we do not know whether a person's phone rang."""
+    ask_again_after_s: int = Field(default=300, ge=0, le=86_400)
+    """How long a person who said no, or nothing, is left in peace."""
 
 
 def load_operator(path: Path) -> OperatorSettings:

@@ -60,8 +60,22 @@ class ErrorManifest(_Section):
 class OAuthManifest(_Section):
     """How this operator's authorization server wants to be asked."""
 
+    profile: Literal["camara", "own"] = "own"
+    """``camara``: this operator holds clients to the CAMARA security profile, and what that forbids is refused here."""
     token_path: _Path = "/oauth2/token"  # noqa: S105 - a path
-    """Joined to ``base_url`` of the deployment, unless that names a ``token_url``."""
+    """Joined to ``base_url`` of the deployment, unless that names a ``token_url``; so are the two others."""
+    authorize_path: _Path = "/oauth2/authorize"
+    backchannel_path: _Path = "/oauth2/bc-authorize"
+    openid: bool = True
+    """Whether scopes of authorization code and CIBA carry ``openid``, as CAMARA wants it."""
+    login_hint: Annotated[str, Field(pattern=r"^[!-z|~]*\{(e164|digits)\}$", max_length=40)] = "tel:{e164}"
+    """How CIBA names a number: ``{e164}`` has its plus, ``{digits}`` none."""
+    signed_requests: bool = False
+    """Put what is asked of the authorization and backchannel endpoints into a signed request object (RFC 9101)."""
+    answers_with_issuer: bool = False
+    """Refuse an answer of the authorization endpoint without ``iss`` (RFC 9207). One with it is always compared."""
+    dpop: bool = False
+    """Show a key with each token request (RFC 9449). A plain token in return is used, and said with the signal."""
     grant_in_query: bool = False
     """Gateways of one maker want ``?grant_type=client_credentials`` in the URL and ignore it in the form."""
     client_auth: ClientAuth = ClientAuth.PRIVATE_KEY_JWT
@@ -89,6 +103,18 @@ class OAuthManifest(_Section):
     def built(self) -> bool:
         """Whether the kit can prove the client in this way; the capabilities of others are *unsupported*."""
         return self.client_auth.built
+
+    @model_validator(mode="after")
+    def _as_camara_wants(self) -> "OAuthManifest":
+        if self.profile == "own":
+            return self
+        if self.client_auth not in {ClientAuth.PRIVATE_KEY_JWT, ClientAuth.TLS_CLIENT_AUTH}:
+            raise ValueError(f"client_auth: the CAMARA profile forbids {self.client_auth}; use private_key_jwt")
+        if self.scope_template != "dpv:{purpose} {scopes}" or self.purpose_in != "scope":
+            raise ValueError("scope_template: the CAMARA profile has 'dpv:{purpose} {scopes}'; leave it out")
+        if not self.openid:
+            raise ValueError("openid: the CAMARA profile wants it in authorization code and CIBA; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _one_purpose(self) -> "OAuthManifest":
@@ -166,7 +192,7 @@ class CapabilityManifest(_Section):
         if self.flow not in known.flows:
             fitting = ", ".join(flow for flow in Flow if flow in known.flows)
             raise ValueError(f"{self.api} {self.version} cannot be asked with {self.flow}; use one of {fitting}")
-        if self.flow is Flow.JWT_BEARER_OPERATOR_TOKEN and self.api != "number-verification":
+        if self.flow is Flow.JWT_BEARER_OPERATOR_TOKEN and not known.compares_owner:
             # Defensive: only number-verification compares the token's owner with the number that is asked about.
             raise ValueError(f"{self.api} under an operator token would answer for the token's owner, whoever that is")
         strange = {*(self.operations or ()), *self.scopes, *self.paths} - set(known.scopes)
@@ -217,22 +243,40 @@ class Manifest(_Section):
 
     @property
     def needs_key(self) -> bool:
-        """Whether some grant or the client authentication signs assertions."""
-        signs = self.oauth.client_auth in {ClientAuth.PRIVATE_KEY_JWT, ClientAuth.APPLICATION_JWT}
-        signs = signs and any(capability.flow is not Flow.API_KEY for capability in self.capabilities)
-        return signs or any(capability.flow in _JWT_BEARER for capability in self.capabilities)
+        """Whether some grant, the client authentication or a signed request takes our private key."""
+        flows = {capability.flow for capability in self.capabilities if self.asked(capability)}
+        signs = self.oauth.client_auth.signs and flows - {Flow.API_KEY}
+        asserts = any(flow.asserts for flow in flows)
+        return bool(signs) or asserts or (self.oauth.signed_requests and any(flow.of_openid for flow in flows))
 
     @property
     def needs_secret(self) -> bool:
         """Whether some grant sends the shared secret."""
-        unshared = {*_JWT_BEARER, Flow.API_KEY}
-        shared = self.oauth.client_auth in {ClientAuth.BASIC, ClientAuth.CLIENT_SECRET_POST}
-        return shared and any(one.flow.built and one.flow not in unshared for one in self.capabilities)
+        return self.oauth.client_auth.shares and self._proves_client
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether some grant proves the client with a certificate."""
+        return self.oauth.client_auth is ClientAuth.TLS_CLIENT_AUTH and self._proves_client
+
+    @property
+    def needs_redirect_uri(self) -> bool:
+        """Whether a person's device is sent to the operator, and so must find back."""
+        return any(one.flow is Flow.AUTHORIZATION_CODE and self.asked(one) for one in self.capabilities)
+
+    @property
+    def _proves_client(self) -> bool:
+        proofless = {*_JWT_BEARER, Flow.API_KEY}
+        return any(self.asked(one) and one.flow not in proofless for one in self.capabilities)
+
+    def asked(self, capability: CapabilityManifest) -> bool:
+        """Whether its answer would be about the number that is asked about."""
+        return capability.flow is not Flow.AUTHORIZATION_CODE or capability.known.compares_owner
 
     def built(self, capability: CapabilityManifest) -> bool:
-        """Whether a server can ask for it today; everything else is declared and answered *unsupported*."""
+        """Whether it can be asked today; everything else is declared and answered *unsupported*."""
         proofless = {*_JWT_BEARER, Flow.API_KEY}
-        return capability.flow.built and (capability.flow in proofless or self.oauth.built)
+        return self.asked(capability) and (capability.flow in proofless or self.oauth.built)
 
     def root_path(self, capability: CapabilityManifest) -> str:
         """Where a capability's API lives below ``base_url``."""
@@ -257,6 +301,18 @@ class Manifest(_Section):
             raise ValueError("oauth.scope_template: the JWT bearer grant carries the scope in its assertion; give one")
         if self.oauth.purpose_in == "parameter" and any(one.flow in _JWT_BEARER for one in self.capabilities):
             raise ValueError("oauth.purpose_in: the JWT bearer grant carries the purpose in its assertion; use scope")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_is_asked_twice(self) -> "Manifest":
+        """Where the purpose is glued to a scope, one token has one scope, and each would ring the person's phone."""
+        glued = "}#{" in self.oauth.scope_template
+        for one in self.capabilities:
+            if glued and one.flow is Flow.CIBA and len(set(one.offered_scopes.values())) > 1:
+                raise ValueError(
+                    f"capabilities: {one.api} over ciba has several scopes, and scope_template holds one; name one"
+                    " of its operations, or give all of them the same scope"
+                )
         return self
 
     @model_validator(mode="after")

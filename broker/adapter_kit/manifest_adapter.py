@@ -3,17 +3,20 @@
 import logging
 import traceback
 from collections.abc import Mapping
+from random import Random
 
 import msgspec
 
-from broker.adapter_kit.adapter import Capability, ClosedAdapter, OperatorFault, SignalQuery
+from broker.adapter_kit.adapter import Capability, CeremonyProof, ClosedAdapter, OperatorFault, SignalQuery
+from broker.adapter_kit.authorization_code import Started, Transaction, finish, start
 from broker.adapter_kit.camara.errors import ErrorDialect
 from broker.adapter_kit.camara.line import ApiLine, BoundApi, Terms
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.manifest import CapabilityManifest, Manifest
-from broker.adapter_kit.oauth import TokenManager
+from broker.adapter_kit.oauth import ClientProfile, Flow, TokenWanted
+from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.clock import Clock
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
@@ -30,6 +33,8 @@ class AdapterParts(msgspec.Struct, frozen=True):
     transport: Transport
     tokens: TokenManager
     clock: Clock
+    profile: ClientProfile
+    random: Random
     headers: Headers = ()
 
     def __repr__(self) -> str:  # a header may be a key
@@ -44,6 +49,7 @@ class ManifestAdapter(ClosedAdapter):
         self._transport = parts.transport
         self._tokens = parts.tokens
         self._clock = parts.clock
+        self._profile, self._random = parts.profile, parts.random
         bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
         self._bound = {api.version.signal: api for api in bound}
         self._capabilities = {
@@ -71,16 +77,31 @@ class ManifestAdapter(ClosedAdapter):
             ours = OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
             return ours.unavailable(query.signal, source, self._since_ms(started_s))
 
+    def start_ceremony(self, signal: SignalName, purpose: str) -> Started:
+        """Where to send the person's browser, and what to keep until it comes back."""
+        bound = self._bound.get(signal)
+        if bound is None or bound.terms.flow is not Flow.AUTHORIZATION_CODE or not bound.version.compares_owner:
+            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
+        operation = next(iter(bound.terms.scopes))
+        wanted = TokenWanted(bound.terms.flow, None, purpose, bound.terms.scopes_for(operation))
+        return start(self._profile, wanted, self._clock.now(), self._random)
+
+    def finish_ceremony(self, callback: Mapping[str, str], transaction: Transaction) -> CeremonyProof:
+        """What came back, for :attr:`SignalQuery.proof` of one question."""
+        return finish(self._profile, callback, transaction, self._clock.now())
+
     async def aclose(self) -> None:
         """Give up token requests and close connections."""
         await self._tokens.aclose()
         await self._transport.aclose()
 
     async def _ask(self, bound: BoundApi, query: SignalQuery, source: Source, started_s: float) -> Signal:
-        if not bound.terms.flow.built:
-            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
-        reading = await bound.version.ask(ApiLine(bound, query))
+        if bound.terms.flow is Flow.AUTHORIZATION_CODE and not bound.version.compares_owner:
+            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.SUBJECT_UNPROVEN)
+        line = ApiLine(bound, query)
+        reading = await bound.version.ask(line)
         latency_ms = self._since_ms(started_s)
+        source = msgspec.structs.replace(source, downgraded=line.downgraded)
         return Observed(query.signal, reading.value, self._clock.now(), source, reading.window, latency_ms)
 
     def _since_ms(self, started_s: float) -> float:

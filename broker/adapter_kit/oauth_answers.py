@@ -16,31 +16,40 @@ from broker.domain.signal import Unavailability
 _ERROR = Unavailability.OPERATOR_ERROR
 _PERMIT = Unavailability.NOT_PERMITTED
 
-OAUTH_ERRORS: Mapping[str, Unavailability] = MappingProxyType(
-    {
+_APPLY = Unavailability.NOT_APPLICABLE
+_UNKNOWN = Unavailability.UNKNOWN_SUBSCRIBER
+
+_BY_REASON: Mapping[Unavailability, tuple[str, ...]] = {
+    _PERMIT: (
         # Without consent, CAMARA's JWT bearer grant has no better word than this one (ICM profile).
-        "invalid_grant": _PERMIT,
-        "access_denied": _PERMIT,
-        "consent_required": _PERMIT,
-        "unknown_user_id": Unavailability.UNKNOWN_SUBSCRIBER,
-        "invalid_request": _ERROR,
-        "invalid_client": _ERROR,
-        "unauthorized_client": _ERROR,
-        "unsupported_grant_type": _ERROR,
-        "invalid_scope": _ERROR,
-        "invalid_target": _ERROR,
-        "invalid_request_object": _ERROR,
-        "invalid_dpop_proof": _ERROR,
-        "use_dpop_nonce": _ERROR,
-        "authorization_pending": _ERROR,
-        "slow_down": _ERROR,
-        "expired_token": _ERROR,
-        "login_required": _ERROR,
-        "interaction_required": _ERROR,
-        "server_error": _ERROR,
-        "temporarily_unavailable": _ERROR,
-    }
+        "invalid_grant",
+        "access_denied",
+        "consent_required",
+        # The person did not answer in time, or the operator wants to know them better than it does.
+        "expired_token",
+        "unmet_authentication_requirements",
+        "insufficient_user_authentication",
+        "insufficient_scope",
+    ),
+    # The network did not recognise the device, and nobody is there to ask.
+    _APPLY: ("login_required", "interaction_required", "account_selection_required"),
+    _UNKNOWN: ("unknown_user_id",),
+    Unavailability.LATE: ("authorization_pending", "slow_down"),
+    _ERROR: (
+        *("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type"),
+        *("unsupported_response_type", "unsupported_token_type", "invalid_scope", "invalid_target", "invalid_token"),
+        *("invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported"),
+        *("registration_not_supported", "invalid_authorization_details", "invalid_dpop_proof", "use_dpop_nonce"),
+        *("expired_login_hint_token", "missing_user_code", "invalid_user_code", "invalid_binding_message"),
+        *("transaction_failed", "server_error", "temporarily_unavailable"),
+    ),
+}
+
+OAUTH_ERRORS: Mapping[str, Unavailability] = MappingProxyType(
+    {code: reason for reason, codes in _BY_REASON.items() for code in codes}
 )
+"""Every error that the specifications of the four grants know, as a reason (RFC 6749, 7009, 8707, 9101, 9396, 9449,
+9470, OpenID Connect Core, CIBA Core)."""
 
 _BEARER = frozenset({"bearer"})
 _TTL_S_MAX = 86_400.0
@@ -50,10 +59,14 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """A token, and the seconds that it is good for; ``None`` where the operator does not say."""
+    """A token, and the seconds that it is good for; ``None`` where the operator does not say.
+
+    ``bound`` says that it is of use only with the key of our proof.
+    """
 
     value: str
     ttl_s: float | None
+    bound: bool = False
 
     def __repr__(self) -> str:
         return f"Granted(…, {self.ttl_s} s)"
@@ -74,31 +87,39 @@ _TOKENS = Reader(_TokenAnswer)
 _ERRORS = Reader(_ErrorAnswer)
 
 
-def read_grant(response: WireResponse, asked: str, token_types: frozenset[str] = _BEARER) -> Granted:
+def read_grant(
+    response: WireResponse, asked: str, token_types: frozenset[str] = _BEARER, *, dpop: bool = False
+) -> Granted:
     """The token in a token endpoint's answer (RFC 6749 5.1 and 5.2), once it is proved to be one.
+
+    ``dpop`` says that we showed a key, to which alone a token may be bound.
 
     Raises:
         OperatorFault: an OAuth error, an error page, a token of another type, or one for less than the scope ``asked``.
             ``token_types`` are the names, in small letters, that mean a bearer token at this operator.
     """
-    error = _error_in(response)
+    error = error_in(response)
     if error is not None:
         raise error
     try:
         answer = _TOKENS.read(response.body)
     except OperatorFault as fault:
         raise malformed(KitCode.TOKEN_MALFORMED) from fault
-    if answer.token_type.lower() not in token_types:
+    bound = dpop and answer.token_type.lower() == "dpop"
+    if not bound and answer.token_type.lower() not in token_types:
         raise malformed(KitCode.TOKEN_TYPE_UNKNOWN)
     if len(answer.access_token) > _TOKEN_CHARS_MAX or _TOKEN.fullmatch(answer.access_token) is None:
         raise malformed(KitCode.TOKEN_MALFORMED)
     if answer.scope is not None:
         _refuse_less(set(answer.scope.split()), set(asked.split()))
-    return Granted(answer.access_token, _ttl_s(answer.expires_in))
+    return Granted(answer.access_token, seconds_of(answer.expires_in), bound)
 
 
-def _error_in(response: WireResponse) -> OperatorFault | None:
-    """Defensive: gateways answer with bodies that are not OAuth's; whatever is not a plain 200 is never a token."""
+def error_in(response: WireResponse) -> OperatorFault | None:
+    """What an answer says went wrong, ``None`` for a plain 200.
+
+    Defensive: gateways answer with bodies that are not OAuth's; whatever is not a plain 200 is never a token.
+    """
     try:
         name = _ERRORS.read(response.body).error
     except OperatorFault:
@@ -119,9 +140,13 @@ def _error_in(response: WireResponse) -> OperatorFault | None:
 
 
 def _refuse_less(granted: set[str], asked: set[str]) -> None:
-    """Every API scope must be there; the purpose need not be repeated, but no other may stand in its place."""
+    """Every API scope must be there; the purpose need not be repeated, but no other may stand in its place.
+
+    ``openid`` is asked for because the flow has it; the ID token that it would bring is of no use here.
+    """
     purposes_granted, purposes_asked = _purposes(granted), _purposes(asked)
-    if not (asked - purposes_asked) <= granted or (purposes_granted and not purposes_asked <= purposes_granted):
+    needed = asked - purposes_asked - {"openid"}
+    if not needed <= granted or (purposes_granted and not purposes_asked <= purposes_granted):
         raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.SCOPE_REDUCED)
 
 
@@ -130,7 +155,7 @@ def _purposes(scopes: set[str]) -> set[str]:
     return {scope.partition("#")[0] for scope in scopes if scope.startswith("dpv:")}
 
 
-def _ttl_s(expires_in: float | str | None) -> float | None:
+def seconds_of(expires_in: float | str | None) -> float | None:
     """Seconds; several operators send them as a string. Anything else counts as not said."""
     if isinstance(expires_in, str):
         expires_in = int(expires_in) if re.fullmatch(r"[0-9]{1,9}", expires_in) else None

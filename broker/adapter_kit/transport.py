@@ -156,11 +156,16 @@ def open_transport(
 
     ``tls`` replaces the default context, which trusts certifi's list and no file that the environment names.
     """
-    context = tls or httpx.create_ssl_context(trust_env=False)
+    context = tls or default_tls()
     base: httpx.AsyncBaseTransport = (
         AiohttpTransport(limits, context) if kind == "aiohttp" else _native_transport(limits, context)
     )
     return Transport(base, limits)
+
+
+def default_tls() -> ssl.SSLContext:
+    """Believes certifi's list and nothing that the environment names."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 Answerer = Callable[[WireRequest], Awaitable[WireResponse]]

@@ -275,7 +275,8 @@ class Window(msgspec.Struct, frozen=True):
 class Source(msgspec.Struct, frozen=True):
     """Who answered: operator, CAMARA API and its version; ``cached`` when an earlier answer was used again.
 
-    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed.
+    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed; ``downgraded`` when
+    we asked for a token that only we can use, and the operator gave one that anybody can.
     """
 
     operator: str
@@ -283,6 +284,7 @@ class Source(msgspec.Struct, frozen=True):
     version: str
     cached: bool = False
     hedged: bool = False
+    downgraded: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, tag="observed"):

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.assembly import Surroundings, open_adapter
+from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.domain.signal import SignalName
 from broker.operators.guards.breaker import BreakerState, EgressWatch
@@ -25,11 +26,11 @@ class Registry:
             Misconfigured: an adapter is not installed, or a manifest, secret or key does not fit.
         """
         watch = EgressWatch(len(operators), limits.suspect_window_s)
+        opened = {name: open_adapter(name, settings, surroundings) for name, settings in operators.items()}
+        self._ceremonies = {name: one for name, one in opened.items() if isinstance(one, HoldsCeremonies)}
         self._guarded = {
-            name: guard(
-                open_adapter(name, settings, surroundings), limits, surroundings.clock, surroundings.random, watch
-            )
-            for name, settings in operators.items()
+            name: guard(adapter, limits, surroundings.clock, surroundings.random, watch)
+            for name, adapter in opened.items()
         }
         self._adapters = {name: guarded.adapter for name, guarded in self._guarded.items()}
         self._limits, self._clock = limits, surroundings.clock
@@ -49,6 +50,11 @@ class Registry:
     def adapters(self) -> Mapping[str, Adapter]:
         """The live adapters, each behind its guards."""
         return MappingProxyType(self._adapters)
+
+    @property
+    def ceremonies(self) -> Mapping[str, HoldsCeremonies]:
+        """Who can send a person's browser to an operator and read what comes back; neither calls the operator."""
+        return MappingProxyType(self._ceremonies)
 
     def breakers(self, operator: str) -> Mapping[SignalName, BreakerState]:
         """How the breaker of each of an operator's APIs stands."""

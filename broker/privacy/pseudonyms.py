@@ -29,6 +29,10 @@ class Pseudonyms:
         """A keyed commitment to a payload, 32 bytes: proves later what was stored, tells nothing without the key."""
         return hmac.digest(self._key(tenant, b"commitment"), payload, hashlib.sha256)
 
+    def digest(self, tenant: str, content: bytes) -> bytes:
+        """A keyed name of 32 bytes for what a tenant is waiting for."""
+        return hmac.digest(self._key(tenant, b"pending"), content, hashlib.sha256)
+
     def _key(self, tenant: str, use: bytes) -> bytes:
         # Length first, so that no tenant name can run into the use and collide with another pair.
         name = tenant.encode("utf-8")

@@ -17,7 +17,8 @@ from broker.adapter_kit.assertions import AssertionSigner, AssertionStyle, Signi
 from broker.adapter_kit.camara.errors import fault_of
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import SecretRef, Url
-from broker.adapter_kit.oauth import ClientAuth, ClientProfile, Flow, TokenLimits, TokenManager, TokenWanted
+from broker.adapter_kit.oauth import ClientAuth, ClientProfile, Flow, TokenLimits, TokenWanted
+from broker.adapter_kit.tokens import Token, two_legged
 from broker.adapter_kit.toml_files import read_toml
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
 from broker.adapter_kit.wire import Reader, malformed
@@ -93,7 +94,7 @@ class TelcoFinder:
         self._transport = transport
         self._clock = clock
         limits = TokenLimits(settings.timeout_ms / 1000, _TOKENS_MAX)
-        self._tokens = TokenManager(_profile(settings, clock, random), transport, clock, random, limits)
+        self._tokens = two_legged(_profile(settings, clock, random), transport, clock, random, limits)
         self._failures = 0
         self._rests_until_s = 0.0
 
@@ -142,9 +143,9 @@ class TelcoFinder:
             raise malformed(KitCode.ABSURD_VALUE)
         return found
 
-    async def _send(self, search: Search, token: str, deadline_s: float) -> WireResponse:
+    async def _send(self, search: Search, token: Token, deadline_s: float) -> WireResponse:
         headers = (
-            (b"authorization", b"Bearer " + token.encode("ascii")),
+            (b"authorization", b"Bearer " + token.value.encode("ascii")),
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
             (b"x-correlator", search.correlator.encode("ascii")),

@@ -62,7 +62,7 @@ class Gatherer:
         answers = await self._ask_all(asked, adapter, errand) if asked else []
         for item, answer in zip(asked, answers, strict=True):
             # Defensive: what was said under a token is about whoever holds it, which need not be this number.
-            if isinstance(answer, Observed) and errand.query.operator_token is None:
+            if isinstance(answer, Observed) and not errand.query.personal:
                 self._freshness.put(self._key(item, adapter, errand), answer)
         return [*recalled.values(), *answers]
 

@@ -78,7 +78,7 @@ class SingleFlight:
 
 def key_of(tenant: str, subject: bytes, operator: str, capability: Capability, query: SignalQuery) -> FlightKey | None:
     """The key of a question, or ``None`` for one that nobody may share: it carries a token of one use."""
-    if query.operator_token is not None:
+    if query.personal:
         return None
     question = msgspec.structs.replace(query, deadline_s=0.0, correlator="")
     return FlightKey(tenant, subject, operator, capability, question)

@@ -159,6 +159,21 @@ class SubjectCheck(msgspec.Struct, frozen=True):
     currency: str | None
 
 
+class PendingAt(msgspec.Struct, frozen=True):
+    """Where a pending authentication lies: ``key`` is a digest of 32 bytes.
+
+    ``seen`` is the version that is changed (0: none is there yet), ``version`` the one that takes its place.
+    """
+
+    tenant: str
+    key: bytes
+    seen: int
+    version: int = 0
+
+    def __repr__(self) -> str:
+        return f"PendingAt({self.tenant}, {self.seen})"
+
+
 class ApiKey(msgspec.Struct, frozen=True):
     """A consumer's bearer key without its secret: ``secret_hash`` is a SHA-256. ``None`` means never, for both ends."""
 

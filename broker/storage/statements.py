@@ -33,6 +33,7 @@ from broker.storage.tables import (
     intents,
     log_leaves,
     outcomes,
+    pending_authentications,
     schema_revision,
     tenants,
 )
@@ -204,6 +205,34 @@ SELECT_OUTCOMES = (
 DELETE_EXPIRED_CLAIMS = delete(idempotency).where(
     tuple_(*idempotency.primary_key).in_(
         select(*idempotency.primary_key).where(idempotency.c.expires_ms <= bindparam("now_ms")).limit(bindparam("rows"))
+    )
+)
+
+SELECT_PENDING = select(pending_authentications.c.version, pending_authentications.c.body).where(
+    pending_authentications.c.tenant == bindparam("tenant"), pending_authentications.c.key == bindparam("key")
+)
+
+INSERT_PENDING = insert(pending_authentications).on_conflict_do_nothing()
+
+_SEEN_PENDING = (
+    pending_authentications.c.tenant == bindparam("of_tenant"),
+    pending_authentications.c.key == bindparam("of_key"),
+    pending_authentications.c.version == bindparam("seen"),
+)
+
+UPDATE_PENDING = (
+    update(pending_authentications)
+    .values(version=bindparam("to_version"), body=bindparam("to_body"), until_ms=bindparam("to_until_ms"))
+    .where(*_SEEN_PENDING)
+)
+
+DELETE_PENDING = delete(pending_authentications).where(*_SEEN_PENDING)
+
+DELETE_FORGOTTEN = delete(pending_authentications).where(
+    tuple_(*pending_authentications.primary_key).in_(
+        select(*pending_authentications.primary_key)
+        .where(pending_authentications.c.until_ms <= bindparam("now_ms"))
+        .limit(bindparam("rows"))
     )
 )
 

@@ -19,6 +19,7 @@ from broker.storage.records import (
     IdempotencyClaim,
     Intent,
     PastCheck,
+    PendingAt,
     StorageLimits,
     StoredCheck,
     SubjectCheck,
@@ -211,6 +212,32 @@ class Store:
         if await self._writer.submit(Write((statements.REVOKE_KEY,), values)) == 0:
             raise NotFound("there is no such key")
 
+    async def find_pending(self, tenant: str, key: bytes) -> tuple[int, bytes] | None:
+        """The version and the body of what a tenant's question is waiting for, over or not."""
+        row = await self._reader.row(statements.SELECT_PENDING, tenant=tenant, key=key)
+        return cast("tuple[int, bytes]", tuple(row)) if row else None
+
+    async def swap_pending(self, at: PendingAt, body: bytes, until_ms: int) -> bool:
+        """Put a body in the place of version ``at.seen`` (0: there is none), under ``at.version``.
+
+        False where another version is there: nothing was changed.
+        """
+        if at.seen == 0:
+            new: dict[str, Value] = {"tenant": at.tenant, "key": at.key, "version": at.version}
+            new |= {"body": body, "until_ms": until_ms}
+            return await self._writer.submit(Write((statements.INSERT_PENDING,), new)) == 1
+        changed: dict[str, Value] = {"to_version": at.version, "to_body": body, "to_until_ms": until_ms, **_seen(at)}
+        return await self._writer.submit(Write((statements.UPDATE_PENDING,), changed)) == 1
+
+    async def drop_pending(self, at: PendingAt) -> bool:
+        """Take version ``at.seen`` away; False where another is there."""
+        return await self._writer.submit(Write((statements.DELETE_PENDING,), _seen(at))) == 1
+
+    async def purge_pending(self, now_ms: int, limit: int) -> int:
+        """Delete what may be forgotten, of all tenants, ``limit`` at most; how many went."""
+        values: dict[str, Value] = {"now_ms": now_ms, "rows": self._bounded(limit)}
+        return cast("int", await self._writer.submit(Write((statements.DELETE_FORGOTTEN,), values)))
+
     async def ping(self) -> None:
         """Return when a record can be written and read now: one write that changes nothing goes the whole way."""
         await asyncio.gather(
@@ -224,6 +251,10 @@ class Store:
 
     def _bounded(self, limit: int) -> int:
         return max(0, min(limit, self._limits.rows_max))
+
+
+def _seen(at: PendingAt) -> dict[str, Value]:
+    return {"of_tenant": at.tenant, "of_key": at.key, "seen": at.seen}
 
 
 def _fields(row: Row) -> tuple[Any, ...]:

@@ -167,5 +167,20 @@ log_leaves = Table(
     sqlite_autoincrement=True,
 )
 
+# Whom operators were told to ask on the phone, until an answer is used. The key is a keyed digest of the question, the
+# body is for whoever asked. `version` makes every change a compare-and-set.
+pending_authentications = Table(
+    "pending_authentications",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    CheckConstraint("length(key) = 32", name="digest"),
+    Index(None, "until_ms"),
+    sqlite_with_rowid=False,
+)
+
 # Alembic's own table, named here because the store refuses to run on another revision, and writes to it as a probe.
 schema_revision = table("alembic_version", column("version_num", Text))

@@ -204,6 +204,8 @@ class RunCheck:
             operator_token=request.subject.operator_token,
             bound_since=request.subject.bound_since,
             claims=request.subject.claims,
+            tenant=case.asked.principal.tenant,
+            consumer=case.asked.principal.consumer,
         )
         return Errand(case.asked.principal.tenant, case.subject, query)
 

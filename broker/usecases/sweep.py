@@ -29,6 +29,10 @@ class SweptStore(Protocol):
         """Delete idempotency keys whose retention is over; how many went."""
         ...
 
+    async def purge_pending(self, now_ms: int, limit: int) -> int:
+        """Delete questions to persons that nobody waits for any more; how many went."""
+        ...
+
 
 class Sweep:
     """Run now and then by whoever serves. An abandoned check, too, leaves a record."""
@@ -42,9 +46,10 @@ class Sweep:
         now = self._clock.now()
         now_ms = int(now.timestamp() * 1000)
         closed = await self._close_abandoned(now, now_ms)
-        for _ in range(_BATCHES_MAX):
-            if await self._store.purge_claims(now_ms, _BATCH_MAX) < _BATCH_MAX:
-                break
+        for purge in (self._store.purge_claims, self._store.purge_pending):
+            for _ in range(_BATCHES_MAX):
+                if await purge(now_ms, _BATCH_MAX) < _BATCH_MAX:
+                    break
         return closed
 
     async def _close_abandoned(self, now: datetime, now_ms: int) -> int:

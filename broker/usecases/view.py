@@ -40,7 +40,8 @@ class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
 class SourceView(msgspec.Struct, frozen=True, rename="camel"):
     """Who answered, over which API at which version; ``cached`` when an earlier answer was used.
 
-    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed.
+    ``hedged`` when a less preferred source answered, because the preferred one was slow or failed; ``downgraded`` when
+    the operator was asked for a token bound to the broker's key and gave one that is not.
     """
 
     operator: str
@@ -48,6 +49,7 @@ class SourceView(msgspec.Struct, frozen=True, rename="camel"):
     version: str
     cached: bool
     hedged: bool
+    downgraded: bool
 
 
 class RoutingView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

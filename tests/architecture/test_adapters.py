@@ -23,7 +23,7 @@ EXAMPLES = PROJECT / "config" / "operators" / "examples"
 NAMES = sorted(path.parent.name for path in ADAPTERS.glob("*/manifest.toml"))
 REAL = [name for name in NAMES if not name.startswith("mock")]
 LINES_MAX = 100
-NOT_BUILT = {KitCode.FLOW_NOT_BUILT, KitCode.CLIENT_AUTH_NOT_BUILT}
+NOT_BUILT = {KitCode.SUBJECT_UNPROVEN, KitCode.CLIENT_AUTH_NOT_BUILT}
 
 
 def files_of(name: str) -> list[Path]:

@@ -11,7 +11,8 @@ from broker.adapter_kit.adapter import OperatorFault, SignalQuery
 from broker.adapter_kit.camara.errors import ErrorDialect, fault_of
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
-from broker.adapter_kit.oauth import Flow, TokenManager, TokenWanted
+from broker.adapter_kit.oauth import Flow, TokenWanted
+from broker.adapter_kit.tokens import Token, TokenManager
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
 from broker.adapter_kit.waiting import retry_after_s
 from broker.adapter_kit.wire import Reader, malformed
@@ -68,6 +69,15 @@ class Terms(msgspec.Struct, frozen=True):
     headers: Headers = ()
     errors: ErrorDialect = ErrorDialect()
 
+    def scopes_for(self, operation: str) -> tuple[str, ...]:
+        """The scopes of a token for an operation.
+
+        Where a person takes part, one token serves every operation: nobody is asked twice for one question.
+        """
+        if self.flow.of_openid:
+            return tuple(dict.fromkeys(scope for scopes in self.scopes.values() for scope in scopes.split()))
+        return tuple(self.scopes[operation].split())
+
     def __repr__(self) -> str:  # a header may be a key
         return f"Terms({self.flow} at {self.url})"
 
@@ -84,7 +94,8 @@ class ApiVersion(msgspec.Struct, frozen=True):
 
     ``scopes`` maps operations (the last part of their path) to the scope each needs. ``base_path`` is ``None`` where
     the release leaves it to the operator. ``not_found`` is what 404 ``NOT_FOUND`` means in it. ``flows`` are the grants
-    whose tokens the API can be asked with at all; ``single_use`` says that a token is spent by one call.
+    whose tokens the API can be asked with at all; ``single_use`` says that a token is spent by one call, and
+    ``compares_owner`` that the answer is whether the token's owner has the number, whoever that is.
     ``from_notes`` marks what is written from release notes, the definition not being at hand.
     """
 
@@ -99,6 +110,7 @@ class ApiVersion(msgspec.Struct, frozen=True):
     flows: frozenset[Flow] = frozenset(Flow)
     single_use: bool = False
     from_notes: bool = False
+    compares_owner: bool = False
 
 
 class BoundApi(msgspec.Struct, frozen=True):
@@ -118,6 +130,8 @@ class ApiLine:
         self.query = query
         self.terms = bound.terms
         self.clock = bound.clock
+        self.downgraded = False
+        """Whether a token came that is not bound to our key although we asked for that."""
         self._bound = bound
 
     @property
@@ -176,39 +190,55 @@ class ApiLine:
             flow=self.terms.flow,
             subject=self._subject(),
             purpose=self.query.purpose,
-            scopes=tuple(self.terms.scopes[operation].split()),
+            scopes=self.terms.scopes_for(operation),
             single_use=self._bound.version.single_use,
+            tenant=self.query.tenant,
+            consumer=self.query.consumer,
+            proof=self.query.proof if self.terms.flow is Flow.AUTHORIZATION_CODE else None,
         )
 
     def _subject(self) -> str | None:
-        if self.terms.flow in {Flow.CLIENT_CREDENTIALS, Flow.API_KEY}:
+        flow, proves = self.terms.flow, self._bound.version.compares_owner
+        if flow in {Flow.CLIENT_CREDENTIALS, Flow.API_KEY}:
             return None
-        if self.terms.flow is Flow.JWT_BEARER_TEL:
+        if flow is Flow.AUTHORIZATION_CODE:
+            if self.query.proof is None:
+                raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_CEREMONY)
+            return None
+        if flow is Flow.JWT_BEARER_TEL or (flow is Flow.CIBA and not proves):
             return f"tel:{self.query.phone.e164}"
-        if self.terms.flow is not Flow.JWT_BEARER_OPERATOR_TOKEN:
-            raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
+        # Defensive: an API that proves possession is asked with the SIM's own token; a number would vouch for itself.
         if not self.query.operator_token:
             raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_OPERATOR_TOKEN)
         return f"operatortoken:{self.query.operator_token}"
 
-    async def _token(self, wanted: TokenWanted) -> str | None:
+    async def _token(self, wanted: TokenWanted) -> Token | None:
         """A token, or ``None`` where the operator's key does without."""
         if self.terms.flow is Flow.API_KEY:
             return None
-        return await self._bound.tokens.token(wanted, deadline_s=self.query.deadline_s)
+        token = await self._bound.tokens.token(wanted, deadline_s=self.query.deadline_s)
+        self.downgraded = self.downgraded or token.downgraded
+        return token
 
-    async def _send(self, operation: str, token: str | None, content: bytes) -> WireResponse:
-        bearer = () if token is None else ((b"authorization", b"Bearer " + token.encode("ascii")),)
+    async def _send(self, operation: str, token: Token | None, content: bytes) -> WireResponse:
+        """Send, and once more where only a nonce was missing: then the API has not looked at the question yet."""
+        url = f"{self.terms.url}{self.terms.paths.get(operation, f'/{operation}')}"
+        response = await self._send_once(url, token, content)
+        if token is not None and self._bound.tokens.wants_nonce(token, url, response):
+            response = await self._send_once(url, token, content)
+        return response
+
+    async def _send_once(self, url: str, token: Token | None, content: bytes) -> WireResponse:
+        shown = () if token is None else self._bound.tokens.shown(token, "POST", url, content)
         headers = (
-            *bearer,
+            *shown,
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
             (b"x-correlator", self.query.correlator.encode("ascii")),
             *self.terms.headers,
         )
         left_s = self.query.deadline_s - self.clock.monotonic_s()
-        path = self.terms.paths.get(operation, f"/{operation}")
-        request = WireRequest("POST", f"{self.terms.url}{path}", headers, content)
+        request = WireRequest("POST", url, headers, content)
         return await self._bound.transport.send(request, timeout_s=min(self.terms.attempt_timeout_s, left_s))
 
     def _check_echo(self, response: WireResponse) -> None:

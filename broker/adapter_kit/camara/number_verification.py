@@ -58,6 +58,7 @@ def _version(
         flows=flows,
         single_use=True,
         from_notes=from_notes,
+        compares_owner=True,
     )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import Adapter, CeremonyProof, OperatorFault, SignalQuery
 from broker.adapter_kit.assembly import ImportKey, Surroundings, assemble, build
 from broker.adapter_kit.assertions import generate_signing_key, import_signing_key
+from broker.adapter_kit.authorization_code import HoldsCeremonies, Started
 from broker.adapter_kit.camara.line import IdentifierRule
-from broker.adapter_kit.deployment import OperatorSettings, SecretRef
+from broker.adapter_kit.deployment import OperatorSettings, SecretRef, TlsSettings
 from broker.adapter_kit.manifest import CapabilityManifest, Manifest
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.transport import TransportLimits, scripted_transport
@@ -29,6 +30,8 @@ CORRELATOR = "5f0c1d6e-1111-4222-8333-444455556666"
 PURPOSE = "FraudPreventionAndDetection"
 OPERATOR_TOKEN = "trial.operator.token"  # noqa: S105 - a token of nobody
 SECRET, GATEWAY_KEY = "trial-client-secret", "trial-gateway-key"
+REDIRECT_URI = "https://broker.example/callback"
+CEREMONY = CeremonyProof("trial-code", "v" * 43, REDIRECT_URI, "")
 CIRCLE = Circle(40.4168, -3.7038, 5000.0)
 _OPERATOR = "trial"
 
@@ -66,8 +69,17 @@ def subject_of(package: str, manifest: Manifest) -> Iterator[Subject]:
         for key, content in secrets.items():
             (folder / key).write_bytes(content)
             given[key] = SecretRef(file=folder / key)
+        if manifest.needs_certificate:
+            # The script is on no connection; whether one is shown there is tried over real TLS, elsewhere.
+            given["tls"] = TlsSettings(certificate=folder / "client_key", key=folder / "client_key")
         settings = OperatorSettings.model_validate(
-            {"adapter": manifest.name, "base_url": BASE_URL, "client_id": "trial-client", "attempt_timeout_ms": 200}
+            {
+                "adapter": manifest.name,
+                "base_url": BASE_URL,
+                "client_id": "trial-client",
+                "redirect_uri": REDIRECT_URI,
+                "attempt_timeout_ms": 200,
+            }
         )
         yield Subject(package, manifest, settings.model_copy(update=given), lru_cache(import_signing_key))
 
@@ -98,8 +110,29 @@ class Bench:
             "deadline_s": self.clock.monotonic_s() + 2.0,
             "location": CIRCLE,
             "operator_token": OPERATOR_TOKEN,
+            "proof": self.ceremony(signal, changes.get("purpose", PURPOSE)),
+            "tenant": "trial",
+            "consumer": "trial",
         }
         return SignalQuery(**{**given, **changes})
+
+    def ceremony(self, signal: SignalName, purpose: str = PURPOSE) -> CeremonyProof | None:
+        """A ceremony from its start to its end, for signals that take one."""
+        if not any(one.known.signal is signal and one.flow is Flow.AUTHORIZATION_CODE for one in self.subject.built):
+            return None
+        if not isinstance(self.adapter, HoldsCeremonies):
+            raise Failed("it declares a ceremony and cannot hold one")
+        try:
+            started = self.adapter.start_ceremony(signal, purpose)
+        except OperatorFault:
+            return CEREMONY
+        self.operator.browser(started.url)
+        return self.adapter.finish_ceremony(self.answer_to(started), started.transaction)
+
+    @staticmethod
+    def answer_to(started: Started) -> dict[str, str]:
+        """What a person's browser brings back when all is well."""
+        return {"code": "trial-code", "state": started.transaction.state, "iss": BASE_URL}
 
     async def ask(self, capability: CapabilityManifest, **changes: Any) -> Signal:
         """Put the question to the adapter."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -35,10 +35,14 @@ class TrialClock:
         self._passed_s += seconds
 
 
+Endpoint = Literal["token", "backchannel", "browser", "api"]
+
+
 class Asked(msgspec.Struct, frozen=True):
     """One request as the operator saw it.
 
-    ``operation`` and ``api`` are ``None`` at the token endpoint; ``fields`` is the form there, at an API the JSON body.
+    ``operation`` and ``api`` are ``None`` at the authorization server, of which ``endpoint`` names the part; ``fields``
+    is the form there, at an API the JSON body.
     """
 
     operation: str | None
@@ -46,6 +50,7 @@ class Asked(msgspec.Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     fields: Mapping[str, Any]
+    endpoint: Endpoint = "api"
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -68,6 +73,11 @@ def granted(count: int, token_type: str) -> Reply:
     return Reply({"access_token": f"trial-token-{count}", "token_type": token_type, "expires_in": 300})
 
 
+def begun(count: int) -> Reply:
+    """A backchannel answer (CIBA Core 7.3) for a person who is asked for two minutes; another one each time."""
+    return Reply({"auth_req_id": f"trial-request-{count}", "expires_in": 120, "interval": 5})
+
+
 def error(status: int, code: str) -> Reply:
     """CAMARA's error answer, with a message that must go nowhere."""
     return Reply(
@@ -76,15 +86,19 @@ def error(status: int, code: str) -> Reply:
 
 
 class TrialOperator:
-    """Token endpoint and APIs of one manifest. ``token`` and ``api`` are its scripts; both may be replaced."""
+    """Authorization server and APIs of one manifest. ``token``, ``backchannel`` and ``api`` are its scripts."""
 
     def __init__(self, manifest: Manifest, roots: Sequence[tuple[str, CapabilityManifest]]) -> None:
         self.token: Script = lambda _: granted(len(self.token_requests), manifest.oauth.token_types[0])
+        self.backchannel: Script = lambda _: begun(len(self.backchannel_requests))
         self.api: Script = clean
         self.pause: Callable[[Asked], Any] | None = None
         self.token_requests: list[Asked] = []
+        self.backchannel_requests: list[Asked] = []
+        self.browser_requests: list[Asked] = []
         self.api_requests: list[Asked] = []
-        self._token_path = manifest.oauth.token_path
+        oauth = manifest.oauth
+        self._endpoints: dict[str, Endpoint] = {oauth.token_path: "token", oauth.backchannel_path: "backchannel"}
         self._operations = {
             root + capability.paths.get(name, f"/{name}"): (name, capability.api)
             for root, capability in roots
@@ -94,23 +108,37 @@ class TrialOperator:
     async def answer(self, request: WireRequest) -> WireResponse:
         """Play the operator for one request."""
         asked = self._read(request)
-        seen = self.token_requests if asked.operation is None else self.api_requests
+        seen, script = {
+            "token": (self.token_requests, self.token),
+            "backchannel": (self.backchannel_requests, self.backchannel),
+            "api": (self.api_requests, self.api),
+        }[asked.endpoint]
         seen.append(asked)
         if len(seen) > _REQUESTS_MAX:
             raise RecursionError("the adapter asks without end")
         if self.pause is not None:
             await self.pause(asked)
-        reply = (self.token if asked.operation is None else self.api)(asked)
+        reply = script(asked)
         echo = {"x-correlator": asked.headers.get("x-correlator", "")} if reply.echo else {}
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         return WireResponse(reply.status, {**echo, **reply.headers}, body)
 
+    def browser(self, url: str) -> None:
+        """A person's browser comes to the authorization endpoint."""
+        fields = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        self.browser_requests.append(Asked(None, None, url, {}, fields, "browser"))
+
+    @property
+    def first_form(self) -> Mapping[str, Any]:
+        """The request that said what is wanted: to the backchannel, by the browser, or for the token itself."""
+        return (self.backchannel_requests or self.browser_requests or self.token_requests)[0].fields
+
     def _read(self, request: WireRequest) -> Asked:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
         path = urlsplit(request.url).path
-        if path == self._token_path and path not in self._operations:
+        if path in self._endpoints and path not in self._operations:
             form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-            return Asked(None, None, request.url, headers, form)
+            return Asked(None, None, request.url, headers, form, self._endpoints[path])
         operation, api = self._operations.get(path, ("?", "?"))
         return Asked(operation, api, request.url, headers, json.loads(request.body or b"{}"))
 

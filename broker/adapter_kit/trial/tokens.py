@@ -124,7 +124,8 @@ async def _fresh_jti(bench: Bench) -> None:
     bench.operator.token = lambda _: Reply({"error": "temporarily_unavailable"}, 503)
     for _ in range(5):
         await bench.ask(capability)
-    ids = [assertion_of(asked.fields)["jti"] for asked in bench.operator.token_requests]
+    asked_for = [*bench.operator.backchannel_requests, *bench.operator.token_requests]
+    ids = [assertion_of(asked.fields)["jti"] for asked in asked_for]
     expect(len(set(ids)) == len(ids) > 1, "a jti was used twice")
 
 
@@ -132,7 +133,7 @@ async def _one_purpose(bench: Bench) -> None:
     await bench.ask(_with_tokens(bench))
     if bench.subject.manifest.oauth.purpose_in == "nowhere":
         raise NotApplicable("this operator knows no purposes")
-    form = bench.operator.token_requests[0].fields
+    form = bench.operator.first_form
     said = form.get("scope") or assertion_of(form).get("scope", "")
     text = f"{said} {form.get('purpose', '')}"
     expect(text.count("dpv:") == 1, "not exactly one purpose was sent")
@@ -146,9 +147,7 @@ async def _smuggled(bench: Bench) -> None:
 
 async def _no_offline(bench: Bench) -> None:
     await bench.ask(_with_tokens(bench))
-    expect(
-        "offline_access" not in json.dumps(dict(bench.operator.token_requests[0].fields)), "a refresh token is asked"
-    )
+    expect("offline_access" not in json.dumps(dict(bench.operator.first_form)), "a refresh token is asked")
 
 
 async def _kept(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Stand-ins that speak the protocol: a clock, an operator behind ``httpx.MockTransport``, a raw loopback server."""
 
 import asyncio
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,10 +18,14 @@ from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.assertions import AssertionSigner, AssertionStyle
 from broker.adapter_kit.camara import APIS
 from broker.adapter_kit.camara.line import BoundApi, Terms
+from broker.adapter_kit.ciba import Ciba, PendingMemory, PendingStore
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.dpop import Prover
 from broker.adapter_kit.manifest import Manifest
 from broker.adapter_kit.manifest_adapter import AdapterParts
-from broker.adapter_kit.oauth import ClientAuth, ClientProfile, Flow, TokenLimits, TokenManager
+from broker.adapter_kit.oauth import ClientAuth, ClientProfile, Flow, TokenLimits
+from broker.adapter_kit.token_endpoint import TokenEndpoint
+from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.domain.check import Circle
 from broker.domain.phone import PhoneNumber
@@ -29,6 +34,8 @@ from tests.support.clocks import HandClock
 
 ROOT = "https://operator.example"
 TOKEN_URL = f"{ROOT}/oauth2/token"
+BACKCHANNEL_URL = f"{ROOT}/oauth2/bc-authorize"
+AUTHORIZE_URL = f"{ROOT}/oauth2/authorize"
 PHONE = PhoneNumber("+34600000101")
 CORRELATOR = "5f0c1d6e-1111-4222-8333-444455556666"
 MADRID = Circle(40.4168, -3.7038, 5000.0)
@@ -47,6 +54,10 @@ def camara_error(status: int, code: str) -> httpx.Response:
     return httpx.Response(status, json={"status": status, "code": code, "message": "operator prose +34600000101"})
 
 
+def plain_digest(tenant: str, content: bytes) -> bytes:
+    return hashlib.sha256(tenant.encode() + b"\0" + content).digest()
+
+
 class PretendOperator:
     """An authorization server and network APIs that answer from a script: one answer per call, the last for ever."""
 
@@ -59,6 +70,8 @@ class PretendOperator:
         self.forms: list[dict[str, str]] = []
         self.token_headers: list[httpx.Headers] = []
         self.token_queries: list[str] = []
+        self.backchannel_answers: list[Answer] = []
+        self.backchannel_forms: list[dict[str, str]] = []
         self.transport = Transport(httpx.MockTransport(self.handle))
 
     def on(self, path: str, *answers: Answer) -> None:
@@ -68,6 +81,8 @@ class PretendOperator:
     async def handle(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth2/token":
             return await self._token(request)
+        if request.url.path == "/oauth2/bc-authorize":
+            return self._backchannel(request)
         body = json.loads(request.content)
         self.calls.append((request.url.path, body, request.headers))
         script = self.answers.get(request.url.path)
@@ -77,6 +92,15 @@ class PretendOperator:
         response = answer(body) if callable(answer) else answer
         response.headers.setdefault("x-correlator", request.headers["x-correlator"])
         # Each send needs a response of its own; a script may give the same one many times.
+        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+
+    def _backchannel(self, request: httpx.Request) -> httpx.Response:
+        form = {name: values[0] for name, values in parse_qs(request.content.decode(), strict_parsing=True).items()}
+        self.backchannel_forms.append(form)
+        begun = {"auth_req_id": f"request-{len(self.backchannel_forms)}", "expires_in": 120, "interval": 2}
+        scripted = self.backchannel_answers
+        answer = (scripted.pop(0) if len(scripted) > 1 else scripted[0]) if scripted else ok(begun)
+        response = answer(form) if callable(answer) else answer
         return httpx.Response(response.status_code, headers=response.headers, content=response.content)
 
     async def _token(self, request: httpx.Request) -> httpx.Response:
@@ -92,13 +116,31 @@ class PretendOperator:
         response = answer(form) if callable(answer) else answer
         return httpx.Response(response.status_code, headers=response.headers, content=response.content)
 
-    def tokens(self, **overrides: Any) -> TokenManager:
-        return TokenManager(self.profile(**overrides), self.transport, self.clock, Random(7), TokenLimits())
+    def tokens(
+        self,
+        *,
+        store: PendingStore | None = None,
+        dpop: bool = False,
+        limits: TokenLimits | None = None,
+        random: Random | None = None,
+        **overrides: Any,
+    ) -> TokenManager:
+        limits = limits or TokenLimits()
+        prover = Prover(KEY, self.clock, Random(9)) if dpop else None
+        endpoint = TokenEndpoint(self.profile(**overrides), self.transport, limits.request_timeout_s, prover)
+        ciba = Ciba(endpoint, store or PendingMemory(), plain_digest, self.clock, limits)
+        return TokenManager(endpoint, ciba, self.clock, random or Random(7), limits)
 
     def profile(self, **overrides: Any) -> ClientProfile:
-        style = AssertionStyle("ES256", TOKEN_URL, 90)
+        style = AssertionStyle("ES256", None, 90)
         signer = AssertionSigner(KEY, None, style, self.clock, Random(7))
         given = {"token_url": TOKEN_URL, "client_id": "trust-broker", "scope_template": "dpv:{purpose} {scopes}"}
+        given |= {
+            "operator": "alba",
+            "issuer": ROOT,
+            "backchannel_url": BACKCHANNEL_URL,
+            "authorize_url": AUTHORIZE_URL,
+        }
         proof = {"auth": ClientAuth.BASIC} if overrides.get("secret") else {}
         return ClientProfile(**{**given, "signer": signer, **proof, **overrides})
 
@@ -115,7 +157,16 @@ class PretendOperator:
         return BoundApi(known, Terms(**{**given, **terms}), self.transport, self.tokens(), self.clock)
 
     def parts(self, manifest: Manifest, settings: OperatorSettings, tokens: TokenManager | None = None) -> AdapterParts:
-        return AdapterParts("alba", manifest, settings, self.transport, tokens or self.tokens(), self.clock)
+        return AdapterParts(
+            operator="alba",
+            manifest=manifest,
+            settings=settings,
+            transport=self.transport,
+            tokens=tokens or self.tokens(),
+            clock=self.clock,
+            profile=self.profile(redirect_uri=settings.redirect_uri),
+            random=Random(7),
+        )
 
     @property
     def surroundings(self) -> Surroundings:

@@ -120,7 +120,7 @@ async def test_an_application_may_prove_itself_with_a_bearer_token_of_its_own_ma
     assert claims["exp"] - claims["iat"] <= 300
 
 
-@pytest.mark.parametrize("way", ["tls_client_auth", "client_secret_jwt"])
+@pytest.mark.parametrize("way", ["client_secret_jwt"])
 async def test_a_way_to_prove_oneself_that_is_not_built_is_unsupported_and_asks_nobody(scene: Scene, way: str) -> None:
     signal = await scene.ask(oauth=f'client_auth = "{way}"')
     assert isinstance(signal, Unavailable)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from broker.adapter_kit.adapter import Adapter, Capability
+from broker.adapter_kit.adapter import Adapter, Capability, CeremonyProof, OperatorFault
 from broker.adapter_kit.assembly import Surroundings, assemble, open_adapter, package_of
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
@@ -158,22 +158,25 @@ async def test_what_is_not_in_the_manifest_is_unsupported(operator: PretendOpera
     assert signal == Unavailable(SignalName.CALL_FORWARDING, U.UNSUPPORTED, KitCode.NOT_OFFERED)
 
 
-@pytest.mark.parametrize("flow", ["authorization_code", "ciba"])
-async def test_a_flow_that_needs_the_person_is_declared_and_unsupported(operator: PretendOperator, flow: str) -> None:
-    text = f"""
+async def test_a_grant_that_names_another_person_is_declared_and_not_asked(operator: PretendOperator) -> None:
+    text = """
         name = "someone"
         title = "Someone"
         [[capabilities]]
-        api = "number-verification"
+        api = "sim-swap"
         version = "2.1.0"
-        flow = "{flow}"
+        flow = "authorization_code"
     """
     adapter = ManifestAdapter(operator.parts(Manifest.model_validate(tomllib.loads(text)), settings()))
-    assert SignalName.NUMBER_VERIFICATION in adapter.capabilities
-    signal = await adapter.observe(query(SignalName.NUMBER_VERIFICATION, operator_token="opaque"))
+    assert SignalName.SIM_SWAP in adapter.capabilities
+    proof = CeremonyProof("code", "v" * 43, "https://broker.example", "sim-swap")
+    signal = await adapter.observe(query(SignalName.SIM_SWAP, proof=proof))
     assert isinstance(signal, Unavailable)
-    assert (signal.reason, signal.code) == (U.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
-    assert operator.forms == []
+    assert (signal.reason, signal.code) == (U.UNSUPPORTED, KitCode.SUBJECT_UNPROVEN)
+    assert not operator.forms
+    assert not operator.calls
+    with pytest.raises(OperatorFault):
+        adapter.start_ceremony(SignalName.SIM_SWAP, "Fraud")
 
 
 async def test_a_past_deadline_is_a_timeout_and_asks_nobody(operator: PretendOperator, adapter: Adapter) -> None:

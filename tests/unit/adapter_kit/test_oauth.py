@@ -19,9 +19,10 @@ from broker.adapter_kit.assertions import (
     import_signing_key,
     public_jwks,
 )
+from broker.adapter_kit.client_proof import basic
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.oauth import Flow, TokenLimits, TokenManager, TokenWanted, basic
-from broker.adapter_kit.oauth_answers import OAUTH_ERRORS
+from broker.adapter_kit.oauth import Flow, TokenLimits, TokenWanted
+from broker.adapter_kit.tokens import Token, TokenManager
 from broker.domain.signal import Unavailability
 from broker.errors import Misconfigured
 from tests.support.clocks import NOON, HandClock
@@ -65,7 +66,7 @@ def claims_of(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 async def test_client_credentials_prove_the_client_with_a_short_signed_assertion(operator: PretendOperator) -> None:
-    assert await operator.tokens().token(CHECK, deadline_s=SOON) == "token-1"
+    assert await operator.tokens().token(CHECK, deadline_s=SOON) == Token("token-1")
     form = operator.forms[0]
     header, claims = claims_of(form.pop("client_assertion"))
     assert form == {
@@ -126,21 +127,13 @@ async def test_a_purpose_that_could_be_more_than_one_is_refused_before_the_wire(
     assert operator.forms == []
 
 
-@pytest.mark.parametrize("flow", [Flow.AUTHORIZATION_CODE, Flow.CIBA])
-async def test_a_flow_that_needs_the_person_is_unsupported(operator: PretendOperator, flow: Flow) -> None:
-    fault = await fault_of(operator.tokens(), TokenWanted(flow, None, "Fraud", ("sim-swap",)))
-    assert (fault.reason, fault.code) == (U.UNSUPPORTED, KitCode.FLOW_NOT_BUILT)
-    assert not flow.built
-    assert flow.three_legged
-
-
 async def test_a_hundred_askers_cause_one_request(operator: PretendOperator) -> None:
     operator.token_gate = asyncio.Event()
     tokens = operator.tokens()
     askers = [asyncio.create_task(tokens.token(CHECK, deadline_s=SOON)) for _ in range(100)]
     await asyncio.sleep(0.01)
     operator.token_gate.set()
-    assert set(await asyncio.gather(*askers)) == {"token-1"}
+    assert set(await asyncio.gather(*askers)) == {Token("token-1")}
     assert len(operator.forms) == 1
 
 
@@ -175,7 +168,7 @@ async def test_followers_of_a_failed_request_get_its_reason_and_the_next_asker_a
     faults = await asyncio.gather(*askers, return_exceptions=True)
     assert all(isinstance(fault, OperatorFault) and fault.reason is U.NOT_PERMITTED for fault in faults)
     assert len({id(fault) for fault in faults}) == 10
-    assert await tokens.token(CHECK, deadline_s=SOON) == "later"
+    assert await tokens.token(CHECK, deadline_s=SOON) == Token("later")
     assert len(operator.forms) == 2
 
 
@@ -193,7 +186,7 @@ async def test_a_follower_waits_within_its_own_deadline_and_a_leader_that_leaves
     with pytest.raises(asyncio.CancelledError):
         await leader
     operator.token_gate.set()
-    assert await patient == "token-1"
+    assert await patient == Token("token-1")
 
 
 async def test_a_past_deadline_asks_nothing(operator: PretendOperator) -> None:
@@ -205,28 +198,28 @@ async def test_a_past_deadline_asks_nothing(operator: PretendOperator) -> None:
 async def test_a_hanging_token_endpoint_meets_the_wall_clock(operator: PretendOperator) -> None:
     operator.token_gate = asyncio.Event()
     limits = TokenLimits(request_timeout_s=0.05)
-    tokens = TokenManager(operator.profile(), operator.transport, operator.clock, Random(1), limits)
+    tokens = operator.tokens(random=Random(1), limits=limits)
     fault = await fault_of(tokens)
     assert (fault.reason, fault.code) == (U.TIMEOUT, KitCode.ATTEMPT_TIMEOUT)
 
 
 async def test_a_token_is_used_until_it_is_due_and_renewed_beside_the_callers(operator: PretendOperator) -> None:
     tokens = operator.tokens()
-    assert await tokens.token(CHECK, deadline_s=SOON) == "token-1"
+    assert await tokens.token(CHECK, deadline_s=SOON) == Token("token-1")
     operator.clock.advance(200)  # before 70 % of 300 s
-    assert await tokens.token(CHECK, deadline_s=2000) == "token-1"
+    assert await tokens.token(CHECK, deadline_s=2000) == Token("token-1")
     assert len(operator.forms) == 1
     operator.clock.advance(75)  # past 90 %, before 95 %
-    assert await tokens.token(CHECK, deadline_s=2000) == "token-1"
+    assert await tokens.token(CHECK, deadline_s=2000) == Token("token-1")
     await asyncio.sleep(0.01)
-    assert await tokens.token(CHECK, deadline_s=2000) == "token-2"
+    assert await tokens.token(CHECK, deadline_s=2000) == Token("token-2")
     assert len(operator.forms) == 2
 
 
 async def test_renewal_is_spread(operator: PretendOperator) -> None:
     due = set()
     for seed in range(20):
-        tokens = TokenManager(operator.profile(), operator.transport, operator.clock, Random(seed), TokenLimits())
+        tokens = operator.tokens(random=Random(seed), limits=TokenLimits())
         await tokens.token(CHECK, deadline_s=SOON)
         due.add(round(tokens._kept[CHECK].refresh_at_s - 1000))
     assert min(due) >= 210
@@ -240,7 +233,7 @@ async def test_a_failed_renewal_keeps_the_old_token_and_does_not_ask_at_every_ca
     operator.token_answers = [httpx.Response(503)]
     operator.clock.advance(275)
     for _ in range(10):
-        assert await tokens.token(CHECK, deadline_s=2000) == "token-1"
+        assert await tokens.token(CHECK, deadline_s=2000) == Token("token-1")
         await asyncio.sleep(0.001)
     assert len(operator.forms) == 2
     operator.clock.advance(20)  # past 95 %: no longer believed
@@ -256,7 +249,7 @@ async def test_lifetimes_as_operators_write_them(
 ) -> None:
     operator.token_answers = [grant(expires_in=expires_in)]
     tokens = operator.tokens()
-    assert await tokens.token(CHECK, deadline_s=SOON) == "t"
+    assert await tokens.token(CHECK, deadline_s=SOON) == Token("t")
     assert tokens._kept[CHECK].usable_until_s - 1000 == pytest.approx(good_for_s, abs=1)
 
 
@@ -269,7 +262,7 @@ async def test_number_verification_tokens_are_neither_kept_nor_shared(operator: 
 
 async def test_the_cache_forgets_the_least_recently_used(operator: PretendOperator) -> None:
     limits = TokenLimits(tokens_max=3)
-    tokens = TokenManager(operator.profile(), operator.transport, operator.clock, Random(1), limits)
+    tokens = operator.tokens(random=Random(1), limits=limits)
     wanted = [TokenWanted(Flow.JWT_BEARER_TEL, f"tel:+3460000010{n}", "Fraud", ("sim-swap",)) for n in range(4)]
     for one in (*wanted[:3], wanted[0], wanted[3]):
         await tokens.token(one, deadline_s=SOON)
@@ -283,37 +276,6 @@ async def test_a_refused_token_is_dropped_but_not_its_successor(operator: Preten
     second = await tokens.token(CHECK, deadline_s=SOON)
     tokens.invalidate(CHECK, first)
     assert await tokens.token(CHECK, deadline_s=SOON) == second != first
-
-
-OAUTH_TABLE = {
-    "invalid_grant": U.NOT_PERMITTED,
-    "access_denied": U.NOT_PERMITTED,
-    "consent_required": U.NOT_PERMITTED,
-    "unknown_user_id": U.UNKNOWN_SUBSCRIBER,
-    "invalid_request": U.OPERATOR_ERROR,
-    "invalid_client": U.OPERATOR_ERROR,
-    "unauthorized_client": U.OPERATOR_ERROR,
-    "unsupported_grant_type": U.OPERATOR_ERROR,
-    "invalid_scope": U.OPERATOR_ERROR,
-    "server_error": U.OPERATOR_ERROR,
-    "temporarily_unavailable": U.OPERATOR_ERROR,
-}
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 200])
-@pytest.mark.parametrize(("error", "reason"), OAUTH_TABLE.items())
-async def test_oauth_errors_have_reasons(operator: PretendOperator, error: str, reason: U, status: int) -> None:
-    operator.token_answers = [
-        httpx.Response(status, json={"error": error, "error_description": "prose", "access_token": "t"})
-    ]
-    fault = await fault_of(operator.tokens())
-    assert (fault.reason, fault.code) == (reason, error)
-
-
-def test_every_oauth_error_that_permits_nothing_is_named_in_this_test() -> None:
-    assert {name for name, reason in OAUTH_ERRORS.items() if reason is not U.OPERATOR_ERROR} == {
-        name for name, reason in OAUTH_TABLE.items() if reason is not U.OPERATOR_ERROR
-    }
 
 
 @pytest.mark.parametrize(
@@ -375,7 +337,7 @@ async def test_whatever_is_not_a_fitting_token_is_never_kept(
 )
 async def test_at_least_the_scope_asked_for_is_enough(operator: PretendOperator, scope: str | None) -> None:
     operator.token_answers = [grant(scope=scope, token_type="bearer")]
-    assert await operator.tokens().token(CHECK, deadline_s=SOON) == "t"
+    assert await operator.tokens().token(CHECK, deadline_s=SOON) == Token("t")
 
 
 @pytest.mark.parametrize(
@@ -392,7 +354,7 @@ async def test_a_purpose_glued_to_the_scope_is_compared_too(
     operator.token_answers = [grant(scope=granted)]
     tokens = operator.tokens(scope_template="dpv:{purpose}#{scopes}")
     if fits:
-        assert await tokens.token(CHECK, deadline_s=SOON) == "t"
+        assert await tokens.token(CHECK, deadline_s=SOON) == Token("t")
         assert operator.forms[0]["scope"] == "dpv:FraudPreventionAndDetection#sim-swap:check"
     else:
         assert (await fault_of(tokens)).code == KitCode.SCOPE_REDUCED
@@ -426,7 +388,7 @@ def test_assertions_verify_under_the_published_key_with_each_algorithm(algorithm
     pem = key.as_pem(private=True).decode()
     imported = import_signing_key(pem, algorithm, "file key.pem")
     style = AssertionStyle(algorithm, "https://issuer.example", 60)
-    assertion = AssertionSigner(imported, "k1", style, HandClock(), Random(1)).client_assertion("me")
+    assertion = AssertionSigner(imported, "k1", style, HandClock(), Random(1)).client_assertion("me", TOKEN_URL)
     published = public_jwks(imported, "k1")["keys"]
     assert isinstance(published, list)
     assert published[0]["kid"] == "k1"

@@ -13,7 +13,7 @@ from adapters.mock.operator.authorization.authorize import redeem
 from adapters.mock.operator.authorization.backchannel import collect
 from adapters.mock.operator.authorization.clients import Client
 from adapters.mock.operator.authorization.errors import OAuthError
-from adapters.mock.operator.authorization.issuing import issue
+from adapters.mock.operator.authorization.issuing import binding_of, issue
 from adapters.mock.operator.authorization.presented import Presented
 from adapters.mock.operator.authorization.scopes import grant
 from adapters.mock.operator.authorization.tickets import Ticket
@@ -34,13 +34,15 @@ async def answer(world: World, presented: Presented, entry: JournalEntry) -> dic
             raise OAuthError("invalid_request", "grant_type is missing")
         case Grant.JWT_BEARER:
             client, ticket = await _jwt_bearer(world, presented, entry)
+            binding = binding_of(world, client, presented)
         case Grant.CLIENT_CREDENTIALS | Grant.AUTHORIZATION_CODE | Grant.CIBA:
             client = await known_client(world, presented, Grant(grant_type), entry)
+            binding = binding_of(world, client, presented)
             ticket = _ticket(world, client, presented)
         case _:
             raise OAuthError("unsupported_grant_type", "this grant is not offered")
     entry.purpose = ticket.granted.purpose
-    return issue(world, client, ticket, presented)
+    return issue(world, client, ticket, binding)
 
 
 async def known_client(world: World, presented: Presented, wanted: Grant, entry: JournalEntry) -> Client:

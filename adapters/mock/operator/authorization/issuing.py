@@ -12,15 +12,19 @@ from adapters.mock.operator.profile import ClientAuthentication
 from adapters.mock.operator.world import World
 
 
-def issue(world: World, client: Client, ticket: Ticket, presented: Presented) -> dict[str, Any]:
-    """The token response, and the token in the memory of the APIs.
+def binding_of(world: World, client: Client, presented: Presented) -> Binding:
+    """What a token will be bound to. Found out before a grant is used up, for a nonce may be all that is missing.
 
     Raises:
         OAuthError: the proof of possession that came along is no good.
     """
+    now, exchange = world.clocks.authorization_now(), Exchange("POST", presented.url)
+    return Binding(world.possession.at_token_endpoint(presented.proof, exchange, now), _x5t(client, presented))
+
+
+def issue(world: World, client: Client, ticket: Ticket, binding: Binding) -> dict[str, Any]:
+    """The token response, and the token in the memory of the APIs."""
     now = world.clocks.authorization_now()
-    exchange = Exchange("POST", presented.url)
-    binding = Binding(world.possession.at_token_endpoint(presented.proof, exchange, now), _x5t(client, presented))
     lifetime_s, single_use = _lifetime(world, ticket)
     token = AccessToken(
         client_id=client.terms.id,
