@@ -62,31 +62,41 @@ class AttemptTimeout(Guard):
         super().__init__(inner)
         self._limits = limits
         self._clock = clock
+        self._start_s = limits.attempt_start_ms / 1000
         self._apis: dict[SignalName, _Api] = {}
 
     def timeout_s(self, name: SignalName) -> float:
         """What one call to this API is given now."""
         api = self._apis.get(name)
-        return self._limits.attempt_start_ms / 1000 if api is None else api.timeout_s
+        return self._start_s if api is None else api.timeout_s
+
+    def needed_s(self, name: SignalName) -> float:
+        """How long a call must have had to tell anything about the operator.
+
+        What is given where nothing is known is enough in any case: an operator whose slowest answers take longer than
+        anybody waits could otherwise fall silent and never be found out.
+        """
+        return min(self.timeout_s(name), self._start_s)
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask, with no more time than calls to this API are known to need."""
-        api = self._apis.get(query.signal)
-        if api is None:
-            api = self._apis[query.signal] = _Api(self._limits.attempt_start_ms / 1000)
+        api = self._apis.get(query.signal) or self._apis.setdefault(query.signal, _Api(self._start_s))
         started_s = self._clock.monotonic_s()
-        cut = started_s + api.timeout_s < query.deadline_s
-        if cut:
-            query = msgspec.structs.replace(query, deadline_s=started_s + api.timeout_s)
+        given_s = min(api.timeout_s, query.deadline_s - started_s)
+        hasty = given_s < self.needed_s(query.signal) - _EARLY_S
+        if api.timeout_s == given_s:
+            query = msgspec.structs.replace(query, deadline_s=started_s + given_s)
         answer = await self._inner.observe(query)
-        if not cut:
+        if hasty:
             return self._of_the_caller(answer, query.deadline_s)
         if isinstance(answer, Observed):
             self._learn(api, self._clock.monotonic_s() - started_s)
         elif answer.code in {KitCode.ATTEMPT_TIMEOUT, KitCode.DEADLINE}:
             # What we cut off would have taken longer. Without this an operator that became slower for good could never
-            # be heard again, for only answers teach and none would come.
-            self._learn(api, api.timeout_s * _LONGER)
+            # be heard again, for only answers teach and none would come. Until it is known how much slower, calls get
+            # what they get where nothing is known.
+            self._learn(api, given_s * _LONGER)
+            api.timeout_s = max(api.timeout_s, self._start_s)
         return answer
 
     def _of_the_caller(self, answer: Signal, deadline_s: float) -> Signal:

@@ -148,10 +148,13 @@ class Breaker(Guard):
 
     def _open(self, circuit: _Circuit, now_s: float) -> None:
         self._watch.opened(self.operator, now_s)
-        if now_s >= circuit.forget_s and circuit.state is BreakerState.CLOSED:
-            circuit.times_open = 0
-        # When most operators fail at once the fault is probably ours, and waiting longer would only prolong it.
-        circuit.times_open = max(1, circuit.times_open) if self._watch.suspect else circuit.times_open + 1
+        # A probe that failed waits no longer than the one before, so that an operator is heard soon after it recovered;
+        # one that keeps opening is asked ever more seldom.
+        if circuit.state is BreakerState.CLOSED:
+            if now_s >= circuit.forget_s:
+                circuit.times_open = 0
+            # When most operators fail at once the fault is probably ours, and waiting longer would only prolong it.
+            circuit.times_open = max(1, circuit.times_open) if self._watch.suspect else circuit.times_open + 1
         span_s = min(self._limits.breaker_open_s * circuit.times_open, self._limits.breaker_open_max_s)
         jitter = self._limits.breaker_jitter_share
         circuit.until_s = now_s + span_s * self._random.uniform(1 - jitter, 1 + jitter)

@@ -29,5 +29,5 @@ def guard(adapter: Adapter, limits: GuardLimits, clock: Clock, random: Random, w
     """
     attempt = AttemptTimeout(adapter, limits, clock)
     throttle = Throttle(Bulkhead(attempt, limits, clock), limits, clock)
-    breaker = Breaker(throttle, limits, clock, random, watch, attempt.timeout_s)
+    breaker = Breaker(throttle, limits, clock, random, watch, attempt.needed_s)
     return Guarded(Retry(breaker, limits, clock, random), breaker)

@@ -134,18 +134,37 @@ async def test_a_probe_that_is_given_up_makes_room_for_another() -> None:
     assert isinstance((await ask(guard, clock))[0], Observed)
 
 
-async def test_each_failed_probe_waits_longer_up_to_the_cap() -> None:
+async def test_a_failed_probe_waits_as_long_as_the_one_before() -> None:
     clock = HandClock()
     guard = breaker(inner := Acting(down()), clock)
     await ask(guard, clock, 5)
+    assert [await span_s(guard, inner, clock) for _ in range(5)] == pytest.approx([30] * 5, abs=1)
+
+
+async def test_each_opening_soon_after_the_last_lasts_longer_up_to_the_cap() -> None:
+    clock = HandClock()
+    guard = breaker(inner := Acting(down()), clock)
     spans = []
     for _ in range(13):
-        asked, since_s = len(inner.asked), clock.monotonic_s()
-        while len(inner.asked) == asked:
-            clock.advance(1)
-            await ask(guard, clock)
-        spans.append(clock.monotonic_s() - since_s)
+        inner.act = down()
+        await ask(guard, clock, 5)
+        inner.act = good(clock)
+        spans.append(await span_s(guard, inner, clock))
+        assert guard.state(SIM) is BreakerState.CLOSED
     assert spans == pytest.approx([*range(30, 300, 30), 300, 300, 300, 300], abs=1)
+    clock.advance(301)
+    inner.act = down()
+    await ask(guard, clock, 5)
+    assert await span_s(guard, inner, clock) == pytest.approx(30, abs=1)
+
+
+async def span_s(guard: Breaker, inner: Acting, clock: HandClock) -> float:
+    """How long it takes until somebody is let through again."""
+    asked, since_s = len(inner.asked), clock.monotonic_s()
+    while len(inner.asked) == asked:
+        clock.advance(1)
+        await ask(guard, clock)
+    return clock.monotonic_s() - since_s
 
 
 async def test_calls_that_are_cancelled_at_their_deadline_count() -> None:
