@@ -7,11 +7,16 @@ from broker.domain.signal import SignalName, Unavailable
 
 
 class PlanItem(msgspec.Struct, frozen=True):
-    """One signal wanted. ``max_age_s`` is how old an earlier answer may be to be used again; 0 asks anew."""
+    """One signal wanted. ``max_age_s`` is how old an earlier answer may be to be used again; 0 asks anew.
+
+    ``adverse_max_age_s`` is how old one may be that speaks against the line: used again where others may be at all, and
+    in any case where the operator now has no answer, so that nobody gets rid of bad news by silencing who told it.
+    """
 
     signal: SignalName
     required: bool
     max_age_s: float
+    adverse_max_age_s: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Hops 4 and 6: what to ask for a check, and what is known to be out of reach before anybody is asked."""
 
+import math
 from collections.abc import Collection
 
 import msgspec
@@ -10,7 +11,7 @@ from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import SignalName, Unavailability, Unavailable
 from broker.policy.document import PolicyDocument
 from broker.policy.reading import NO_LOCATION_GIVEN
-from broker.policy.rules import ClassRules
+from broker.policy.rules import ADVERSE_MAX_AGES_S, ClassRules
 
 NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a reason code
 """The subscriber's own authentication did not come with the request; a step-up can add it."""
@@ -89,11 +90,10 @@ def _needs(subject: Subject) -> tuple[tuple[frozenset[SignalName], str, bool], .
 
 
 def _item(name: SignalName, rules: ClassRules, request: CheckRequest) -> PlanItem:
-    limits = [rules.max_age_s]
-    if request.max_evidence_age_s is not None:
-        limits.append(float(request.max_evidence_age_s))
+    wanted_s = math.inf if request.max_evidence_age_s is None else float(request.max_evidence_age_s)
     return PlanItem(
         signal=name,
         required=any(name in group for group in rules.required),
-        max_age_s=0.0 if name in _OF_THIS_SESSION else min(limits),
+        max_age_s=0.0 if name in _OF_THIS_SESSION else min(rules.max_age_s, wanted_s),
+        adverse_max_age_s=min(ADVERSE_MAX_AGES_S.get(name, 0.0), wanted_s),
     )

@@ -75,6 +75,13 @@ MISSING_FLOORS: Mapping[ActionClass, Outcome] = {
 MAX_AGES_S: Mapping[ActionClass, float] = {_LOW: 3600.0, _MEDIUM: 300.0, _HIGH: 60.0, _CRITICAL: 0.0}
 """How old an answer may be where a document says nothing: an hour's reuse would hide about a third of SIM takeovers."""
 
+ADVERSE_MAX_AGES_S: Mapping[SignalName, float] = {
+    SignalName.SIM_SWAP: 86_400.0,
+    SignalName.DEVICE_SWAP: 86_400.0,
+    SignalName.CALL_FORWARDING: 3600.0,
+}
+"""How old an answer may be that speaks against the line, in every class: a change stays one, a forwarding may end."""
+
 
 class Costs(msgspec.Struct, frozen=True):
     """What each mistake costs, in units of a typical loss, and which share of attacks each remedy stops.

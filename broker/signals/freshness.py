@@ -1,7 +1,10 @@
 """Earlier answers, kept for reuse where the policy allows their age.
 
-Only observations are kept, never failures. The key holds everything that the answer depends on, the tenant and the
-purpose included: what was obtained for one tenant or purpose must never answer another.
+Only observations are kept, never failures, and adverse ones longer than clean ones: what was clean an hour ago may have
+been taken over since, while a SIM that changed this morning is not the old one again this afternoon.
+
+The key holds everything that the answer depends on, the tenant and the purpose included: what was obtained for one
+tenant or purpose must never answer another.
 """
 
 from collections import OrderedDict
@@ -12,7 +15,7 @@ import msgspec
 
 from broker.adapter_kit.adapter import Capability, seconds_between
 from broker.domain.check import Circle
-from broker.domain.signal import Observed, SignalName
+from broker.domain.signal import AgeRange, Flag, Observed, SignalName
 
 # A number-verification answer belongs to one operator token and one session, so it is asked anew each time.
 # Others answer about a day, claims or a place that the key does not hold: what agreed with one name must never be the
@@ -28,6 +31,9 @@ _NEVER_KEPT = frozenset(
     }
 )
 
+_SWAPS = frozenset({SignalName.SIM_SWAP, SignalName.DEVICE_SWAP})
+_RECENT_S = 30 * 86_400.0
+
 
 class FreshnessKey(NamedTuple):
     """What an answer depends on. ``subject`` is the tenant's pseudonym, so the key tells nothing about the person."""
@@ -40,6 +46,17 @@ class FreshnessKey(NamedTuple):
     location: Circle | None
 
 
+def is_adverse(observed: Observed) -> bool:
+    """Whether an answer speaks against the line in a way that lasts: a recent change, or calls that go elsewhere."""
+    match observed.value:
+        case AgeRange(at_least_s=least, at_most_s=most):
+            return observed.name in _SWAPS and most is not None and least < _RECENT_S
+        case Flag(active=active):
+            return active
+        case _:
+            return False
+
+
 class Freshness:
     """A bounded memory of observations; the least recently used go first."""
 
@@ -47,10 +64,15 @@ class Freshness:
         self._entries_max = entries_max
         self._entries: OrderedDict[FreshnessKey, Observed] = OrderedDict()
 
-    def get(self, key: FreshnessKey, *, max_age_s: float, now: datetime) -> Observed | None:
-        """An earlier answer no older than ``max_age_s`` seconds, marked as cached, or ``None``."""
-        kept = self._entries.get(key) if max_age_s > 0 else None
-        if kept is None or seconds_between(kept.observed_at, now) > max_age_s:
+    def get(
+        self, key: FreshnessKey, *, max_age_s: float, adverse_max_age_s: float = 0.0, now: datetime
+    ) -> Observed | None:
+        """An earlier answer, marked as cached, or ``None``: no older than ``max_age_s``, or ``adverse_max_age_s``."""
+        kept = self._entries.get(key)
+        if kept is None:
+            return None
+        limit_s = max(max_age_s, adverse_max_age_s) if is_adverse(kept) else max_age_s
+        if limit_s <= 0 or seconds_between(kept.observed_at, now) > limit_s:
             return None
         self._entries.move_to_end(key)
         return msgspec.structs.replace(kept, source=msgspec.structs.replace(kept.source, cached=True), latency_ms=0.0)

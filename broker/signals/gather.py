@@ -19,6 +19,8 @@ from broker.signals.single_flight import Seat, SingleFlight, key_of
 _log = logging.getLogger(__name__)
 _NOT_FOR_ALL = frozenset({Unavailability.TIMEOUT, Unavailability.OPERATOR_ERROR, Unavailability.MALFORMED})
 
+_NO_ANSWER_NOW = _NOT_FOR_ALL | {Unavailability.BREAKER_OPEN, Unavailability.LATE}
+
 
 class Errand(msgspec.Struct, frozen=True):
     """For whom a plan is run: tenant, its pseudonym for the subject, and the query that each item starts from."""
@@ -44,7 +46,12 @@ class Gatherer:
         """The plan's items that an earlier answer can serve, without asking anybody."""
         now = self._clock.now()
         kept = {
-            item.signal: self._freshness.get(self._key(item, adapter, errand), max_age_s=item.max_age_s, now=now)
+            item.signal: self._freshness.get(
+                self._key(item, adapter, errand),
+                max_age_s=item.max_age_s,
+                adverse_max_age_s=item.adverse_max_age_s,
+                now=now,
+            )
             for item in plan.items
             if item.max_age_s > 0
         }
@@ -64,7 +71,19 @@ class Gatherer:
             # Defensive: what was said under a token is about whoever holds it, which need not be this number.
             if isinstance(answer, Observed) and not errand.query.personal:
                 self._freshness.put(self._key(item, adapter, errand), answer)
-        return [*recalled.values(), *answers]
+        told = [self._or_adverse(item, answer, adapter, errand) for item, answer in zip(asked, answers, strict=True)]
+        return [*recalled.values(), *told]
+
+    def _or_adverse(self, item: PlanItem, answer: Signal, adapter: Adapter, errand: Errand) -> Signal:
+        """The answer; where there is none now, an adverse one that still holds.
+
+        Defensive: whoever took a line over could otherwise wait until its operator is slow, or make it so.
+        """
+        if isinstance(answer, Observed) or answer.reason not in _NO_ANSWER_NOW or errand.query.operator_token:
+            return answer
+        key, now = self._key(item, adapter, errand), self._clock.now()
+        kept = self._freshness.get(key, max_age_s=0.0, adverse_max_age_s=item.adverse_max_age_s, now=now)
+        return answer if kept is None else kept
 
     async def _ask_all(self, items: list[PlanItem], adapter: Adapter, errand: Errand) -> list[Signal]:
         seats = [self._board(item, adapter, errand) for item in items]
