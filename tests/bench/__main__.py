@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
@@ -21,7 +22,7 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 SLOW_MS = 50
 _CPU_UNDER_TEST, _CPU_LOAD = 0, 1
 _START_S = 30
-_WANTED = "wanted: [sim_swap, number_verification, location]"
+_WANTED = "wanted: [sim_swap, number_verification, location, number_recycling]"
 _FOUR_WANTED = "wanted: [sim_swap, device_swap, call_forwarding, location]"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -63,24 +64,38 @@ class Bench:
         self.start("tests.bench.operator_double", port, delay_ms, cpu=_CPU_LOAD)
         return port
 
-    def broker(self, name: str, operator_port: int, body: bytes, client: str = "aiohttp") -> Program:
+    def broker(
+        self,
+        name: str,
+        operator_port: int,
+        body: bytes,
+        *,
+        client: str = "aiohttp",
+        wanted: str = _FOUR_WANTED,
+        others: int | None = None,
+        routing: Mapping[str, str] = MappingProxyType({"prefixes.toml": '[prefixes]\n"+34" = "alba"\n'}),
+        **environment: str,
+    ) -> Program:
         port, folder = _free_port(), self._folder / name
         folder.mkdir()
         url = f"http://127.0.0.1:{operator_port}"
         configure(folder, {"alba": url, "borealis": url, "cadenza": url}, port)
+        if others is not None:
+            alba = (folder / "config" / "operators" / "alba.toml").read_text("utf-8")
+            cetus = alba.replace(url, f"http://127.0.0.1:{others}")
+            (folder / "config" / "operators" / "cetus.toml").write_text(cetus, "utf-8")
         share_secrets(folder)
         policy = folder / "config" / "policies" / "payment.yaml"
         text = policy.read_text("utf-8")
         assert text.count(_WANTED) == 1
-        policy.write_text(text.replace(_WANTED, _FOUR_WANTED), "utf-8")
-        table = folder / "config" / "routing" / "prefixes.toml"
-        table.write_text('[prefixes]\n"+34" = "alba"\n', "utf-8")
+        policy.write_text(text.replace(_WANTED, wanted), "utf-8")
+        for file, content in routing.items():
+            (folder / "config" / "routing" / file).write_text(content, "utf-8")
         config = str(folder / "config")
         create = ["keys", "create", "--tenant", "bench", "--consumer", "bench", "--config", config]
         key = subprocess.check_output([sys.executable, "-m", "broker", *create], text=True).strip()
-        process = self.start(
-            "broker", "serve", "--config", config, cpu=_CPU_UNDER_TEST, TRUST_BROKER__HTTP__CLIENT=client
-        )
+        variables = {"TRUST_BROKER__HTTP__CLIENT": client, **environment}
+        process = self.start("broker", "serve", "--config", config, cpu=_CPU_UNDER_TEST, **variables)
         return Program(name, port, process, self.request(name, body, key))
 
     def plain(self, module: str, body: bytes, *arguments: object) -> Program:
@@ -108,6 +123,12 @@ class Bench:
         path.write_bytes(head.encode() + body)
         return path
 
+    @staticmethod
+    def key_of(program: Program) -> str:
+        """The bearer key in a program's request."""
+        head = program.request.read_bytes().split(b"\r\n\r\n")[0].decode()
+        return head.partition("Bearer ")[2].partition("\r\n")[0]
+
 
 def body(number: str) -> bytes:
     """A payment of the class medium with a place to compare, which makes four operator calls."""
@@ -122,18 +143,19 @@ def body(number: str) -> bytes:
 def measure(program: Program, concurrency: int) -> Figures:
     """One cell: load for some seconds, with the processor time that the program took for it."""
     before = _cpu_s(program.process.pid)
-    figures = _load(program.port, concurrency, program.request)
+    figures = load(program.port, concurrency, program.request)
     spent_s = _cpu_s(program.process.pid) - before
     return figures._replace(cpu_us=spent_s / max(1, figures.answered) * 1e6)
 
 
-def _load(port: int, concurrency: int, request: Path) -> Figures:
+def load(port: int, concurrency: int, request: Path) -> Figures:
+    """A closed loop on so many connections."""
     command = ["-m", "tests.bench.load", str(port), str(concurrency), str(SECONDS), str(request)]
     done = subprocess.run(
         [sys.executable, *command],
         check=True,
         stdout=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, {_CPU_LOAD}),
+        preexec_fn=pinned,
     )
     return Figures(**json.loads(done.stdout))
 
@@ -153,7 +175,8 @@ def _free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def _wait(program: Program) -> None:
+def wait(program: Program) -> None:
+    """Until it answers."""
     until_s = time.monotonic() + _START_S
     while time.monotonic() < until_s:
         try:
@@ -177,10 +200,10 @@ def run(folder: Path) -> None:
         bare = bench.plain("tests.bench.bare", fresh, fast)
         bare_slow = bench.plain("tests.bench.bare", fresh, slow)
         hello = bench.plain("tests.bench.hello", fresh)
-        cached = full._replace(name="cached", request=bench.request("cached", body("+34600000101"), _key_of(full)))
+        cached = full._replace(name="cached", request=bench.request("cached", body("+34600000101"), bench.key_of(full)))
         programs = (full, naive, full_slow, bare, bare_slow, hello)
         for program in programs:
-            _wait(program)
+            wait(program)
         at_rest_mb = rss_mb(full.process.pid)
         direct = Program("direct", slow, full.process, bench.to_operator(slow))
         plan: Sequence[tuple[str, Program, int]] = (
@@ -200,14 +223,14 @@ def run(folder: Path) -> None:
             ("full, operators at 50 ms", full_slow, 32),
             ("full", full, 256),
         )
-        write(_rounds(plan), at_rest_mb, rss_mb(full.process.pid), _machine())
+        write(_rounds(plan), at_rest_mb, rss_mb(full.process.pid), machine())
     finally:
         bench.close()
 
 
 def _rounds(plan: Sequence[tuple[str, Program, int]]) -> list[Cell]:
     for _, program, concurrency in plan:  # tokens, connections and code paths warm before anything counts
-        _load(program.port, min(concurrency, 8), program.request)
+        load(program.port, min(concurrency, 8), program.request)
     rounds: dict[tuple[str, int], list[Figures]] = {}
     for number in range(ROUNDS):
         for name, program, concurrency in plan:
@@ -217,12 +240,13 @@ def _rounds(plan: Sequence[tuple[str, Program, int]]) -> list[Cell]:
     return [Cell(name, concurrency, taken) for (name, concurrency), taken in rounds.items()]
 
 
-def _key_of(program: Program) -> str:
-    head = program.request.read_bytes().split(b"\r\n\r\n")[0].decode()
-    return head.partition("Bearer ")[2].partition("\r\n")[0]
+def pinned() -> None:
+    """Run where the load runs, beside what is under test."""
+    os.sched_setaffinity(0, {_CPU_LOAD})
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The machine of a run, for the report."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
 
 

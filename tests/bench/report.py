@@ -75,7 +75,7 @@ def write(cells: Sequence[Cell], at_rest_mb: float, after_mb: float, machine: st
     rounds = len(cells[0].rounds)
     head = _METHOD.format(rounds=rounds, date=datetime.now(UTC), machine=machine)
     targets = _targets(cells, at_rest_mb)
-    text = "\n".join((head, _target_table(targets), _cell_table(cells), _memory(at_rest_mb, after_mb)))
+    text = "\n".join((head, target_table(targets), cell_table(cells), _memory(at_rest_mb, after_mb)))
     TARGET.write_text(f"{text}\n{marker}{kept}", "utf-8")
 
 
@@ -100,17 +100,19 @@ def _targets(cells: Sequence[Cell], at_rest_mb: float) -> list[Target]:
     ]
 
 
-def _target_table(targets: Sequence[Target]) -> str:
+def target_table(targets: Sequence[Target], level: str = "##") -> str:
+    """The promises, as a table."""
     rows = ["| target | reached | floor | met |", "| --- | --- | --- | --- |"]
     rows += [
         f"| {target.name} | {target.value:.2f} | {'at most' if target.at_most else 'at least'} {target.floor:g} "
         f"| {'yes' if target.met else 'NO'} |"
         for target in targets
     ]
-    return "## Targets\n\n" + "\n".join(rows) + "\n"
+    return f"{level} Targets\n\n" + "\n".join(rows) + "\n"
 
 
-def _cell_table(cells: Sequence[Cell]) -> str:
+def cell_table(cells: Sequence[Cell], level: str = "##") -> str:
+    """The cells, as a table."""
     rows = [
         "| program | concurrent | checks/s | CPU µs/check | p50 ms | p95 ms | p99 ms | failed |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -123,7 +125,7 @@ def _cell_table(cells: Sequence[Cell]) -> str:
         f"| {cell.median(lambda f: f.p99_ms):.2f} | {sum(f.failures for f in cell.rounds)} |"
         for cell in cells
     ]
-    return "## Cells\n\n" + "\n".join(rows) + "\n"
+    return f"{level} Cells\n\n" + "\n".join(rows) + "\n"
 
 
 def _cpu(cell: Cell) -> str:
