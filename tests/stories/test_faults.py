@@ -16,7 +16,7 @@ _QUICK = {
     "breaker_failures_in_row = 5": "breaker_failures_in_row = 3",
     "breaker_open_s = 30": "breaker_open_s = 1",
     "breaker_jitter_share = 0.2": "breaker_jitter_share = 0.0",
-    "attempt_start_ms = 1200": "attempt_start_ms = 250",
+    "attempt_start_ms = 1200": "attempt_start_ms = 700",
     "cache_entries_max = 50000": "cache_entries_max = 0",
 }
 _CRITICAL = {"type": "sim.order"}

@@ -89,14 +89,22 @@ async def test_nobody_is_overtaken_before_it_is_known_how_long_calls_take() -> N
 
 
 async def test_overtaking_has_a_budget() -> None:
-    slow, other = Slow(), Acting(says("other"), "other")
+    slow, other, seventh = Slow(), Acting(says("other"), "other"), asyncio.Event()
+
+    async def counting(query: SignalQuery) -> Signal:
+        if len(other.asked) == 7:  # 5 % of 140
+            seventh.set()
+        return await says("other")(query)
+
+    other.act = counting
     together = await practised(Acting(slow), other, limits=GuardLimits(hedge_samples_min=_KNOWN, hedge_share=0.05))
     tasks = [asyncio.create_task(together.observe(asking())) for _ in range(40)]
-    done, late = await asyncio.wait(tasks, timeout=0.5)
-    assert (len(done), len(other.asked)) == (7, 7)  # 5 % of 140
-    for task in late:
+    await seventh.wait()
+    await asyncio.sleep(0.2)
+    assert (sum(task.done() for task in tasks), len(other.asked)) == (7, 7)
+    for task in tasks:
         task.cancel()
-    await asyncio.wait(late)
+    await asyncio.wait(tasks)
     await asyncio.sleep(0)
     assert slow.given_up == 40
 
