@@ -64,6 +64,8 @@ class PretendOperator:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.elsewhere: list[Answer] = []
+        """What every path without a script of its own answers."""
         self.token_answers: list[Answer] = []
         self.token_gate: asyncio.Event | None = None
         self.calls: list[tuple[str, dict[str, Any], httpx.Headers]] = []
@@ -85,7 +87,7 @@ class PretendOperator:
             return self._backchannel(request)
         body = json.loads(request.content)
         self.calls.append((request.url.path, body, request.headers))
-        script = self.answers.get(request.url.path)
+        script = self.answers.get(request.url.path) or self.elsewhere
         if not script:
             return httpx.Response(404, text="<html>no such page</html>")
         answer = script.pop(0) if len(script) > 1 else script[0]

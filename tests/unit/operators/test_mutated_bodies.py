@@ -1,7 +1,7 @@
 """R23 and R26: thousands of damaged answers; each is refused with a type, or means what a second parser reads in it."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from random import Random
 from typing import Any
 
@@ -10,9 +10,14 @@ import pytest
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.camara import SIGNALS
 from broker.adapter_kit.camara.line import ApiLine, Reading
-from broker.domain.signal import AgeRange
+from broker.adapter_kit.oauth import Flow
+from broker.domain.check import Claims
+from broker.domain.signal import AgeRange, Observed, Source
+from broker.domain.soundness import is_sound
 from tests.support.clocks import NOON
-from tests.unit.adapter_kit.pretend import PretendOperator, ok, query
+from tests.unit.adapter_kit.pretend import MADRID, PretendOperator, ok, query
+
+NEWLY = "2026-11-22T11:59:00Z"
 
 MUTATIONS = 1500
 VALUES: list[Any] = [
@@ -60,8 +65,8 @@ def mutated(body: dict[str, Any], random: Random) -> bytes:
     return raw
 
 
-def second_opinion(raw: bytes, member: str) -> object:
-    """What the standard library reads there; a member that comes twice is nothing to read."""
+def second_opinion(raw: bytes, member: str | None) -> object:
+    """What the standard library reads there, if it reads anything; a member that comes twice is nothing to read."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
@@ -70,7 +75,7 @@ def second_opinion(raw: bytes, member: str) -> object:
 
     found = json.loads(raw, object_pairs_hook=once)
     assert isinstance(found, dict)
-    return found[member]
+    return found if member is None else found[member]
 
 
 @pytest.mark.parametrize(
@@ -100,3 +105,51 @@ async def test_a_damaged_answer_never_crashes_and_never_looks_clean(api: str, ve
             age_s = max(0.0, (NOON - datetime.fromisoformat(told.upper())).total_seconds())
             assert reading.value.at_least_s <= age_s + 1, raw
     assert 0 < read < MUTATIONS / 2  # else the mutations were too harmless, or never were
+
+
+# One good answer for each API, at the newest release of the table; the suite of adapters plays the others' shapes.
+GOOD: dict[str, tuple[str, dict[str, Any]]] = {
+    "sim-swap": ("2.1.0", {"latestSimChange": "2026-11-22T09:00:00Z", "monitoredPeriod": 120}),
+    "device-swap": ("1.0.0", {"latestDeviceChange": "2026-11-22T09:00:00Z", "monitoredPeriod": 120}),
+    "call-forwarding-signal": ("0.4.0", {"active": False}),
+    "location-verification": ("3.0.0", {"verificationResult": "PARTIAL", "matchRate": 74, "lastLocationTime": NEWLY}),
+    "number-verification": ("2.1.0", {"devicePhoneNumberVerified": True}),
+    "number-recycling": ("0.2.0", {"phoneNumberRecycled": False}),
+    "kyc-tenure": ("0.2.0", {"tenureDateCheck": True, "contractType": "PAYM"}),
+    "kyc-match": ("0.4.0", {"nameMatch": "false", "nameMatchScore": 80}),
+    "device-roaming-status": ("1.1.0", {"roaming": False, "lastStatusTime": NEWLY}),
+    "device-reachability-status": (
+        "1.1.0",
+        {"reachable": True, "connectivity": ["DATA"], "lastStatusTime": NEWLY},
+    ),
+    "connected-network-type": ("0.2.0", {"connectedNetworkType": "4G", "lastStatusTime": NEWLY}),
+}
+EVERYTHING: dict[str, Any] = {
+    "location": MADRID,
+    "operator_token": "ot-1",
+    "bound_since": date(2024, 5, 1),
+    "claims": Claims(name="Ana"),
+}
+
+
+@pytest.mark.parametrize("mutations", [120, pytest.param(10_000, marks=[pytest.mark.proof, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("api", GOOD)
+async def test_no_api_crashes_on_damage_or_believes_what_a_second_parser_refuses(api: str, mutations: int) -> None:
+    version, body = GOOD[api]
+    random, believed = Random(26), 0
+    for turn in range(mutations):
+        raw = mutated(body, random) if turn else json.dumps(body).encode()
+        operator = PretendOperator()
+        operator.elsewhere = [ok(raw)]
+        flow = Flow.JWT_BEARER_OPERATOR_TOKEN if api == "number-verification" else Flow.CLIENT_CREDENTIALS
+        bound = operator.bind(api, version, flow)
+        try:
+            reading = await bound.version.ask(ApiLine(bound, query(SIGNALS[api], **EVERYTHING)))
+        except OperatorFault:
+            if not turn:  # the answer as it should be
+                raise
+            continue
+        believed += 1
+        assert is_sound(Observed(SIGNALS[api], reading.value, NOON, Source("alba", api, version)), SIGNALS[api])
+        second_opinion(raw, None)
+    assert 0 < believed < mutations
