@@ -49,12 +49,15 @@ VERIFICATION = {"api": "number-verification", "version": "2.1.0", "flow": "autho
 class Scene:
     """One of our adapters at an operator; `clock` is both sides'."""
 
-    def __init__(self, url: str, clock: HandClock, folder: Path, store: PendingStore | None = None) -> None:
+    def __init__(
+        self, url: str, clock: HandClock, folder: Path, store: PendingStore | None = None, *, key: ECKey = KEY
+    ) -> None:
         self.url = url
+        self._kid = key.kid
         self.clock = clock
         self.store = store or PendingMemory()
-        self._key = folder / "client.pem"
-        self._key.write_bytes(KEY.as_pem(private=True))
+        self._key = folder / f"{key.kid}.pem"
+        self._key.write_bytes(key.as_pem(private=True))
 
     @asynccontextmanager
     async def adapter(self, declared: Manifest, **own: Any) -> AsyncIterator[ManifestAdapter]:
@@ -64,7 +67,7 @@ class Scene:
                 "base_url": self.url,
                 "client_id": "trust-broker",
                 "client_key": {"file": self._key},
-                "client_key_id": "ours",
+                "client_key_id": self._kid,
                 "redirect_uri": REDIRECT_URI,
                 # A busy machine must not look like an operator that is slow.
                 "attempt_timeout_ms": 10_000,

@@ -1,6 +1,7 @@
 """CAMARA's errors: every documented row has a reason, and whatever is not documented has one by its status."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,30 @@ def test_every_error_that_the_stored_releases_document_is_mapped() -> None:
                             unmapped |= {(str(file), status, code) for code in found if (int(status), code) not in ROWS}
     assert not unmapped
     assert walked > 150
+
+
+def _members(node: Any, name: str) -> Iterator[Any]:
+    """The values that a schema admits for a member, at any depth."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _members(item, name)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == name and isinstance(value, dict):
+                yield from value.get("enum", [])
+            else:
+                yield from _members(value, name)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the CAMARA files are not beside the project")
+def test_every_error_that_is_common_to_all_apis_is_mapped() -> None:
+    walked = 0
+    for file in sorted((CORPUS / "commonalities").glob("*/CAMARA_common.yaml")):
+        # Some releases are templates, with names in double braces where an API puts its own.
+        document = yaml.safe_load(re.sub(r"\{ ?\{.*?\} ?\}", "TEMPLATE", file.read_text()))
+        for name, response in document["components"]["responses"].items():
+            for status in set(_members(response, "status")):
+                for code in set(_members(response, "code")) - {"TEMPLATE"}:
+                    walked += 1
+                    assert (status, code) in ROWS, (str(file), name)
+    assert walked > 40

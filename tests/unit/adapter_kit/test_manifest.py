@@ -217,6 +217,16 @@ def test_it_must_say_which(tmp_path: Path, signal: str) -> None:
         (('name = "good"', 'name = "good"\nsentinel_dates = { "1900" = "never" }'), "sentinel_dates.1900", "no_event"),
         (('name = "good"', 'name = "good"\nboolean_texts = { "true" = "yes!" }'), "boolean_texts.true", "bool"),
         (('name = "good"', 'name = "good'), "manifest.toml", "not TOML"),
+        (("[oauth]", '[oauth]\nprofile = "camara"'), "oauth", "the CAMARA profile forbids basic; use private_key_jwt"),
+        (('"basic"', '"tls_client_auth"\nprofile = "camara"\nopenid = false'), "oauth", "openid: the CAMARA profile"),
+        (
+            ('"basic"', '"private_key_jwt"\nprofile = "camara"\nscope_template = "dpv:{purpose}#{scopes}"'),
+            "oauth",
+            "scope_template: the CAMARA profile has 'dpv:{purpose} {scopes}'",
+        ),
+        (("[oauth]", '[oauth]\nlogin_hint = "tel:{number}"'), "oauth.login_hint", "pattern"),
+        (("[oauth]", '[oauth]\nlogin_hint = "tel:"'), "oauth.login_hint", "pattern"),
+        (("[oauth]", '[oauth]\nauthorize_path = "https://evil.example"'), "oauth.authorize_path", "pattern"),
     ],
 )
 def test_a_wrong_manifest_is_refused_with_file_key_and_fix(
@@ -228,6 +238,22 @@ def test_a_wrong_manifest_is_refused_with_file_key_and_fix(
         load_manifest(path)
     for part in (str(path), key, fix):
         assert part in str(caught.value)
+
+
+def test_a_person_would_be_asked_once_for_each_glued_scope_so_that_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace('"client_credentials"', '"ciba"').replace(
+        "[oauth]", '[oauth]\nscope_template = "dpv:{purpose}#{scopes}"'
+    )
+    with pytest.raises(Misconfigured, match="sim-swap over ciba has several scopes, and scope_template holds one"):
+        load_manifest(write(tmp_path, text))
+    for fix in ('operations = ["check"]\n', 'scopes = { check = "sim-swap", retrieve-date = "sim-swap" }\n'):
+        assert len(load_manifest(write(tmp_path, text + fix)).capabilities) == 1
+
+
+def test_an_api_under_the_token_of_whoever_holds_the_device_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace('"client_credentials"', '"jwt_bearer_operator_token"')
+    with pytest.raises(Misconfigured, match="would answer for the token's owner, whoever that is"):
+        load_manifest(write(tmp_path, text))
 
 
 @pytest.mark.parametrize("flow", ["client_credentials", "jwt_bearer_tel"])
@@ -314,6 +340,12 @@ def test_urls_that_could_leak_are_refused(tmp_path: Path, url: str, key: str) ->
     ("extra", "key", "fix"),
     [
         ("colour = 1", "colour", "no such key"),
+        ("tls = { certificate = 'a.pem' }", "tls", "give certificate and key, or neither"),
+        ("tls = { certificate = 'a.pem', key = 'b.pem', verify = false }", "tls.verify", "no such key"),
+        ("redirect_uri = 'http://broker.example/back'", "redirect_uri", "https"),
+        ("authorize_url = 'ftp://operator.example'", "authorize_url", "https"),
+        ("asked_hold_s = 0", "asked_hold_s", "10"),
+        ("ask_again_after_s = 100000", "ask_again_after_s", "86400"),
         ("client_secret = 'in-clear'", "client_secret", "SecretRef"),
         ("client_secret = { }", "client_secret", "exactly one of file and env"),
         ("client_secret = { file = 'a', env = 'B' }", "client_secret", "exactly one of file and env"),

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from broker.adapter_kit.adapter import Adapter, Capability, CeremonyProof, OperatorFault
-from broker.adapter_kit.assembly import Surroundings, assemble, open_adapter, package_of
+from broker.adapter_kit.assembly import Surroundings, assemble, open_adapter, package_of, tls_context
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.manifest import Manifest, load_manifest
@@ -241,6 +241,46 @@ def test_a_missing_credential_is_named_at_start(
 ) -> None:
     with pytest.raises(Misconfigured, match=missing):
         assemble("alba", load_manifest(package), settings(**given), operator.transport, operator.surroundings)
+
+
+@pytest.mark.parametrize(
+    ("oauth", "flow", "own", "missing"),
+    [
+        ('client_auth = "tls_client_auth"', "ciba", {}, "needs tls.certificate; name a file"),
+        ('client_auth = "tls_client_auth"', "ciba", {"tls": {"ca": "ca.pem"}}, "needs tls.certificate"),
+        ('client_auth = "basic"', "ciba", {}, "needs client_secret"),
+        (
+            'client_auth = "basic"\nsigned_requests = true',
+            "ciba",
+            {"client_secret": {"env": "PATH"}},
+            "needs client_key",
+        ),
+        ('client_auth = "basic"', "authorization_code", {"client_secret": {"env": "PATH"}}, "needs redirect_uri; name"),
+    ],
+)
+def test_a_grant_without_what_it_takes_is_refused_at_start(
+    operator: PretendOperator, oauth: str, flow: str, own: dict[str, object], missing: str
+) -> None:
+    text = f"""
+        name = "someone"
+        title = "Someone"
+        [oauth]
+        {oauth}
+        [[capabilities]]
+        api = "number-verification"
+        version = "2.1.0"
+        flow = "{flow}"
+    """
+    manifest = Manifest.model_validate(tomllib.loads(text))
+    with pytest.raises(Misconfigured, match=f"operator alba: adapter someone {missing}"):
+        assemble("alba", manifest, settings(**own), operator.transport, operator.surroundings)
+
+
+def test_a_certificate_that_cannot_be_used_is_named_at_start(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_text("not a certificate")
+    wrong = settings(tls={"certificate": tmp_path / "a.pem", "key": tmp_path / "a.pem"})
+    with pytest.raises(Misconfigured, match="operator alba: tls: cannot be used"):
+        tls_context("alba", wrong)
 
 
 def test_a_price_for_what_is_not_offered_is_a_mistake(operator: PretendOperator, tmp_path: Path) -> None:
