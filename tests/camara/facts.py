@@ -11,6 +11,7 @@ IDENTIFIERS = ("phoneNumber", "device")
 """The members of a body that name the subject, unless the token does."""
 NAMING = ((), ("subscriptionDetail",), ("config", "subscriptionDetail"))
 """Where in a body they are: at the top, or in what is subscribed to."""
+CALLER_ENDING = "000101"
 AGE_THRESHOLD = 18
 """Years that whoever is on record by default has passed."""
 PURPOSE_PREFIX = "dpv:"
@@ -34,6 +35,10 @@ class Facts:
         match path[-1]:
             case "phoneNumber":
                 return self.subject.number
+            case "calledParticipant":
+                return self.subject.number
+            case "callingParticipant":
+                return self.operator.number(CALLER_ENDING)
             case "hashedPhoneNumber":
                 return self.subject.hashed
             case "device":

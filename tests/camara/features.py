@@ -1,6 +1,7 @@
 """Feature files as scenarios: backgrounds put in front, outlines written out, one `Scenario` for each row."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from gherkin.pickles.compiler import Compiler
 FILE_CHARACTERS_MAX = 1_000_000
 _KEYWORD = re.compile(r"(?m)^(\s*)(given|when|then|and|but)(?=\s)")
 _BLANK = re.compile(r"\s+")
+_DOUBLE = re.compile(r"(\"[^\"]*\")")
+_QUOTED = re.compile(r"(?<!\w)'([^'\"]*)'(?!\w)|`([^`\"]*)`")
+_MOOD = re.compile(
+    r"\b(?:should|must|shall|has to) (?P<no>not )?(?P<verb>be|have|exist|comply|contain|include|equal)\b"
+)
+_VERBS = {"be": "is", "have": "has", "comply": "complies"}
+PAIR = 2
+"""Columns of a data table that names members and their values."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,43 @@ def _scenario(api: str, version: str, file: Path, title: str, pickle: Any) -> Sc
         title=title,
         name=pickle["name"],
         tags=tuple(tag["name"] for tag in pickle["tags"]),
-        steps=tuple(plain(step["text"]) for step in pickle["steps"]),
+        steps=tuple(text for step in pickle["steps"] for text in _texts(step)),
     )
 
 
+def _texts(step: Any) -> list[str]:
+    """A step as one text, what follows it included; a table of members and values as a step for each row."""
+    argument = step.get("argument", {})
+    if "docString" in argument:
+        return [plain(f"{step['text']} {argument['docString']['content']}")]
+    if "dataTable" not in argument:
+        return [plain(step["text"])]
+    rows = [[cell["value"] for cell in row["cells"]] for row in argument["dataTable"]["rows"]]
+    kind = re.search(r"request body|response", step["text"], re.IGNORECASE)
+    members = [row for row in rows if row[0].startswith("$")]
+    if kind is None or not members or any(len(row) != PAIR for row in members):
+        return [plain(" | ".join([step["text"], *(cell for row in rows for cell in row)]))]
+    verb = "is set to" if kind[0].lower() == "request body" else "is"
+    return [plain(f'the {kind[0]} property "{path}" {verb} "{value}"') for path, value in members]
+
+
 def plain(step: str) -> str:
-    """A step without what carries no meaning: runs of blanks, typographic quotes, a stray table bar or full stop."""
-    straight = step.replace("\u201c", '"').replace("\u201d", '"').replace("\u2019", "'")
-    return _BLANK.sub(" ", straight).strip(" |").removesuffix(".").strip()
+    """A step without what carries no meaning: blanks, kinds of quotes, a stray bar or full stop, moods of verbs."""
+    straight = step.replace("\u201c", '"').replace("\u201d", '"').replace("\u2019", "'").replace("\u2018", "'")
+    quoted = _outside(straight, lambda text: _QUOTED.sub(lambda found: f'"{found[1] or found[2] or ""}"', text))
+    told = _outside(quoted, lambda text: _MOOD.sub(_indicative, text))
+    return _BLANK.sub(" ", told).strip(" |").rstrip(".;,").strip()
+
+
+def _outside(step: str, change: Callable[[str], str]) -> str:
+    """Change a step, but for the values in quotes."""
+    pieces = _DOUBLE.split(step)
+    return "".join(piece if piece.startswith('"') else change(piece) for piece in pieces)
+
+
+def _indicative(found: re.Match[str]) -> str:
+    """``is`` for "should be", ``does not exist`` for "must not exist"."""
+    verb = found["verb"]
+    if found["no"]:
+        return "is not" if verb == "be" else f"does not {verb}"
+    return _VERBS.get(verb, f"{verb}s")

@@ -22,13 +22,14 @@ from tests.camara.words_person import WORDS as PERSON
 from tests.camara.words_person import presuppose
 from tests.camara.words_request import RESOURCES, SENDING
 from tests.camara.words_request import WORDS as REQUEST
+from tests.camara.words_resource import WORDS as RESOURCE
 from tests.camara.words_response import WORDS as RESPONSE
 from tests.camara.words_subject import WORDS as SUBJECT
 from tests.camara.words_token import WORDS as TOKEN
 from tests.support.mock_operator import RunningOperator, running_operator
 from tests.support.mock_operator_schemas import DEFINITIONS
 
-WORDS: tuple[Word, ...] = (*TOKEN, *ASSETS, *PERSON, *RESPONSE, *SUBJECT, *RESOURCES, *REQUEST, *SENDING)
+WORDS: tuple[Word, ...] = (*TOKEN, *ASSETS, *PERSON, *RESOURCE, *RESPONSE, *SUBJECT, *RESOURCES, *REQUEST, *SENDING)
 NOT_SERVED = "not served by the pretend operator"
 NO_CONTRACT = "there is no openapi.yaml, neither beside the file nor among the definitions"
 BASE_PROFILE = "alba"

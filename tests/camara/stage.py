@@ -73,6 +73,7 @@ class Stage:
     asked: str = ""
     method: str = ""
     path_values: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
     faulty: bool = False
     passed_s: float = 0.0
     response: httpx.Response | None = None
@@ -190,7 +191,9 @@ class Stage:
         if self.token is Token.EXPIRED:
             self.operator.control.advance(LONGER_THAN_ANY_TOKEN_S, authorization=True)
         try:
-            self.response = self.operator.client.http.request(operation.method, url, headers=headers, content=content)
+            self.response = self.operator.client.http.request(
+                operation.method, url, headers=headers, content=content, params=self.query or None
+            )
         finally:
             if self.token is Token.EXPIRED:
                 self.operator.control.advance(-LONGER_THAN_ANY_TOKEN_S, authorization=True)

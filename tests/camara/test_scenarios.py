@@ -9,7 +9,7 @@ from tests.support.mock_operator_schemas import DEFINITIONS
 
 FOUND = grouped([DEFINITIONS]) if DEFINITIONS.is_dir() else {}
 GROUPS = {group: files for group, files in FOUND.items() if group in served()}
-NOT_APPLICABLE_MAX = 0.15
+NOT_APPLICABLE_MAX = 0.10
 """Of one API and version. Over all of them it is far less; a small file with one such scenario may have more."""
 
 pytestmark = pytest.mark.skipif(not GROUPS, reason="CAMARA's feature files are not beside the project")

@@ -250,6 +250,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
         _valid,
     ),
     (r"an? \w+ value that complies with .*", _valid),
+    (r"an? (?:proper|correct|suitable) .*", _valid),
     (r"a schema[- ]compliant .*|a value that is compliant with .*", _valid),
     (r".*cancelled by the User A and is used by User B", _given_on),
     (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),

@@ -112,10 +112,6 @@ def _too_long(stage: Stage, path: str) -> None:
     stage.set(where, stage.contract.stretched(schema, limit + 1))
 
 
-def _path_value(stage: Stage, text: str, value: str) -> None:
-    stage.path_values[text] = value
-
-
 def _ask(stage: Stage, text: str) -> None:
     stage.forget()
     stage.asked = text
@@ -127,6 +123,13 @@ def _send(stage: Stage, text: str, rest: str = "") -> None:
     named = re.search(r'"([^"]+)"', rest)
     if named is not None:
         stage.asked = named[1]
+
+
+def _send_to(stage: Stage, text: str, path: str, value: str = "") -> None:
+    stage.forget()
+    stage.method, stage.resource = text.upper(), path
+    if value:
+        _given(stage, value)
 
 
 def _again(stage: Stage) -> None:
@@ -157,7 +160,8 @@ WORDS = (
     word(r"the request body contains a random combination of valid optional parameters.*", _full),
     word(r"the request body contains valid required properties|the given request body is populated with .*", nothing),
     word(rf"{MEMBER} {PATH} is non[- ]existent", _without),
-    word(r'the header "(?P<text>(?!Authorization)[^"]*)" is set to "(?P<value>[^"]*)"', _header),
+    # In some files a replacement of words went through the middle of "set".
+    word(r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is se.*t to "(?P<value>[^"]*)"', _header),
     word(
         r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not sent|not included)', _no_header
     ),
@@ -175,7 +179,11 @@ WORDS = (
         _wrong_body,
     ),
     word(rf"{MEMBER} {PATH} does not comply with (?:the )?(?:OAS )?schema(?: at)? {POINTER}", _wrong),
-    word(rf"{MEMBER} {PATH} is not (?:included|present|valori[sz]ed|valued|set|provided|sent)", _without),
+    word(
+        rf"{MEMBER} {PATH} is not (?:included|present|valori[sz]ed|valued|set(?: to a value)?|provided|sent)",
+        _without,
+    ),
+    word(rf"{MEMBER} {PATH} is (?:removed|deleted)", _without),
     word(rf"the request body does not (?:include|contain) (?:the )?property {PATH}", _without),
     word(rf"the request body does not (?:include|contain) neither {PATH} nor {TEXT}", _without_both),
     word(rf"{MEMBER} {PATH} is (?:included|valori[sz]ed|valued)(?: with a valid value)?", _with),
@@ -184,7 +192,6 @@ WORDS = (
     word(rf"{MEMBER} {PATH} (?:is |to be )?(?:set|equal) to:? (?P<value>.*)", _by_words),
     word(rf"{MEMBER} {PATH} (?P<value>(?:is compliant|only includes|includes|complies) .*)", _by_words),
     word(rf"the request body (?:optionally )?contains the property {PATH} with (?P<value>a value .*)", _by_words),
-    word(rf'(?:the )?path parameter {TEXT} is (?:set|equal) to "(?P<value>[^"]*)"', _path_value),
     word(rf"{MEMBER} {PATH} is set with (?P<value>a valid value)", _by_words),
     word(rf"the request body is set to a valid parameter combination without property {PATH}", _full_without),
     word(
@@ -211,6 +218,11 @@ SENDING = (
     word(rf"(?:a |the )?(?:request|operation) {TEXT} is sent", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
-    word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invokation is done)", _again),
+    word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invo[ck]ation is done)", _again),
+    word(
+        r"(?:the |an? )?(?:API )?(?:client|consumer|tester) sends an? \"?(?P<text>[A-Z]+)\"? request to "
+        r"\"(?P<path>[^\"]+)\"(?: with (?:the following |an? )?(?:payload|body|request body):? (?P<value>\{.*\}))?",
+        _send_to,
+    ),
 )
 """The words that send; what a file says of an answer before them is no check yet."""

@@ -184,11 +184,23 @@ def _complies(stage: Stage, pointer: str) -> None:
     expect(not errors, f"the answer breaks {pointer}: {'; '.join(errors[:3])}")
 
 
+def _whole(stage: Stage) -> None:
+    """Everything is on record about whom the runner asks, so everything that the schema knows is available."""
+    known = stage.contract.members(stage.operation().answers["200"])[0]
+    expect(body(stage).keys() == known.keys(), f"{sorted(known.keys() - body(stage).keys())} are not there")
+
+
+def _nothing_but(stage: Stage, path: str) -> None:
+    others = sorted(body(stage).keys() - {parse(path)[0]})
+    expect(not others, f"{others} are there besides {path}")
+
+
 def _declared(stage: Stage) -> None:
     _complies(stage, "")
 
 
-def _each_complies(stage: Stage, pointer: str) -> None:
+def each_complies(stage: Stage, pointer: str) -> None:
+    """Every item of the answer fits."""
     found = body(stage)
     expect(isinstance(found, list), "the answer is no array")
     errors = [error for item in found for error in stage.contract.errors(item, pointer)]
@@ -288,7 +300,7 @@ WORDS = (
     word(rf"{PROPERTY} is set to [A-Z_]*PHONENUMBER1?", _own_number),
     word(rf"{PROPERTY} is the same value as the request body property {TEXT}", _as_sent),
     word(rf"{PROPERTY} (?:exists|is present)", _exists),
-    word(rf"the response contains (?:the )?property {PATH}", _exists),
+    word(rf"the response (?:body )?(?:contains|includes|has) (?:the )?property {PATH}", _exists),
     word(rf"{PROPERTY} (?:does not exist|is not (?:present|included|returned|there))", _missing),
     word(rf"{PROPERTY} (?:exists|is present) and (?:its value )?is in the past", _past),
     word(rf"{PROPERTY} (?:exists|is present) and (?:its value )?is in the future", _future),
@@ -298,11 +310,11 @@ WORDS = (
     word(r"the correspond(?:ent|ing) score property, if (?:it )?exists, is not returned", _no_scores),
     word(rf"the response contains the property {PATH} and its value represents the score .*", _score),
     word(
-        rf"{PROPERTY} (?:is|==|is equal to|exists and is equal to) {VALUE}",
+        rf"{PROPERTY}(?: value)? (?:is|==|=|equals|is equal to|is set to|has the value|exists and is equal to) {VALUE}",
         _is,
     ),
     word(
-        rf"the response body (?:complies|is compliant) with an array of OAS schema defined at {POINTER}", _each_complies
+        rf"the response body (?:complies|is compliant) with an array of OAS schema defined at {POINTER}", each_complies
     ),
     word(
         rf"the response body (?:complies|is compliant) with (?:the )?(?:OAS )?schema(?: at| defined by)? {POINTER}",
@@ -310,7 +322,7 @@ WORDS = (
     ),
     word(r"the response body is an array of strings with the possi?bi?le? ?\w* values? (?P<values>.*)", _strings),
     word(rf"the response body is a string with the value {TEXT}", _text),
-    word(r"the response body is an empty array", _empty_list),
+    word(r"the response (?:body )?is (?:an empty (?:array|list)(?: \"?\[\]\"?)?|\[\])", _empty_list),
     word(rf"{PROPERTY} includes both {TEXT} and \"(?P<other>[^\"]*)\"", _includes),
     word(rf"{PROPERTY} includes {TEXT}", _includes),
     word(rf"{PROPERTY} has the value (?P<value>\"[^\"]*\").*", _is),
@@ -324,9 +336,11 @@ WORDS = (
     ),
     word(rf"{PROPERTY} has the same value as the request body property {TEXT}", _as_sent),
     word(rf"the response body complies with the 200\w+ schema at {POINTER}", _complies),
-    word(rf"the response body has an array of items and each item complies with {SCHEMA_AT}", _each_complies),
+    word(rf"the response body has an array of items and each item complies with {SCHEMA_AT}", each_complies),
     word(rf"{PROPERTY} is user[- ]friendly", _readable),
     word(r"the (?P<path>\w+) status is (?P<value>true|false)", _is),
     word(r"the response body contains valid \w+ values?", _declared),
+    word(r"the response body contains all the available properties defined in the schema", _whole),
+    word(rf"the response body only contains the property {PATH}(?: if it is available)?", _nothing_but),
     word(r"the response (?:body )?is (?:empty|not present|not available)", _empty),
 )

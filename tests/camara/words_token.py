@@ -86,6 +86,10 @@ WORDS = (
     ),
     word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),
     word(r"the access token has expired", _expired),
+    word(
+        r"the access token (?:contains|has|includes) the scope \"(?P<scope>[^\"]+)\"(?: and does not contain .*)?",
+        _scoped,
+    ),
     word(r"one of the scopes associated with the access token is (?P<scope>\S+)", _scoped),
     word(
         r"none of the scopes associated with the access token .*|the access token does not include (?:the )?scope .*",
