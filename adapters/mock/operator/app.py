@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, Router, get, post
+from litestar import Litestar, MediaType, Request, Response, Router, delete, get, post
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -100,7 +100,7 @@ def _api_handler(world: World, spoken: Dialect, operation: Operation) -> HTTPRou
         return await handle(request)
 
     return _route(operation)(
-        operation.path,
+        operation.path.replace("}", ":str}"),
         operation_id=f"{operation.name}_{spoken.version.replace('.', '_').replace('-', '_')}",
         summary=operation.summary,
         status_code=operation.status,
@@ -115,7 +115,7 @@ Handle = Callable[[AnyRequest], Awaitable[Response[Any]]]
 
 
 def _route(operation: Operation) -> Callable[..., Callable[[Handle], HTTPRouteHandler]]:
-    return get if operation.method == "GET" else post
+    return {"GET": get, "POST": post, "DELETE": delete}[operation.method]
 
 
 def _documented_error(code: int) -> ResponseSpec:

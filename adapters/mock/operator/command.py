@@ -29,6 +29,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     api_key_file: Annotated[
         Path | None, typer.Option(help="A file with the key that the profile's gateway demands, if it does.")
     ] = None,
+    sink_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host that notifications may go to by https, beside this machine; repeatable."),
+    ] = None,
     client_id: Annotated[str | None, typer.Option(help="The client's id, instead of the profile's.")] = None,
     client_redirect_uri: Annotated[
         list[str] | None,
@@ -60,7 +64,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     with listener:
-        world = World(chosen, base_url(listener, host, tls=tls is not None), [client], control=control, api_key=api_key)
+        world = World(
+            chosen,
+            base_url(listener, host, tls=tls is not None),
+            [client],
+            control=control,
+            api_key=api_key,
+            sink_hosts=frozenset(sink_host or ()),
+        )
         typer.echo(f"{chosen.issuer_name} at {world.issuer}, control API {'open' if control.key else 'closed'}")
         build(create_asgi(world), tls).run(sockets=[listener])
 

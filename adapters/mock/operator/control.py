@@ -188,6 +188,7 @@ class SubscriberControl(Controller):
         """In the past, now, or in the future."""
         subscriber = _known(world, phone_number)
         _bounded(lambda: subscriber.add(_dated(data, world.clocks.network_now())))
+        world.notifier.look()
         return _view(subscriber)
 
     @get("/messages", operation_id="getMessages", summary="The text messages that a number got")
@@ -254,12 +255,14 @@ class WorldControl(Controller):
     async def set_clock(self, world: TheWorld, data: JSONBody[ClockBody]) -> ClockView:
         """It goes on from there."""
         _bounded(lambda: world.clocks.set_network(data.now, authorization=data.authorization))
+        world.notifier.look()
         return await self._read_clock(world)
 
     @post("/clock/advance", operation_id="advanceClock", summary="Move the clock", status_code=200)
     async def advance(self, world: TheWorld, data: JSONBody[AdvanceBody]) -> ClockView:
         """Forwards, or backwards with a negative number."""
         _bounded(lambda: world.clocks.advance(data.seconds, authorization=data.authorization))
+        world.notifier.look()
         return await self._read_clock(world)
 
     async def _read_clock(self, world: TheWorld) -> ClockView:

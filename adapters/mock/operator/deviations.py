@@ -98,8 +98,6 @@ class Deviations(Written):
         return (word,)
 
 
-def versioned(template: str, api: str, version: str) -> str:
-    """Where an API lives: ``{v}`` is ``v2`` or ``v0.4`` (API design guide), ``{digits}`` the version without dots."""
-    major, minor, _ = version.split(".")
-    v = f"v0.{minor}" if major == "0" else f"v{major}"
-    return template.format(api=api, v=v, digits=version.replace(".", ""))
+def versioned(template: str, api: str, camara_path: str, version: str) -> str:
+    """Where an API lives: ``{v}`` is the last part of CAMARA's path, ``{digits}`` the version without dots."""
+    return template.format(api=api, v=camara_path.rpartition("/")[2], digits=version.replace(".", ""))

@@ -57,7 +57,8 @@ def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
             described = document["paths"].get(known.base_path + operation.path, {}).get(operation.method.lower())
             if described is not None:
                 described["security"] = [{"accessToken": [scope]} for scope in sorted(operation.scopes)]
-                described["parameters"] = [_correlator()]
+                in_path = [one for one in described.get("parameters", []) if one["in"] == "path"]
+                described["parameters"] = [*in_path, _correlator()]
                 if operation.body is not None:
                     described["requestBody"] = _body(operation.body)
     document["components"]["securitySchemes"] = {

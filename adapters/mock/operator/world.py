@@ -22,6 +22,7 @@ from adapters.mock.operator.journal import Journal
 from adapters.mock.operator.network.captures import Captures
 from adapters.mock.operator.network.directory import Directory
 from adapters.mock.operator.network.sms import SmsCentre
+from adapters.mock.operator.notifications.notifier import Notifier
 from adapters.mock.operator.profile import FINDER_SCOPE, Legs, Profile
 
 AUTHORIZE_PATH = "/oauth2/authorize"
@@ -49,6 +50,7 @@ class World:
         *,
         control: ControlAccess | None = None,
         api_key: str | None = None,
+        sink_hosts: frozenset[str] = frozenset(),
         now: Callable[[], datetime] = machine_time,
     ) -> None:
         self.profile = profile
@@ -69,6 +71,7 @@ class World:
         self.journal = Journal(self.clocks.authorization_now)
         self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
         self.sms, self.captures = SmsCentre(), Captures()
+        self.notifier = Notifier(self.directory, self.clocks.network_now)
         self.surroundings = Surroundings(
             issuer=self.issuer,
             purposes=profile.purposes,
@@ -77,6 +80,8 @@ class World:
             utc_offset_min=profile.utc_offset_min,
             sms=self.sms,
             captures=self.captures,
+            notifier=self.notifier,
+            sink_hosts=sink_hosts,
         )
         self.reset()
 
@@ -122,4 +127,5 @@ class World:
         self.authentications.clear()
         self.sms.clear()
         self.captures.clear()
+        self.notifier.clear()
         self.journal.clear()

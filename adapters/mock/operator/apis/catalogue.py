@@ -19,6 +19,7 @@ from adapters.mock.operator.apis.number_verification import NUMBER_VERIFICATION
 from adapters.mock.operator.apis.one_time_password import ONE_TIME_PASSWORD_SMS
 from adapters.mock.operator.apis.operation import Operation
 from adapters.mock.operator.apis.subscription_status import SUBSCRIPTION_STATUS
+from adapters.mock.operator.apis.subscriptions import SUBSCRIPTIONS
 from adapters.mock.operator.apis.swaps import DEVICE_SWAP, SIM_SWAP
 from adapters.mock.operator.apis.tenure import KYC_TENURE, NUMBER_RECYCLING
 
@@ -42,6 +43,7 @@ CATALOGUE: dict[str, tuple[Operation, ...]] = {
     "one-time-password-sms": ONE_TIME_PASSWORD_SMS,
     "consent-info": CONSENT_INFO,
     "location-retrieval": LOCATION_RETRIEVAL,
+    **SUBSCRIPTIONS,
 }
 
 

@@ -216,7 +216,17 @@ DIALECTS = (
     Dialect(api="location-retrieval", version="wip", commonalities="0.8", names_device=True),
 )
 
-UNPLAYED: tuple[Dialect, ...] = ()
+UNPLAYED: tuple[Dialect, ...] = (
+    Dialect(api="sim-swap-subscriptions", version="0.2.0", commonalities="0.5"),
+    Dialect(api="sim-swap-subscriptions", version="0.3.0", commonalities="0.6"),
+    Dialect(api="device-roaming-status-subscriptions", version="0.7.0", commonalities="0.5"),
+    Dialect(api="device-roaming-status-subscriptions", version="0.8.0", commonalities="0.6"),
+    Dialect(api="device-reachability-status-subscriptions", version="0.7.0", commonalities="0.5"),
+    Dialect(api="device-reachability-status-subscriptions", version="0.8.0", commonalities="0.6"),
+    Dialect(api="connected-network-type-subscriptions", version="0.2.0", commonalities="0.6"),
+    Dialect(api="geofencing-subscriptions", version="0.4.0", commonalities="0.5"),
+    Dialect(api="geofencing-subscriptions", version="0.5.0", commonalities="0.6"),
+)
 """Spoken as well, and held against the definitions; but the runner of CAMARA's scenarios, which plays what is in
 ``DIALECTS``, has no words yet for what these scenarios say. An entry moves up once its scenarios pass."""
 

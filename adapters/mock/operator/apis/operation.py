@@ -11,6 +11,7 @@ from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.network.captures import Captures
 from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.network.timeline import Line
+from adapters.mock.operator.notifications.notifier import Notifier
 from adapters.mock.operator.profile import Geography, SwapRetention
 
 # The look-ahead is for Python, whose `$` also matches before a trailing line feed.
@@ -36,6 +37,14 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     utc_offset_min: int
     sms: SmsCentre
     captures: Captures
+    notifier: Notifier
+    sink_hosts: frozenset[str]
+
+    def local(self, instant: datetime) -> datetime:
+        """An instant as this operator writes it: whole milliseconds, its own offset."""
+        offset_min = self.utc_offset_min
+        written = instant.astimezone(timezone(timedelta(minutes=offset_min)) if offset_min else UTC)
+        return written.replace(microsecond=written.microsecond // 1000 * 1000)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +70,25 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def local(self, instant: datetime) -> datetime:
         """An instant as this operator writes it: whole milliseconds, its own offset."""
-        offset_min = self.around.utc_offset_min
-        written = instant.astimezone(timezone(timedelta(minutes=offset_min)) if offset_min else UTC)
-        return written.replace(microsecond=written.microsecond // 1000 * 1000)
+        return self.around.local(instant)
+
+
+class Managing(msgspec.Struct, frozen=True, kw_only=True):
+    """A request about what a client made earlier, and about no subscriber: its list, or one ``resource`` of it.
+
+    ``phone_number`` is the token's, if it has one; ``now`` is the network's time.
+    """
+
+    dialect: Dialect
+    client_id: str
+    phone_number: str | None
+    resource: str | None
+    now: datetime
+    around: Surroundings
+
+    def local(self, instant: datetime) -> datetime:
+        """An instant as this operator writes it."""
+        return self.around.local(instant)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,11 +97,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     ``scopes``: one of them is enough. ``body`` is absent for GET. ``identifier`` reads the subject from a body and
     gives ``None`` where it names none; without it the token alone can name the subject. ``by_sim`` demands a token that
     the SIM itself proved. ``reference`` finds the subject of an earlier request of this client, or nobody (404).
-    ``about_consent`` operations answer also where the subscriber permits nothing. ``absent_in`` are versions of the API
-    that do not have it.
+    ``about_consent`` operations answer also where the subscriber permits nothing. ``scope_of`` tells which one of the
+    scopes a body needs. ``manage`` takes the place of ``answer`` where a request is about no subscriber. ``absent_in``
+    are versions of the API that do not have it.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     name: str
     summary: str
@@ -90,4 +116,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     reference: Callable[[SmsCentre, str, Any], str | None] | None = None
     about_consent: bool = False
     absent_in: frozenset[str] = frozenset()
+    scope_of: Callable[[Dialect, Any], str] | None = None
+    manage: Callable[[Managing], Any] | None = None
     status: int = 200

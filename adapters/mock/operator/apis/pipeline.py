@@ -10,7 +10,7 @@ import msgspec
 
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, invalid_argument, permission_denied
-from adapters.mock.operator.apis.operation import Identifier, Operation, Question
+from adapters.mock.operator.apis.operation import Identifier, Managing, Operation, Question
 from adapters.mock.operator.apis.shown_tokens import authorize
 from adapters.mock.operator.authorization.tokens import SIM_BASED, AccessToken
 from adapters.mock.operator.bodies import BadBody, convert, read_object
@@ -54,12 +54,31 @@ async def _answer(turn: Turn) -> Any:
     token = await authorize(turn.world, turn.request, turn.operation.scopes, turn.entry)
     _check_correlator(turn)
     _check_accept(turn)
+    if turn.operation.manage is not None:
+        return turn.operation.manage(_managing(turn, token))
     body = await _read_body(turn)
     if turn.operation.by_sim and not token.amr & SIM_BASED:
         code = turn.dialect.codes.not_by_sim if token.phone_number else turn.dialect.codes.no_sim
         raise CamaraError(*code, "The user must be authenticated by the mobile network.")
+    _check_scope_of(turn, token, body)
     number = _identify(turn, token, body)
     return turn.operation.answer(_ask(turn, token, body, number))
+
+
+def _managing(turn: Turn, token: AccessToken) -> Managing:
+    return Managing(
+        dialect=turn.dialect,
+        client_id=token.client_id,
+        phone_number=token.phone_number,
+        resource=turn.request.path_params.get("subscriptionId"),
+        now=turn.world.clocks.network_now(),
+        around=turn.world.surroundings,
+    )
+
+
+def _check_scope_of(turn: Turn, token: AccessToken, body: Any) -> None:
+    if turn.operation.scope_of is not None and turn.operation.scope_of(turn.dialect, body) not in token.scopes:
+        raise CamaraError(403, "SUBSCRIPTION_MISMATCH", "The access token is for another type of event.")
 
 
 def _check_correlator(turn: Turn) -> None:

@@ -35,5 +35,7 @@ def _outside(profile: Profile, api: OfferedApi, operation_path: str) -> str | No
     name = operation_path.removeprefix("/")
     if api.operations is not None and name not in api.operations:
         return None
-    base = api.base_path or versioned(profile.deviations.path_template, api.name, api.version)
+    base = api.base_path or versioned(
+        profile.deviations.path_template, api.name, dialect(api.name, api.version).base_path, api.version
+    )
     return base + api.paths.get(name, operation_path)
