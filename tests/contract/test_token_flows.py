@@ -162,6 +162,14 @@ async def test_what_one_application_was_permitted_is_no_others(alba: RunningOper
     assert asked(alba, "/oauth2/bc-authorize") == 3
 
 
+async def test_each_application_asks_for_itself(alba: RunningOperator, scene: Scene) -> None:
+    async with scene.adapter(manifest(SIM_SWAP)) as adapter:
+        for changes in ({}, {"consumer": "other"}, {"tenant": "globex"}, {"purpose": "RequestedServiceProvision"}):
+            for _ in range(2):
+                await adapter.observe(scene.query(SignalName.SIM_SWAP, SILENT, **changes))
+    assert len(alba.control.prompts(SILENT)) == 4
+
+
 def carry(started: Started, cellular: str | None) -> dict[str, str]:
     """The person's browser: over the mobile network as this SIM, or over Wi-Fi."""
     headers = {} if cellular is None else {"x-cellular-msisdn": cellular}

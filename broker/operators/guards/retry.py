@@ -44,5 +44,5 @@ class Retry(Guard):
 
 
 def single_use(query: SignalQuery) -> bool:
-    """Defensive: such questions carry a token that an operator honours once; a second use looks like theft."""
-    return query.signal is SignalName.NUMBER_VERIFICATION or query.operator_token is not None
+    """Defensive: such questions carry what an operator honours once; a second use looks like theft."""
+    return query.signal is SignalName.NUMBER_VERIFICATION or query.personal

@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 import pytest
 
-from broker.adapter_kit.adapter import SignalQuery
+from broker.adapter_kit.adapter import CeremonyProof, SignalQuery
 from broker.adapter_kit.codes import KitCode
 from broker.clock import SystemClock
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
@@ -132,8 +132,9 @@ async def test_no_retry_with_a_token_of_one_use_or_without_time() -> None:
     inner = Acting(down())
     retry = Retry(inner, GuardLimits(), clock, Random(1))
     await retry.observe(msgspec.structs.replace(question(clock), operator_token="t"))
+    await retry.observe(msgspec.structs.replace(question(clock), proof=CeremonyProof("c", "v", "r", "s")))
     await retry.observe(question(clock, 0.001))
-    assert len(inner.asked) == 2
+    assert len(inner.asked) == 3
 
 
 @pytest.mark.parametrize(("requests", "retries"), [(3, 3), (30, 3), (200, 20)])

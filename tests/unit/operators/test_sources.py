@@ -116,7 +116,7 @@ async def test_overtaking_has_a_budget() -> None:
         (Unavailability.BREAKER_OPEN, "BREAKER_OPEN"),
         (Unavailability.TIMEOUT, "ATTEMPT_TIMEOUT"),
         (Unavailability.MALFORMED, "NOT_JSON"),
-        (Unavailability.UNSUPPORTED, "FLOW_NOT_BUILT"),
+        (Unavailability.UNSUPPORTED, "SUBJECT_UNPROVEN"),
     ],
 )
 async def test_one_that_fails_is_followed_by_the_next_and_its_reason_stays_where_all_fail(

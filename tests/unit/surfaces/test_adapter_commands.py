@@ -32,7 +32,8 @@ def test_the_list_names_every_adapter_and_tells_asked_from_declared() -> None:
     assert len(found) >= 14
     assert all(name in done.output for name in found)
     assert found["mock"].declared_only == ()
-    assert (found["vodafone"].asked_today, found["vodafone"].declared_only) == ((), ("sim-swap 0.4.0",))
+    assert (found["vodafone"].asked_today, found["vodafone"].declared_only) == (("sim-swap 0.4.0",), ())
+    assert (found["openxpand"].asked_today, found["openxpand"].declared_only) == ((), ("sim-swap 0.4.0",))
 
 
 def test_verify_passes_for_the_pretend_operator() -> None:
