@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
 from broker.domain.check import Circle, Claims
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
@@ -98,6 +99,15 @@ class Adapter(Protocol):
         """
         ...
 
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """What can be ordered besides signals, and of which API and version it is."""
+        ...
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Do what was ordered, or say why not; an operator's trouble is never raised."""
+        ...
+
     async def aclose(self) -> None:
         """Give connections back."""
         ...
@@ -122,6 +132,15 @@ class ClosedAdapter:
     async def observe(self, query: SignalQuery) -> Signal:
         """Answer *unsupported*."""
         return Unavailable(query.signal, Unavailability.UNSUPPORTED)
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """None."""
+        return {}
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Answer *unsupported*."""
+        return Refused(order.instrument, Unavailability.UNSUPPORTED)
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -109,6 +109,7 @@ def assemble(
         Misconfigured: a credential that the manifest needs is missing or unfit, or a price names an API not offered.
     """
     _refuse_unknown_prices(operator, manifest, settings)
+    _refuse_unknown_disclosures(operator, manifest, settings)
     _refuse_missing_secrets(operator, manifest, settings)
     limits = TokenLimits(
         settings.token_timeout_ms / 1000, settings.tokens_max, settings.asked_hold_s, settings.ask_again_after_s
@@ -229,6 +230,14 @@ def _signer(manifest: Manifest, settings: OperatorSettings, surroundings: Surrou
 def _refuse_unknown_prices(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
     if settings.price is None:
         return
-    strange = set(settings.price.per_call) - {capability.api for capability in manifest.capabilities}
+    strange = set(settings.price.per_call) - {one.api for one in manifest.apis}
     if strange:
         raise Misconfigured(f"operator {operator}: price names {', '.join(sorted(strange))}, which it does not offer")
+
+
+def _refuse_unknown_disclosures(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
+    strange = settings.disclosures - {one.api for one in manifest.instruments if one.known.discloses}
+    if strange:
+        raise Misconfigured(
+            f"operator {operator}: disclosures names {', '.join(sorted(strange))}, which tells no personal data here"
+        )

@@ -78,6 +78,10 @@ class KitCode(StrEnum):
     SCOPE_REDUCED = "SCOPE_REDUCED"
     """The token carries fewer scopes, or another purpose, than asked for."""
     PURPOSE_INVALID = "PURPOSE_INVALID"
+    DISCLOSURE_OFF = "DISCLOSURE_OFF"
+    """The API tells personal data in clear, and the deployment has not switched it on for this operator."""
+    NOT_GRANTED = "NOT_GRANTED"
+    """The tenant has not asked to see personal data with this instrument for this purpose."""
 
     # not_applicable
     NO_MONITORED_PERIOD = "NO_MONITORED_PERIOD"

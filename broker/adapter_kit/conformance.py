@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from broker.adapter_kit.manifest import CapabilityManifest, Manifest, load_manifest
-from broker.adapter_kit.trial import answers, conduct, persons, signals, tokens
+from broker.adapter_kit.manifest import ApiManifest, Manifest, load_manifest
+from broker.adapter_kit.trial import answers, conduct, lines, persons, signals, tokens
 from broker.adapter_kit.trial.bench import Bench, Check, Failed, NotApplicable, Subject, subject_of
 from broker.domain.signal import SignalName
 
@@ -79,7 +79,8 @@ class Report(msgspec.Struct, frozen=True):
 def all_checks() -> Sequence[Check]:
     """Every check there is, in the order of the report."""
     names = tuple(SignalName)
-    return [*answers.checks(), *tokens.checks(), *persons.checks(), *signals.checks(names), *conduct.checks(names)]
+    meant = [*signals.checks(names), *lines.checks()]
+    return [*answers.checks(), *tokens.checks(), *persons.checks(), *meant, *conduct.checks(names)]
 
 
 async def run_check(check: Check, subject: Subject) -> Result:
@@ -111,10 +112,10 @@ async def verify(package: str, manifest: Manifest | None = None) -> Report:
     with subject_of(package, manifest) as subject:
         Bench(subject)
         results = [await run_check(check, subject) for check in all_checks()]
-    asked = tuple(_named(one) for one in manifest.capabilities if manifest.built(one))
-    declared = tuple(_named(one) for one in manifest.capabilities if not manifest.built(one))
+    asked = tuple(_named(one) for one in manifest.apis if manifest.built(one))
+    declared = tuple(_named(one) for one in manifest.apis if not manifest.built(one))
     return Report(manifest.name, manifest.title, asked, declared, tuple(results))
 
 
-def _named(capability: CapabilityManifest) -> str:
+def _named(capability: ApiManifest) -> str:
     return f"{capability.api} {capability.version} ({capability.flow})"

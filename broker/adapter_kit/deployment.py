@@ -149,6 +149,9 @@ class OperatorSettings(_Section):
     headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
     """Sent with every request, such as a customer number; they replace the manifest's. Not for secrets."""
     price: Price | None = None
+    disclosures: frozenset[str] = frozenset()
+    """APIs that tell personal data in clear and are switched on all the same: location-retrieval, kyc-fill-in.
+    Each order needs the tenant's grant besides."""
     attempt_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     token_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     body_bytes_max: int = Field(default=65_536, ge=1024, le=65_536)

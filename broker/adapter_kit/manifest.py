@@ -1,5 +1,6 @@
 """What an adapter declares about an operator: ``manifest.toml``. Data only; a deviation is a key here and not code."""
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from string import Formatter
@@ -8,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from broker.adapter_kit.assertions import SigningAlgorithm
-from broker.adapter_kit.camara import SPOKEN, signals_of
+from broker.adapter_kit.camara import INSTRUMENTS, SPOKEN, signals_of
 from broker.adapter_kit.camara.errors import CODES
-from broker.adapter_kit.camara.line import ApiVersion, IdentifierRule, NumberClaim
+from broker.adapter_kit.camara.line import ApiVersion, IdentifierRule, InstrumentVersion, NumberClaim
 from broker.adapter_kit.camara.urls import url_version
 from broker.adapter_kit.headers import ExtraHeader, HeaderValue, ProofHeader
 from broker.adapter_kit.oauth import ClientAuth, Flow
@@ -138,14 +139,12 @@ def _fields(template: str, key: str) -> list[str]:
         raise ValueError(f"{key}: unbalanced braces; write it like 'dpv:{{purpose}} {{scopes}}'") from error
 
 
-class CapabilityManifest(_Section):
+class ApiManifest(_Section):
     """One network API at one version, and where this operator departs from its YAML."""
 
     api: str
     version: str
     flow: Flow
-    signal: SignalName | None = None
-    """Which signal, for an API that gives several: device-status 0.5.1."""
     base_path: _Path | None = None
     """Left out, it is the one that CAMARA prescribes for the version."""
     operations: tuple[str, ...] | None = None
@@ -155,20 +154,11 @@ class CapabilityManifest(_Section):
     scopes: dict[str, _Scope] = Field(default_factory=dict)
     """Operation to scope, where it is not CAMARA's."""
     identifier: IdentifierRule | None = None
-    number_claim: NumberClaim = NumberClaim.PLAIN
-    """How number-verification is told the number, where this operator takes a hash only."""
-    window_hours_max: int = Field(default=2400, ge=1, le=2400)
-    """The longest ``maxAge`` to ask a swap API for."""
-    window_hours_fallback: int = Field(default=168, ge=1, le=2400)
-    """What to ask for after ``OUT_OF_RANGE``: the period for which this operator says it may answer."""
-    radius_m_min: float = Field(default=2000.0, ge=2000, le=200_000)
-    location_age_s_max: int = Field(default=3600, ge=60, le=2_592_000)
 
     @property
-    def known(self) -> ApiVersion:
+    def known(self) -> ApiVersion | InstrumentVersion:
         """The kit's description of this API and version."""
-        given = signals_of(self.api, self.version)
-        return given[self.signal] if self.signal is not None else next(iter(given.values()))
+        raise NotImplementedError
 
     @property
     def root_path(self) -> str:
@@ -184,11 +174,9 @@ class CapabilityManifest(_Section):
         return {name: scopes[name] for name in self.operations or self.known.scopes}
 
     @model_validator(mode="after")
-    def _fits_the_kit(self) -> "CapabilityManifest":
-        _refuse_unspoken(self.api, self.version, self.signal)
+    def _fits_the_kit(self) -> "ApiManifest":
+        self._refuse_unspoken()
         known = self.known
-        if self.number_claim is not NumberClaim.PLAIN and self.api != "number-verification":
-            raise ValueError("number_claim: only number-verification is told a number as a claim")
         if self.flow not in known.flows:
             fitting = ", ".join(flow for flow in Flow if flow in known.flows)
             raise ValueError(f"{self.api} {self.version} cannot be asked with {self.flow}; use one of {fitting}")
@@ -202,19 +190,64 @@ class CapabilityManifest(_Section):
             raise ValueError(f"{self.api} {self.version} prescribes no path; give base_path")
         return self
 
+    def _refuse_unspoken(self) -> None:
+        """Raise what to write instead, where the kit does not speak this API and version."""
+        raise NotImplementedError
 
-def _refuse_unspoken(api: str, version: str, signal: SignalName | None) -> None:
-    given = signals_of(api, version)
-    if not given:
-        versions = ", ".join(dict.fromkeys(one.version for one in SPOKEN if one.api == api))
-        apis = ", ".join(sorted({one.api for one in SPOKEN}))
-        raise ValueError(
-            f"the kit speaks {api} {versions}, not {version}"
-            if versions
-            else f"the kit has no API {api!r}; it has {apis}"
-        )
-    if signal not in given and (signal is not None or len(given) > 1):
-        raise ValueError(f"signal: {api} {version} gives {' and '.join(given)}; say which")
+
+class CapabilityManifest(ApiManifest):
+    """An API that gives a signal."""
+
+    signal: SignalName | None = None
+    """Which signal, for an API that gives several: device-status 0.5.1."""
+    number_claim: NumberClaim = NumberClaim.PLAIN
+    """How number-verification is told the number, where this operator takes a hash only."""
+    window_hours_max: int = Field(default=2400, ge=1, le=2400)
+    """The longest ``maxAge`` to ask a swap API for."""
+    window_hours_fallback: int = Field(default=168, ge=1, le=2400)
+    """What to ask for after ``OUT_OF_RANGE``: the period for which this operator says it may answer."""
+    radius_m_min: float = Field(default=2000.0, ge=2000, le=200_000)
+    location_age_s_max: int = Field(default=3600, ge=60, le=2_592_000)
+
+    @property
+    def known(self) -> ApiVersion:
+        """The kit's description of this API and version."""
+        given = signals_of(self.api, self.version)
+        return given[self.signal] if self.signal is not None else next(iter(given.values()))
+
+    @model_validator(mode="after")
+    def _one_claims_a_number(self) -> "CapabilityManifest":
+        if self.number_claim is not NumberClaim.PLAIN and self.api != "number-verification":
+            raise ValueError("number_claim: only number-verification is told a number as a claim")
+        return self
+
+    def _refuse_unspoken(self) -> None:
+        given = signals_of(self.api, self.version)
+        if not given:
+            raise ValueError(_unspoken(self.api, self.version, [(one.api, one.version) for one in SPOKEN]))
+        if self.signal not in given and (self.signal is not None or len(given) > 1):
+            raise ValueError(f"signal: {self.api} {self.version} gives {' and '.join(given)}; say which")
+
+
+class InstrumentManifest(ApiManifest):
+    """An API that serves as an instrument: it is ordered by name and never part of a check's plan."""
+
+    @property
+    def known(self) -> InstrumentVersion:
+        """The kit's description of this API and version."""
+        return INSTRUMENTS[self.api, self.version]
+
+    def _refuse_unspoken(self) -> None:
+        if (self.api, self.version) not in INSTRUMENTS:
+            raise ValueError(_unspoken(self.api, self.version, INSTRUMENTS))
+
+
+def _unspoken(api: str, version: str, spoken: Iterable[tuple[str, str]]) -> str:
+    pairs = list(spoken)
+    versions = ", ".join(dict.fromkeys(known for name, known in pairs if name == api))
+    if versions:
+        return f"the kit speaks {api} {versions}, not {version}"
+    return f"the kit has no API {api!r}; it has {', '.join(sorted({name for name, _ in pairs}))}"
 
 
 class Manifest(_Section):
@@ -224,6 +257,7 @@ class Manifest(_Section):
     title: str = Field(min_length=1, max_length=100)
     oauth: OAuthManifest = OAuthManifest()
     capabilities: tuple[CapabilityManifest, ...] = Field(min_length=1)
+    instruments: tuple[InstrumentManifest, ...] = ()
     phone_format: Literal["e164", "e164_without_plus"] = "e164"
     correlator_echo: Literal["required", "optional"] = "required"
     """CAMARA demands that ``x-correlator`` comes back; ``optional`` tolerates its absence, never another value."""
@@ -242,9 +276,14 @@ class Manifest(_Section):
     errors: ErrorManifest = ErrorManifest()
 
     @property
+    def apis(self) -> tuple[ApiManifest, ...]:
+        """Everything that is offered."""
+        return (*self.capabilities, *self.instruments)
+
+    @property
     def needs_key(self) -> bool:
         """Whether some grant, the client authentication or a signed request takes our private key."""
-        flows = {capability.flow for capability in self.capabilities if self.asked(capability)}
+        flows = {one.flow for one in self.apis if self.asked(one)}
         signs = self.oauth.client_auth.signs and flows - {Flow.API_KEY}
         asserts = any(flow.asserts for flow in flows)
         return bool(signs) or asserts or (self.oauth.signed_requests and any(flow.of_openid for flow in flows))
@@ -262,23 +301,23 @@ class Manifest(_Section):
     @property
     def needs_redirect_uri(self) -> bool:
         """Whether a person's device is sent to the operator, and so must find back."""
-        return any(one.flow is Flow.AUTHORIZATION_CODE and self.asked(one) for one in self.capabilities)
+        return any(one.flow is Flow.AUTHORIZATION_CODE and self.asked(one) for one in self.apis)
 
     @property
     def _proves_client(self) -> bool:
         proofless = {*_JWT_BEARER, Flow.API_KEY}
-        return any(self.asked(one) and one.flow not in proofless for one in self.capabilities)
+        return any(self.asked(one) and one.flow not in proofless for one in self.apis)
 
-    def asked(self, capability: CapabilityManifest) -> bool:
+    def asked(self, capability: ApiManifest) -> bool:
         """Whether its answer would be about the number that is asked about."""
         return capability.flow is not Flow.AUTHORIZATION_CODE or capability.known.compares_owner
 
-    def built(self, capability: CapabilityManifest) -> bool:
+    def built(self, capability: ApiManifest) -> bool:
         """Whether it can be asked today; everything else is declared and answered *unsupported*."""
         proofless = {*_JWT_BEARER, Flow.API_KEY}
         return self.asked(capability) and (capability.flow in proofless or self.oauth.built)
 
-    def root_path(self, capability: CapabilityManifest) -> str:
+    def root_path(self, capability: ApiManifest) -> str:
         """Where a capability's API lives below ``base_url``."""
         if capability.base_path is not None or not self.path_template:
             return capability.root_path
@@ -287,7 +326,7 @@ class Manifest(_Section):
 
     @model_validator(mode="after")
     def _keys_open_apis(self) -> "Manifest":
-        flows = {capability.flow for capability in self.capabilities}
+        flows = {one.flow for one in self.apis}
         goes_there = self.api_key is not None and self.api_key.sent_to != "token"
         if Flow.API_KEY in flows and not goes_there:
             raise ValueError("api_key: a capability with the flow api_key needs one that is sent to the APIs")
@@ -297,9 +336,9 @@ class Manifest(_Section):
 
     @model_validator(mode="after")
     def _assertions_have_scopes(self) -> "Manifest":
-        if not self.oauth.scope_template and any(capability.flow in _JWT_BEARER for capability in self.capabilities):
+        if not self.oauth.scope_template and any(one.flow in _JWT_BEARER for one in self.apis):
             raise ValueError("oauth.scope_template: the JWT bearer grant carries the scope in its assertion; give one")
-        if self.oauth.purpose_in == "parameter" and any(one.flow in _JWT_BEARER for one in self.capabilities):
+        if self.oauth.purpose_in == "parameter" and any(one.flow in _JWT_BEARER for one in self.apis):
             raise ValueError("oauth.purpose_in: the JWT bearer grant carries the purpose in its assertion; use scope")
         return self
 
@@ -321,6 +360,9 @@ class Manifest(_Section):
         twice = {signal for signal in signals if signals.count(signal) > 1}
         if twice:
             raise ValueError(f"two capabilities give {', '.join(sorted(twice))}; keep the better one")
+        instruments = [one.known.instrument for one in self.instruments]
+        if len(instruments) > len(set(instruments)):
+            raise ValueError("instruments: two do the same; keep the better one")
         return self
 
 

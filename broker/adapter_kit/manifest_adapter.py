@@ -1,7 +1,5 @@
 """The adapter for every operator whose manifest says all there is to say."""
 
-import logging
-import traceback
 from collections.abc import Mapping
 from random import Random
 
@@ -10,18 +8,18 @@ import msgspec
 from broker.adapter_kit.adapter import Capability, CeremonyProof, ClosedAdapter, OperatorFault, SignalQuery
 from broker.adapter_kit.authorization_code import Started, Transaction, finish, start
 from broker.adapter_kit.camara.errors import ErrorDialect
-from broker.adapter_kit.camara.line import ApiLine, BoundApi, Terms
+from broker.adapter_kit.camara.line import ApiLine, BoundApi, BoundInstrument, Terms
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.desk import Desk, log_failure
 from broker.adapter_kit.headers import Headers
-from broker.adapter_kit.manifest import CapabilityManifest, Manifest
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.manifest import ApiManifest, CapabilityManifest, InstrumentManifest, Manifest
 from broker.adapter_kit.oauth import ClientProfile, Flow, TokenWanted
 from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.clock import Clock
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
-
-_log = logging.getLogger(__name__)
 
 
 class AdapterParts(msgspec.Struct, frozen=True):
@@ -52,6 +50,8 @@ class ManifestAdapter(ClosedAdapter):
         self._profile, self._random = parts.profile, parts.random
         bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
         self._bound = {api.version.signal: api for api in bound}
+        orders = [_bind_instrument(parts, one) for one in parts.manifest.instruments]
+        self._desk = Desk(parts.operator, orders, parts.settings.disclosures, parts.clock)
         self._capabilities = {
             name: Capability(name, api.version.api, api.version.version) for name, api in self._bound.items()
         }
@@ -73,7 +73,7 @@ class ManifestAdapter(ClosedAdapter):
         except OperatorFault as fault:
             return fault.unavailable(query.signal, source, self._since_ms(started_s))
         except Exception as error:  # noqa: BLE001 - a mistake of ours about one operator must not end the whole check
-            _log_failure(source, error)
+            log_failure(source, error)
             ours = OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
             return ours.unavailable(query.signal, source, self._since_ms(started_s))
 
@@ -89,6 +89,15 @@ class ManifestAdapter(ClosedAdapter):
     def finish_ceremony(self, callback: Mapping[str, str], transaction: Transaction) -> CeremonyProof:
         """What came back, for :attr:`SignalQuery.proof` of one question."""
         return finish(self._profile, callback, transaction, self._clock.now())
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """What the manifest declares."""
+        return self._desk.instruments
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Do what was ordered, or say why not. Only cancellation is raised."""
+        return await self._desk.carry_out(order)
 
     async def aclose(self) -> None:
         """Give up token requests and close connections."""
@@ -109,44 +118,36 @@ class ManifestAdapter(ClosedAdapter):
 
 
 def _bind(parts: AdapterParts, capability: CapabilityManifest) -> BoundApi:
-    terms = _terms(parts, capability)
-    return BoundApi(capability.known, terms, parts.transport, parts.tokens, parts.clock)
-
-
-def _terms(parts: AdapterParts, capability: CapabilityManifest) -> Terms:
-    """Pydantic's words become the kit's here, once, so that nothing on the way of a check touches a model."""
-    manifest = parts.manifest
-    return Terms(
-        url=parts.settings.base_url + parts.manifest.root_path(capability),
-        flow=capability.flow,
-        scopes=capability.offered_scopes,
-        attempt_timeout_s=parts.settings.attempt_timeout_ms / 1000,
-        identifier=capability.identifier or capability.known.identifier,
-        phone_plus=manifest.phone_format == "e164",
+    terms = msgspec.structs.replace(
+        _terms(parts, capability),
         number_claim=capability.number_claim,
-        echo_required=manifest.correlator_echo == "required",
         window_max_s=capability.window_hours_max * 3600.0,
         window_fallback_s=capability.window_hours_fallback * 3600.0,
         radius_min_m=capability.radius_m_min,
         location_age_max_s=capability.location_age_s_max,
+    )
+    return BoundApi(capability.known, terms, parts.transport, parts.tokens, parts.clock)
+
+
+def _bind_instrument(parts: AdapterParts, instrument: InstrumentManifest) -> BoundInstrument:
+    return BoundInstrument(instrument.known, _terms(parts, instrument), parts.transport, parts.tokens, parts.clock)
+
+
+def _terms(parts: AdapterParts, api: ApiManifest) -> Terms:
+    """Pydantic's words become the kit's here, once, so that nothing on the way of a check touches a model."""
+    manifest = parts.manifest
+    return Terms(
+        url=parts.settings.base_url + manifest.root_path(api),
+        flow=api.flow,
+        scopes=api.offered_scopes,
+        attempt_timeout_s=parts.settings.attempt_timeout_ms / 1000,
+        identifier=api.identifier or api.known.identifier,
+        phone_plus=manifest.phone_format == "e164",
+        echo_required=manifest.correlator_echo == "required",
         sentinel_dates=manifest.sentinel_dates,
         boolean_texts=manifest.boolean_texts,
         media_types=frozenset(manifest.media_types),
-        paths=capability.paths,
+        paths=api.paths,
         headers=parts.headers,
         errors=ErrorDialect(manifest.errors.envelope, manifest.errors.codes),
-    )
-
-
-def _log_failure(source: Source, error: Exception) -> None:
-    """Type and place only: the message of an exception may quote a number, a token or an operator's text."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error(
-        "asking %s %s at operator %s failed with %s in %s line %s",
-        source.api,
-        source.version,
-        source.operator,
-        type(error).__name__,
-        place.name,
-        place.lineno,
     )

@@ -87,12 +87,25 @@ def instant(text: str, now: datetime) -> datetime:
     Raises:
         OperatorFault: *malformed*: another form, no zone, before the year 2000, or over a minute ahead of ``now``.
     """
+    when = later_instant(text)
+    # Defensive: year 9999 is a valid date to every parser, and "always" to some sender.
+    if when > now + _CLOCK_TOLERANCE:
+        raise malformed(KitCode.ABSURD_DATE)
+    return when
+
+
+def later_instant(text: str) -> datetime:
+    """The same for an instant that may lie ahead, such as the end of a permission.
+
+    Raises:
+        OperatorFault: *malformed*: another form, no zone, or before the year 2000.
+    """
     try:
         when: datetime = msgspec.convert(text, _Instant)
     except msgspec.ValidationError as error:
         raise malformed(KitCode.WRONG_TYPE) from error
-    # Defensive: years 1 and 9999 are valid dates to every parser, and "never" or "always" to some sender.
-    if when.year < _OLDEST_YEAR or when > now + _CLOCK_TOLERANCE:
+    # Defensive: year 1 is a valid date to every parser, and "never" to some sender.
+    if when.year < _OLDEST_YEAR:
         raise malformed(KitCode.ABSURD_DATE)
     return when
 

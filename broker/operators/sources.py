@@ -7,8 +7,9 @@ from types import MappingProxyType
 import msgspec
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
 from broker.clock import Clock
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.operators.guards.attempt import Latencies
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.retry import single_use
@@ -61,6 +62,17 @@ class InPreference:
         if len(able) == 1 or single_use(query):
             return await able[0].observe(query)
         return await self._race(able, query)
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """What any of them has, each as the most preferred one does."""
+        offers = [(name, offer) for source in reversed(self._sources) for name, offer in source.instruments.items()]
+        return MappingProxyType(dict(offers))
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """By the most preferred source that has the instrument, and by no other: an order is no question to repeat."""
+        able = [source for source in self._sources if order.instrument in source.instruments]
+        return await (able or self._sources)[0].carry_out(order)
 
     async def aclose(self) -> None:
         """The sources belong to the registry."""

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
 from broker.domain.route import Route
-from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
+from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 
 LookAgain = Callable[[float], Awaitable[Route | None]]
 """Until a deadline (monotonic seconds): another route, or ``None``."""
@@ -44,6 +45,15 @@ class FollowsTheNumber:
         if adapter is None:
             return Unavailable(query.signal, Unavailability.UNSUPPORTED, route.code)
         return await adapter.observe(query)
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """Those of the operator that was thought to serve the number."""
+        return self._inner.instruments
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Hand the order on; nobody is looked for on its account."""
+        return await self._inner.carry_out(order)
 
     async def aclose(self) -> None:
         """The adapters belong to others."""

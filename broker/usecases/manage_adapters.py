@@ -43,7 +43,7 @@ def installed() -> Sequence[Installed]:
 
 def _described(name: str) -> Installed:
     manifest = load_manifest(package_of(name))
-    named = [(f"{one.api} {one.version}", manifest.built(one)) for one in manifest.capabilities]
+    named = [(f"{one.api} {one.version}", manifest.built(one)) for one in manifest.apis]
     return Installed(
         name,
         manifest.title,

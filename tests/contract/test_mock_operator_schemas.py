@@ -146,6 +146,32 @@ SPECIAL: dict[str, Any] = {
         _about(n, requestCaptureUrl=1, **CONSENT),
         {"requestCaptureUrl": True} | CONSENT,
     ],
+    "createPreAnnouncement": lambda n: [
+        {"callingParticipant": "+34910000000", "calledParticipant": n},
+        {"callingParticipant": n, "calledParticipant": n, "strategy": "SMS", "timeToLive": 86_400},
+        {"callingParticipant": n, "calledParticipant": n, "timeToLive": 0},
+        {"callingParticipant": n, "calledParticipant": n, "strategy": "FAX"},
+        {"callingParticipant": n, "calledParticipant": n, "dynamicDisplayName": "x" * 33},
+        {"calledParticipant": n},
+    ],
+    "bindDeviceImei": lambda n: [
+        _device(n, bindType="IMEIBIND"),
+        _device(n, bindType="AREALIMIT"),
+        _device(n),
+        {"bindType": "IMEIBIND"},
+    ],
+    "query": lambda n: [
+        _device(n, queryType="IMEIBIND"),
+        _device(n, queryType="AREALIMIT"),
+        _device(n, queryType="x"),
+        {"queryType": "IMEIBIND"},
+    ],
+    "unBindDeviceImei": lambda n: [
+        _device(n, unBindType="IMEIBIND"),
+        _device(n, unBindType="AREALIMIT"),
+        _device(n, bindType="IMEIBIND"),
+        {"unBindType": "AREALIMIT"},
+    ],
     "retrieveLocation": lambda n: [
         _device(n),
         _device(n, maxAge=60),
@@ -208,7 +234,7 @@ def _bodies(operation: Operation, number: str) -> list[Any]:
 
 
 def _token(operator: RunningOperator, operation: Operation, number: str) -> str | None:
-    scope = max(operation.scopes)
+    scope = max(operation.scopes) if len(operation.scopes) < 3 else "kyc-fill-in:set-all"
     if not operation.by_sim:
         return operator.client.token(scope)
     response = operator.client.ask_three_legged(f"operatortoken:ot-{number[1:]}", scope)

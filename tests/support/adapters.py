@@ -15,7 +15,7 @@ from broker.adapter_kit.deployment import OperatorSettings, SecretRef
 from broker.adapter_kit.manifest import Manifest
 from broker.adapter_kit.manifest_adapter import ManifestAdapter
 from broker.adapter_kit.transport import TransportLimits, open_transport
-from broker.clock import SystemClock
+from broker.clock import Clock, SystemClock
 from broker.domain.check import Circle
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName
@@ -26,9 +26,9 @@ CORRELATOR = "5f0c1d6e-1111-4222-8333-444455556666"
 
 @asynccontextmanager
 async def adapter_for(
-    operator: RunningOperator, folder: Path, manifest: Mapping[str, Any], **settings: Any
+    operator: RunningOperator, folder: Path, manifest: Mapping[str, Any], *, clock: Clock | None = None, **settings: Any
 ) -> AsyncIterator[Adapter]:
-    """An adapter with the credentials that the running operator knows."""
+    """An adapter with the credentials that the running operator knows, in the operator's time where that is given."""
     key = operator.client.key
     assert isinstance(key, ECKey)
     contents = {"client_secret": SECRET.encode(), "api_key": API_KEY.encode(), "client_key": key.as_pem(private=True)}
@@ -47,7 +47,7 @@ async def adapter_for(
         Manifest.model_validate({"name": "pretend", "title": "Pretend", **manifest}),
         OperatorSettings.model_validate(given),
         open_transport("aiohttp", TransportLimits()),
-        Surroundings(SystemClock(), SystemRandom()),
+        Surroundings(clock or SystemClock(), SystemRandom()),
     )
     adapter = ManifestAdapter(parts)
     try:

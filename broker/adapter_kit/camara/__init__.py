@@ -1,5 +1,7 @@
 """CAMARA's network APIs, one module each: a question becomes a request, the answer a value of the domain.
 
+Most give signals. Five serve as instruments (:mod:`broker.adapter_kit.instruments`).
+
 Sources are the released OpenAPI files of the CAMARA project; each module names the releases that it speaks.
 """
 
@@ -9,24 +11,29 @@ from types import MappingProxyType
 from broker.adapter_kit.camara import (
     call_forwarding,
     connected_network_type,
+    consent_info,
     customer_insights,
     device_identifier,
     device_swap,
     iot_sim_fraud_prevention,
     kyc_age_verification,
+    kyc_fill_in,
     kyc_match,
     kyc_tenure,
+    location_retrieval,
     location_verification,
     most_frequent_location,
     number_recycling,
     number_verification,
     old_device_status,
+    one_time_password_sms,
     reachability,
     roaming,
     sim_swap,
     subscription_status,
+    verified_caller,
 )
-from broker.adapter_kit.camara.line import ApiVersion
+from broker.adapter_kit.camara.line import ApiVersion, InstrumentVersion
 from broker.domain.signal import SignalName
 
 SPOKEN: tuple[ApiVersion, ...] = tuple(
@@ -69,4 +76,14 @@ def signals_of(api: str, version: str) -> Mapping[SignalName, ApiVersion]:
     return {one.signal: one for one in SPOKEN if (one.api, one.version) == (api, version)}
 
 
-__all__ = ["APIS", "SIGNALS", "SPOKEN", "signals_of"]
+INSTRUMENTS: Mapping[tuple[str, str], InstrumentVersion] = MappingProxyType(
+    {
+        (version.api, version.version): version
+        for module in (one_time_password_sms, consent_info, location_retrieval, kyc_fill_in, verified_caller)
+        for version in module.VERSIONS
+    }
+)
+"""Every API and version that serves as an instrument."""
+
+
+__all__ = ["APIS", "INSTRUMENTS", "SIGNALS", "SPOKEN", "signals_of"]

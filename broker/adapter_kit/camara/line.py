@@ -1,9 +1,9 @@
 """One network API of one operator, bound to one question: token, headers, identifier, limits, errors in one place."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from broker.adapter_kit.adapter import OperatorFault, SignalQuery
 from broker.adapter_kit.camara.errors import ErrorDialect, fault_of
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
+from broker.adapter_kit.instruments import InstrumentName, Order
 from broker.adapter_kit.oauth import Flow, TokenWanted
 from broker.adapter_kit.tokens import Token, TokenManager
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
@@ -113,6 +114,27 @@ class ApiVersion(msgspec.Struct, frozen=True):
     compares_owner: bool = False
 
 
+class InstrumentVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One released version of an API that serves as an instrument, in the words of :class:`ApiVersion`.
+
+    ``carry_out`` gets the line and the order. ``discloses`` marks what tells personal data in clear.
+    """
+
+    instrument: InstrumentName
+    api: str
+    version: str
+    base_path: str
+    scopes: Mapping[str, str]
+    carry_out: "Callable[[Line, Any], Awaitable[Any]]"
+    not_found: Unavailability = Unavailability.UNSUPPORTED
+    identifier: IdentifierRule = IdentifierRule.BY_TOKEN
+    flows: frozenset[Flow] = frozenset(Flow)
+    single_use: bool = False
+    discloses: bool = False
+    from_notes: bool = False
+    compares_owner: bool = False
+
+
 class BoundApi(msgspec.Struct, frozen=True):
     """An API at an operator with everything that asking takes."""
 
@@ -123,16 +145,26 @@ class BoundApi(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class ApiLine:
-    """A bound API and one question about one subject. Made for the question and thrown away with it."""
+class BoundInstrument(msgspec.Struct, frozen=True):
+    """The same of an API that serves as an instrument."""
 
-    def __init__(self, bound: BoundApi, query: SignalQuery) -> None:
-        self.query = query
+    version: InstrumentVersion
+    terms: Terms
+    transport: Transport
+    tokens: TokenManager
+    clock: Clock
+
+
+class Line:
+    """A bound API and one question or order about one subject. Made for it and thrown away with it."""
+
+    def __init__(self, bound: BoundApi | BoundInstrument, asking: SignalQuery | Order[Any]) -> None:
         self.terms = bound.terms
         self.clock = bound.clock
         self.downgraded = False
         """Whether a token came that is not bound to our key although we asked for that."""
         self._bound = bound
+        self._asking = asking
 
     @property
     def identifier(self) -> str | None:
@@ -144,7 +176,7 @@ class ApiLine:
     @property
     def phone(self) -> str:
         """The number as this operator writes it."""
-        return self.query.phone.e164 if self.terms.phone_plus else self.query.phone.e164.removeprefix("+")
+        return self._asking.phone.e164 if self.terms.phone_plus else self._asking.phone.e164.removeprefix("+")
 
     @property
     def phone_body(self) -> dict[str, object]:
@@ -161,9 +193,34 @@ class ApiLine:
         return operation in self.terms.scopes
 
     async def post(self, operation: str, body: Mapping[str, object], reader: Reader[T]) -> T:
-        """Call an operation (``check`` posts to ``…/check``) and read its documented success.
+        """Call an operation and read its documented success, which is 200.
 
-        A 401 drops the token and is tried again once with a new one, unless the token can be used only once.
+        Raises:
+            OperatorFault: anything but that success, with its typed reason.
+        """
+        return self.read(await self.call(operation, body), reader)
+
+    def read(self, response: WireResponse, reader: Reader[T]) -> T:
+        """Read an answer as this operator writes it.
+
+        Raises:
+            OperatorFault: *malformed*.
+        """
+        self._check_media_type(response)
+        return reader.read(response.body, self.terms.boolean_texts, self._asking.phone.e164)
+
+    async def call(
+        self,
+        operation: str,
+        body: Mapping[str, object],
+        *,
+        done: Collection[int] = (HTTPStatus.OK,),
+        scopes: tuple[str, ...] | None = None,
+    ) -> WireResponse:
+        """Call an operation (``check`` posts to ``…/check``), which succeeds with one of the statuses ``done``.
+
+        A 401 drops the token and is tried again once with a new one, unless the token can be used only once. ``scopes``
+        replace the operation's own.
 
         Raises:
             OperatorFault: anything but that success, with its typed reason.
@@ -171,30 +228,29 @@ class ApiLine:
         if not self.offers(operation):
             raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
         content = msgspec.json.encode(body)
-        wanted = self._wanted(operation)
+        wanted = self._wanted(scopes or self.terms.scopes_for(operation))
         token = await self._token(wanted)
         response = await self._send(operation, token, content)
         if response.status == HTTPStatus.UNAUTHORIZED and token is not None and not wanted.single_use:
             self._bound.tokens.invalidate(wanted, token)
             response = await self._send(operation, await self._token(wanted), content)
-        if response.status != HTTPStatus.OK:
+        if response.status not in done:
             fault = fault_of(response.status, response.body, self._bound.version.not_found, self.terms.errors)
             fault.retry_after_s = retry_after_s(response.headers, self.clock.now())
             raise fault
         self._check_echo(response)
-        self._check_media_type(response)
-        return reader.read(response.body, self.terms.boolean_texts, self.query.phone.e164)
+        return response
 
-    def _wanted(self, operation: str) -> TokenWanted:
+    def _wanted(self, scopes: tuple[str, ...]) -> TokenWanted:
         return TokenWanted(
             flow=self.terms.flow,
             subject=self._subject(),
-            purpose=self.query.purpose,
-            scopes=self.terms.scopes_for(operation),
+            purpose=self._asking.purpose,
+            scopes=scopes,
             single_use=self._bound.version.single_use,
-            tenant=self.query.tenant,
-            consumer=self.query.consumer,
-            proof=self.query.proof if self.terms.flow is Flow.AUTHORIZATION_CODE else None,
+            tenant=self._asking.tenant,
+            consumer=self._asking.consumer,
+            proof=self._asking.proof if self.terms.flow is Flow.AUTHORIZATION_CODE else None,
         )
 
     def _subject(self) -> str | None:
@@ -202,21 +258,21 @@ class ApiLine:
         if flow in {Flow.CLIENT_CREDENTIALS, Flow.API_KEY}:
             return None
         if flow is Flow.AUTHORIZATION_CODE:
-            if self.query.proof is None:
+            if self._asking.proof is None:
                 raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_CEREMONY)
             return None
         if flow is Flow.JWT_BEARER_TEL or (flow is Flow.CIBA and not proves):
-            return f"tel:{self.query.phone.e164}"
+            return f"tel:{self._asking.phone.e164}"
         # Defensive: an API that proves possession is asked with the SIM's own token; a number would vouch for itself.
-        if not self.query.operator_token:
+        if not self._asking.operator_token:
             raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_OPERATOR_TOKEN)
-        return f"operatortoken:{self.query.operator_token}"
+        return f"operatortoken:{self._asking.operator_token}"
 
     async def _token(self, wanted: TokenWanted) -> Token | None:
         """A token, or ``None`` where the operator's key does without."""
         if self.terms.flow is Flow.API_KEY:
             return None
-        token = await self._bound.tokens.token(wanted, deadline_s=self.query.deadline_s)
+        token = await self._bound.tokens.token(wanted, deadline_s=self._asking.deadline_s)
         self.downgraded = self.downgraded or token.downgraded
         return token
 
@@ -234,17 +290,17 @@ class ApiLine:
             *shown,
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
-            (b"x-correlator", self.query.correlator.encode("ascii")),
+            (b"x-correlator", self._asking.correlator.encode("ascii")),
             *self.terms.headers,
         )
-        left_s = self.query.deadline_s - self.clock.monotonic_s()
+        left_s = self._asking.deadline_s - self.clock.monotonic_s()
         request = WireRequest("POST", url, headers, content)
         return await self._bound.transport.send(request, timeout_s=min(self.terms.attempt_timeout_s, left_s))
 
     def _check_echo(self, response: WireResponse) -> None:
         """Defensive: an answer that carries another correlator, or none where CAMARA demands it, may be another's."""
         echo = response.headers.get("x-correlator")
-        if echo != self.query.correlator and (echo is not None or self.terms.echo_required):
+        if echo != self._asking.correlator and (echo is not None or self.terms.echo_required):
             raise malformed(KitCode.CORRELATOR_MISMATCH)
 
     def _check_media_type(self, response: WireResponse) -> None:
@@ -252,3 +308,11 @@ class ApiLine:
         named = response.headers.get("content-type")
         if named is not None and named.partition(";")[0].strip().lower() not in self.terms.media_types:
             raise malformed(KitCode.MEDIA_TYPE_UNKNOWN)
+
+
+class ApiLine(Line):
+    """A line with the whole question, for the modules that read signals."""
+
+    def __init__(self, bound: BoundApi, query: SignalQuery) -> None:
+        super().__init__(bound, query)
+        self.query = query

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from broker.adapter_kit.manifest import CapabilityManifest, Manifest
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.transport import TransportLimits, scripted_transport
 from broker.adapter_kit.trial.operator import BASE_URL, TrialClock, TrialOperator
-from broker.domain.check import Circle
+from broker.domain.check import Circle, Claims
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 
@@ -33,6 +34,8 @@ SECRET, GATEWAY_KEY = "trial-client-secret", "trial-gateway-key"
 REDIRECT_URI = "https://broker.example/callback"
 CEREMONY = CeremonyProof("trial-code", "v" * 43, REDIRECT_URI, "")
 CIRCLE = Circle(40.4168, -3.7038, 5000.0)
+BOUND = date(2024, 5, 1)
+CLAIMS = Claims(name="Ana Trial")
 _OPERATOR = "trial"
 
 
@@ -113,6 +116,9 @@ class Bench:
             "proof": self.ceremony(signal, changes.get("purpose", PURPOSE)),
             "tenant": "trial",
             "consumer": "trial",
+            "bound_since": BOUND,
+            "claims": CLAIMS,
+            "age_threshold_years": 18,
         }
         return SignalQuery(**{**given, **changes})
 

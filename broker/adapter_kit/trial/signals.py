@@ -30,7 +30,7 @@ _SWAPS = (SignalName.SIM_SWAP, SignalName.DEVICE_SWAP)
 Try = Callable[[Bench, CapabilityManifest], Any]
 
 
-def _for(name: SignalName, attempt: Try, operation: str | None = None) -> Run:
+def for_signal(name: SignalName, attempt: Try, operation: str | None = None) -> Run:
     """A check of one signal, for adapters that can ask for it (and for one operation of it) today."""
 
     async def run(bench: Bench) -> None:
@@ -58,7 +58,8 @@ def _date(text: str | None, monitored_days: int | None = None) -> Script:
     return script
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """An instant before the trial's noon, as operators write it."""
     return (NOON - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -71,7 +72,9 @@ def _age_is(script: Script, at_least_s: float, at_most_s: float | None) -> Try:
     return attempt
 
 
-def _no_answer(script: Script, *reasons: U) -> Try:
+def no_answer(script: Script, *reasons: U) -> Try:
+    """No observation comes of this script, for one of these reasons."""
+
     async def attempt(bench: Bench, capability: CapabilityManifest) -> None:
         bench.operator.api = script
         unavailable(await bench.ask(capability), *reasons)
@@ -129,7 +132,9 @@ async def _bounded(bench: Bench, capability: CapabilityManifest) -> None:
     expect(len(bench.operator.api_requests) <= 4, "an operator that refuses every window was asked on and on")  # noqa: PLR2004
 
 
-def _is(value: object, expected: object) -> Try:
+def is_value(value: object, expected: object) -> Try:
+    """This body is read as that value."""
+
     async def attempt(bench: Bench, capability: CapabilityManifest) -> None:
         bench.operator.api = lambda _: Reply(value)
         got = observed(await bench.ask(capability)).value
@@ -138,12 +143,13 @@ def _is(value: object, expected: object) -> Try:
     return attempt
 
 
-def _doubted(body: object) -> Try:
-    return _no_answer(lambda _: Reply(body), U.MALFORMED)
+def doubted(body: object) -> Try:
+    """This body is malformed."""
+    return no_answer(lambda _: Reply(body), U.MALFORMED)
 
 
 def _located(result: object, **members: object) -> dict[str, object]:
-    return {"verificationResult": result, "lastLocationTime": _ago(600), **members}
+    return {"verificationResult": result, "lastLocationTime": ago(600), **members}
 
 
 async def _no_circle(bench: Bench, capability: CapabilityManifest) -> None:
@@ -239,7 +245,7 @@ _EVERY: Sequence[tuple[str, str, str, Try]] = (
     ("identifiers", "source", "an observation says who answered, with which version, and when", _sourced),
 )
 _DATE_ROWS: Sequence[tuple[str, str, Try]] = (
-    ("seconds", "a date is an age in seconds", _age_is(_date(_ago(10_800)), 10_800.0, 10_800.0)),
+    ("seconds", "a date is an age in seconds", _age_is(_date(ago(10_800)), 10_800.0, 10_800.0)),
     (
         "offset",
         "a date with an offset is the same instant",
@@ -252,18 +258,18 @@ _DATE_ROWS: Sequence[tuple[str, str, Try]] = (
         "null with a period of 10 days is an age of at least that",
         _age_is(_date(None, 10), 10 * _DAY_S, None),
     ),
-    ("future", "a date in the future is malformed", _no_answer(_date("2026-11-23T12:00:00Z"), U.MALFORMED)),
-    ("year-1", "the year 1 is malformed", _no_answer(_date("0001-01-01T00:00:00Z"), U.MALFORMED)),
-    ("year-9999", "the year 9999 is malformed", _no_answer(_date("9999-12-31T23:59:59Z"), U.MALFORMED)),
-    ("naive", "a date without a zone is malformed", _no_answer(_date("2026-11-22T09:00:00"), U.MALFORMED)),
-    ("day", "a day without a time is malformed", _no_answer(_date("2026-11-22"), U.MALFORMED)),
-    ("never", "the word 'never' is malformed", _no_answer(_date("never"), U.MALFORMED)),
-    ("period-0", "a period of 0 days is no answer", _no_answer(_date(None, 0), U.MALFORMED)),
-    ("period-minus", "a period of -1 days is no answer", _no_answer(_date(None, -1), U.MALFORMED)),
+    ("future", "a date in the future is malformed", no_answer(_date("2026-11-23T12:00:00Z"), U.MALFORMED)),
+    ("year-1", "the year 1 is malformed", no_answer(_date("0001-01-01T00:00:00Z"), U.MALFORMED)),
+    ("year-9999", "the year 9999 is malformed", no_answer(_date("9999-12-31T23:59:59Z"), U.MALFORMED)),
+    ("naive", "a date without a zone is malformed", no_answer(_date("2026-11-22T09:00:00"), U.MALFORMED)),
+    ("day", "a day without a time is malformed", no_answer(_date("2026-11-22"), U.MALFORMED)),
+    ("never", "the word 'never' is malformed", no_answer(_date("never"), U.MALFORMED)),
+    ("period-0", "a period of 0 days is no answer", no_answer(_date(None, 0), U.MALFORMED)),
+    ("period-minus", "a period of -1 days is no answer", no_answer(_date(None, -1), U.MALFORMED)),
     (
         "unbounded",
         "null without a period, and no window offered, is no answer",
-        _no_answer(_date(None), U.NOT_APPLICABLE),
+        no_answer(_date(None), U.NOT_APPLICABLE),
     ),
 )
 _WINDOW_ROWS: Sequence[tuple[str, str, Try]] = (
@@ -274,18 +280,18 @@ _WINDOW_ROWS: Sequence[tuple[str, str, Try]] = (
 )
 _NV, _LOCATION = SignalName.NUMBER_VERIFICATION, SignalName.LOCATION
 _OTHER_ROWS: Sequence[tuple[SignalName, str, str, Try]] = (
-    (SignalName.CALL_FORWARDING, "active", "active is the adverse side", _is({"active": True}, Flag(active=True))),
-    (SignalName.CALL_FORWARDING, "inactive", "inactive is clean", _is({"active": False}, Flag(active=False))),
-    (_NV, "yes", "a verified number matches", _is({"devicePhoneNumberVerified": True}, Match(matched=True))),
-    (_NV, "no", "another number does not", _is({"devicePhoneNumberVerified": False}, Match(matched=False))),
-    (_LOCATION, "inside", "TRUE is inside", _is(_located("TRUE"), Presence(Overlap.INSIDE, None, 600.0))),
-    (_LOCATION, "outside", "FALSE is outside", _is(_located("FALSE"), Presence(Overlap.OUTSIDE, None, 600.0))),
-    (_LOCATION, "partial", "PARTIAL keeps its rate", _is(_located("PARTIAL", matchRate=40), _PARTIAL)),
-    (_LOCATION, "rate-0", "a rate of 0 is malformed", _doubted(_located("PARTIAL", matchRate=0))),
-    (_LOCATION, "rate-101", "a rate of 101 is malformed", _doubted(_located("PARTIAL", matchRate=101))),
-    (_LOCATION, "rate-inside", "a rate with TRUE is malformed", _doubted(_located("TRUE", matchRate=40))),
-    (_LOCATION, "maybe", "an unknown result is malformed", _doubted(_located("MAYBE"))),
-    (_LOCATION, "future-fix", "a fix in the future is malformed", _doubted(_located("TRUE", lastLocationTime=_LATER))),
+    (SignalName.CALL_FORWARDING, "active", "active is the adverse side", is_value({"active": True}, Flag(active=True))),
+    (SignalName.CALL_FORWARDING, "inactive", "inactive is clean", is_value({"active": False}, Flag(active=False))),
+    (_NV, "yes", "a verified number matches", is_value({"devicePhoneNumberVerified": True}, Match(matched=True))),
+    (_NV, "no", "another number does not", is_value({"devicePhoneNumberVerified": False}, Match(matched=False))),
+    (_LOCATION, "inside", "TRUE is inside", is_value(_located("TRUE"), Presence(Overlap.INSIDE, None, 600.0))),
+    (_LOCATION, "outside", "FALSE is outside", is_value(_located("FALSE"), Presence(Overlap.OUTSIDE, None, 600.0))),
+    (_LOCATION, "partial", "PARTIAL keeps its rate", is_value(_located("PARTIAL", matchRate=40), _PARTIAL)),
+    (_LOCATION, "rate-0", "a rate of 0 is malformed", doubted(_located("PARTIAL", matchRate=0))),
+    (_LOCATION, "rate-101", "a rate of 101 is malformed", doubted(_located("PARTIAL", matchRate=101))),
+    (_LOCATION, "rate-inside", "a rate with TRUE is malformed", doubted(_located("TRUE", matchRate=40))),
+    (_LOCATION, "maybe", "an unknown result is malformed", doubted(_located("MAYBE"))),
+    (_LOCATION, "future-fix", "a fix in the future is malformed", doubted(_located("TRUE", lastLocationTime=_LATER))),
     (_LOCATION, "fix-age", "the age of the fix travels with the answer", _fix_age),
     (_LOCATION, "no-circle", "without a circle nobody is asked", _no_circle),
     (_LOCATION, "no-pinpointing", "no circle is smaller than 2 km", _no_pinpointing),
@@ -296,22 +302,22 @@ _OTHER_ROWS: Sequence[tuple[SignalName, str, str, Try]] = (
 def checks(names: Sequence[SignalName]) -> list[Check]:
     """Every check of this kind, for these signals."""
     every = [
-        Check(f"{name}.{what}", group, f"{name}: {says}", _for(name, attempt))
+        Check(f"{name}.{what}", group, f"{name}: {says}", for_signal(name, attempt))
         for name in names
         for group, what, says, attempt in _EVERY
     ]
     dates = [
-        Check(f"{name}.date.{what}", "units", f"{name}: {says}", _for(name, attempt, "retrieve-date"))
+        Check(f"{name}.date.{what}", "units", f"{name}: {says}", for_signal(name, attempt, "retrieve-date"))
         for name in _SWAPS
         for what, says, attempt in _DATE_ROWS
     ]
     windows = [
-        Check(f"{name}.window.{what}", "windows", f"{name}: {says}", _for(name, attempt, "check"))
+        Check(f"{name}.window.{what}", "windows", f"{name}: {says}", for_signal(name, attempt, "check"))
         for name in _SWAPS
         for what, says, attempt in _WINDOW_ROWS
     ]
     others = [
-        Check(f"{name}.{what}", "units", f"{name}: {says}", _for(name, attempt))
+        Check(f"{name}.{what}", "units", f"{name}: {says}", for_signal(name, attempt))
         for name, what, says, attempt in _OTHER_ROWS
     ]
     return [*every, *dates, *windows, *others]

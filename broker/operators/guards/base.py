@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 
 
@@ -26,6 +27,15 @@ class Guard:
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask the adapter inside."""
         return await self._inner.observe(query)
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """Those of the adapter inside."""
+        return self._inner.instruments
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Hand the order to the adapter inside; an order is rare and has a deadline of its own."""
+        return await self._inner.carry_out(order)
 
     async def aclose(self) -> None:
         """Close the adapter inside."""

@@ -1,7 +1,7 @@
 """The age bands of sim-swap 2.2.0: a number that stands for an interval, and one that stands for no date at all."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.adapter_kit.adapter import OperatorFault
@@ -42,6 +42,7 @@ def test_never_covers_what_the_manifest_declares_and_no_more() -> None:
     assert read_band(NEVER, DECLARED_S) == Reading(AgeRange(DECLARED_S, None), Window(DECLARED_S))
 
 
+@settings(deadline=None)
 @given(st.integers().filter(lambda band: band != NEVER and not 1 <= band <= OLDEST))
 def test_any_other_number_is_malformed_the_sentinels_of_drafts_too(band: int) -> None:
     with pytest.raises(OperatorFault) as caught:

@@ -9,7 +9,7 @@ from textwrap import indent
 
 import pytest
 
-from broker.adapter_kit.camara import APIS
+from broker.adapter_kit.camara import APIS, signals_of
 from broker.adapter_kit.conformance import Report, all_checks, run_check, verify
 from broker.adapter_kit.manifest import Manifest, load_manifest
 from broker.adapter_kit.oauth import Flow
@@ -202,7 +202,8 @@ PLAYABLE = [key for key, known in APIS.items() if key[0] in PLAYED]
 async def test_the_script_knows_every_release_that_it_plays(api: str, version: str) -> None:
     known = APIS[api, version]
     flow = next(flow for flow in Flow if flow in known.flows)
-    capability = {"api": api, "version": version, "flow": flow, "base_path": f"/{api}"}
+    signal = {"signal": known.signal} if len(signals_of(api, version)) > 1 else {}
+    capability = {"api": api, "version": version, "flow": flow, "base_path": f"/{api}", **signal}
     manifest = Manifest.model_validate({"name": "one", "title": "One", "capabilities": [capability]})
     with subject_of("adapters.mock", manifest) as subject:
         checks = [check for check in all_checks() if check.id.startswith(f"{known.signal}.")]

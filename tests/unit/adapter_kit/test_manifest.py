@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.mock.operator.profile import Legs, load_profile
 from broker.adapter_kit.camara import APIS
 from broker.adapter_kit.camara.line import IdentifierRule
 from broker.adapter_kit.camara.urls import url_version
@@ -42,22 +43,22 @@ def write(folder: Path, text: str, name: str = "manifest.toml") -> Path:
     return path
 
 
-def test_the_shipped_manifests_say_what_the_pretend_operators_are() -> None:
+SIM_ONLY = "number-verification"
+
+
+@pytest.mark.parametrize(("adapter", "profile"), [("mock", "alba"), ("mock_legacy", "borealis")])
+def test_the_shipped_manifests_offer_what_the_pretend_operators_do(adapter: str, profile: str) -> None:
+    manifest = load_manifest(f"adapters.{adapter}")
+    offered = [one for one in load_profile(profile).apis if not one.name.endswith("-subscriptions")]
+    assert {(one.api, one.version) for one in manifest.apis} == {(one.name, one.version) for one in offered}
+    two_legged = {one.name for one in offered if Legs.TWO in one.legs}
+    for one in manifest.apis:
+        expected = Flow.CLIENT_CREDENTIALS if one.api in two_legged else Flow.JWT_BEARER_TEL
+        assert one.flow is (Flow.JWT_BEARER_OPERATOR_TOKEN if one.api == SIM_ONLY else expected)
+
+
+def test_the_shipped_manifests_prove_the_client_as_their_operators_want() -> None:
     mock, legacy = load_manifest("adapters.mock"), load_manifest("adapters.mock_legacy")
-    assert {(one.api, one.version): one.flow for one in mock.capabilities} == {
-        ("sim-swap", "2.1.0"): Flow.CLIENT_CREDENTIALS,
-        ("device-swap", "1.0.0"): Flow.CLIENT_CREDENTIALS,
-        ("call-forwarding-signal", "0.4.0"): Flow.CLIENT_CREDENTIALS,
-        ("location-verification", "3.0.0"): Flow.CLIENT_CREDENTIALS,
-        ("number-verification", "2.1.0"): Flow.JWT_BEARER_OPERATOR_TOKEN,
-        ("number-recycling", "0.2.0"): Flow.CLIENT_CREDENTIALS,
-        ("kyc-tenure", "0.2.0"): Flow.CLIENT_CREDENTIALS,
-        ("kyc-match", "0.4.0"): Flow.CLIENT_CREDENTIALS,
-    }
-    assert {(one.api, one.version): one.flow for one in legacy.capabilities} == {
-        ("sim-swap", "1.0.0"): Flow.CLIENT_CREDENTIALS,
-        ("location-verification", "1.0.0"): Flow.JWT_BEARER_TEL,
-    }
     assert (mock.needs_key, mock.needs_secret) == (True, False)
     assert (legacy.needs_key, legacy.needs_secret) == (True, True)
     assert mock.oauth.token_path == legacy.oauth.token_path == "/oauth2/token"
@@ -71,7 +72,7 @@ def test_the_readme_lists_what_the_manifests_say() -> None:
     expected = [
         f"| {name} | {one.api} | {one.version} | {one.flow} |"
         for name in packages
-        for one in load_manifest(f"adapters.{name}").capabilities
+        for one in load_manifest(f"adapters.{name}").apis
     ]
     assert rows == expected
 

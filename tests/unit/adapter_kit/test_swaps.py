@@ -71,6 +71,18 @@ async def test_null_with_a_period_says_not_within_it_and_nothing_of_before(api: 
 
 
 @pytest.mark.parametrize(("api", "version"), SWAPS)
+async def test_a_tiny_period_is_told_as_it_is(api: str, version: str) -> None:
+    """A day, or an hour's window, is next to nothing; what it covers travels with it, and policy may refuse it."""
+    operator = PretendOperator()
+    dated(operator, api, None, monitoredPeriod=1)
+    assert await ask(operator, api, version) == Reading(AgeRange(DAY_S, None), Window(DAY_S))
+    narrow = PretendOperator()
+    narrow.on(f"/{api}/check", ok({"swapped": False}))
+    reading = await ask(narrow, api, version, window_s=60.0, scopes={"check": f"{api}:check"})
+    assert reading == Reading(AgeRange(HOUR_S, None), Window(HOUR_S))
+
+
+@pytest.mark.parametrize(("api", "version"), SWAPS)
 async def test_null_without_a_period_says_nothing(api: str, version: str) -> None:
     operator = PretendOperator()
     dated(operator, api, None)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from broker.domain.evidence import Evidence
@@ -99,6 +99,7 @@ RANGES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(RANGES, RANGES, st.integers(1, 2000), st.booleans(), st.sampled_from([None, False]))
 def test_a_swap_after_the_contract_is_never_explained_away(
     sim: AgeRange, began: AgeRange, bound_d: int, continuous: bool, recycled: bool | None
@@ -113,6 +114,7 @@ def test_a_swap_after_the_contract_is_never_explained_away(
         assert began.at_most_s - began.at_least_s <= 4 * DAY_S
 
 
+@settings(deadline=None)
 @given(RANGES, RANGES, st.booleans())
 def test_without_recycling_no_port_in_is_believed(sim: AgeRange, began: AgeRange, continuous: bool) -> None:
     assert told(sim, Tenure(BOUND, continuous=continuous, began=began), None) is not S.PORTED_IN

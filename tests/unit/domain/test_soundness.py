@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.domain.signal import (
@@ -146,6 +146,7 @@ def test_what_is_no_signal_is_none(answer: object) -> None:
     assert not is_sound(answer, SignalName.SIM_SWAP)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SignalName), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_no_value_whatever_raises(name: SignalName, value: Any) -> None:
     assert not is_sound(seen(name, value), name)

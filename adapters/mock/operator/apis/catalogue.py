@@ -12,16 +12,19 @@ from adapters.mock.operator.apis.device_status import (
 )
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.frequent_location import MOST_FREQUENT_LOCATION
+from adapters.mock.operator.apis.kyc_fill_in import KYC_FILL_IN
 from adapters.mock.operator.apis.kyc_match import KYC_MATCH
 from adapters.mock.operator.apis.location_retrieval import LOCATION_RETRIEVAL
 from adapters.mock.operator.apis.location_verification import LOCATION_VERIFICATION
 from adapters.mock.operator.apis.number_verification import NUMBER_VERIFICATION
 from adapters.mock.operator.apis.one_time_password import ONE_TIME_PASSWORD_SMS
 from adapters.mock.operator.apis.operation import Operation
+from adapters.mock.operator.apis.sim_binding import IOT_SIM_FRAUD_PREVENTION
 from adapters.mock.operator.apis.subscription_status import SUBSCRIPTION_STATUS
 from adapters.mock.operator.apis.subscriptions import SUBSCRIPTIONS
 from adapters.mock.operator.apis.swaps import DEVICE_SWAP, SIM_SWAP
 from adapters.mock.operator.apis.tenure import KYC_TENURE, NUMBER_RECYCLING
+from adapters.mock.operator.apis.verified_caller import VERIFIED_CALLER
 
 CATALOGUE: dict[str, tuple[Operation, ...]] = {
     "sim-swap": SIM_SWAP,
@@ -43,6 +46,9 @@ CATALOGUE: dict[str, tuple[Operation, ...]] = {
     "one-time-password-sms": ONE_TIME_PASSWORD_SMS,
     "consent-info": CONSENT_INFO,
     "location-retrieval": LOCATION_RETRIEVAL,
+    "kyc-fill-in": KYC_FILL_IN,
+    "verified-caller": VERIFIED_CALLER,
+    "iot-sim-fraud-prevention": IOT_SIM_FRAUD_PREVENTION,
     **SUBSCRIPTIONS,
 }
 

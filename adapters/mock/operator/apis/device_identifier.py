@@ -70,28 +70,31 @@ class IdentifierMatch(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
     device: DeviceResponse | UnsetType = UNSET
 
 
-class _Handset(msgspec.Struct, frozen=True):
+class Handset(msgspec.Struct, frozen=True):
+    """A single device."""
+
     imei: str
     model: str | UnsetType
     manufacturer: str | UnsetType
 
     @property
     def tac(self) -> str:
+        """Its type allocation code."""
         return self.imei[:TAC_DIGITS]
 
 
-def _handset(question: Question) -> _Handset:
+def handset_of(question: Question) -> Handset:
     """The device on record, or one made up for this number and this change of device, always the same."""
     changed_at, known = question.line.device_changed_at, question.line.device
     if changed_at is None:
         raise CamaraError(*question.dialect.codes.not_applicable, "the number has not been used in a device")
     if known.imei is not None:
-        return _Handset(known.imei, known.model or UNSET, known.manufacturer or UNSET)
+        return Handset(known.imei, known.model or UNSET, known.manufacturer or UNSET)
     seed = hashlib.sha256(f"{question.phone_number} {changed_at.timestamp():.3f}".encode()).digest()
     tac, model, manufacturer = MODELS[seed[0] % len(MODELS)]
     serial = int.from_bytes(seed[1:5]) % 10**SERIAL_DIGITS
     digits = f"{tac}{serial:0{SERIAL_DIGITS}}"
-    return _Handset(digits + check_digit(digits), known.model or model, known.manufacturer or manufacturer)
+    return Handset(digits + check_digit(digits), known.model or model, known.manufacturer or manufacturer)
 
 
 def check_digit(digits: str) -> str:
@@ -101,7 +104,7 @@ def check_digit(digits: str) -> str:
 
 
 def _identity(question: Question) -> DeviceIdentity:
-    handset = _handset(question)
+    handset = handset_of(question)
     return DeviceIdentity(
         last_checked=question.local(question.line.status_at()),
         imei=handset.imei,
@@ -114,7 +117,7 @@ def _identity(question: Question) -> DeviceIdentity:
 
 
 def _type(question: Question) -> DeviceType:
-    handset = _handset(question)
+    handset = handset_of(question)
     return DeviceType(
         last_checked=question.local(question.line.status_at()),
         tac=handset.tac,
@@ -125,7 +128,7 @@ def _type(question: Question) -> DeviceType:
 
 
 def _ppid(question: Question) -> DevicePpid:
-    material = f"{question.around.issuer} {question.client_id} {_handset(question).imei}"
+    material = f"{question.around.issuer} {question.client_id} {handset_of(question).imei}"
     return DevicePpid(
         last_checked=question.local(question.line.status_at()),
         ppid=hashlib.sha256(material.encode()).hexdigest(),
@@ -140,7 +143,7 @@ def _check_claim(_dialect: Dialect, body: ClaimedIdentifier) -> None:
 
 def _match(question: Question) -> IdentifierMatch:
     """Whether the claimed identifier is the one on record."""
-    body, handset = question.body, _handset(question)
+    body, handset = question.body, handset_of(question)
     known = {"IMEI": handset.imei, "IMEISV": handset.imei[:-1] + SOFTWARE_VERSION, "TAC": handset.tac}
     return IdentifierMatch(
         last_checked=question.local(question.line.status_at()),

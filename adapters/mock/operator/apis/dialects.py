@@ -125,6 +125,9 @@ _BY_SMS = Codes(
     unknown=(404, "NOT_FOUND"),
     not_applicable=(403, "ONE_TIME_PASSWORD_SMS.PHONE_NUMBER_NOT_ALLOWED"),
 )
+_BY_CALL = Codes(unknown=(404, "NOT_FOUND"))
+# No code of this API says that the service is not for this line.
+_IOT = Codes(not_applicable=(403, "PERMISSION_DENIED"))
 _BY_SIM = Codes(not_applicable=(403, "PERMISSION_DENIED"))
 _BY_SIM_0_4 = Codes(not_applicable=(403, "PERMISSION_DENIED"), no_sim=(403, "INVALID_TOKEN_CONTEXT"))
 
@@ -214,6 +217,7 @@ DIALECTS = (
     Dialect(api="location-retrieval", version="0.4.0", commonalities="0.5"),
     Dialect(api="location-retrieval", version="0.5.0", commonalities="0.6", names_device=True),
     Dialect(api="location-retrieval", version="wip", commonalities="0.8", names_device=True),
+    Dialect(api="kyc-fill-in", version="0.3.0", commonalities="0.5"),
 )
 
 UNPLAYED: tuple[Dialect, ...] = (
@@ -226,6 +230,9 @@ UNPLAYED: tuple[Dialect, ...] = (
     Dialect(api="connected-network-type-subscriptions", version="0.2.0", commonalities="0.6"),
     Dialect(api="geofencing-subscriptions", version="0.4.0", commonalities="0.5"),
     Dialect(api="geofencing-subscriptions", version="0.5.0", commonalities="0.6"),
+    Dialect(api="kyc-fill-in", version="0.4.1", commonalities="0.6"),
+    Dialect(api="verified-caller", version="0.1.0", commonalities="0.6", codes=_BY_CALL),
+    Dialect(api="iot-sim-fraud-prevention", version="0.1.0", commonalities="0.6", codes=_IOT),
 )
 """Spoken as well, and held against the definitions; but the runner of CAMARA's scenarios, which plays what is in
 ``DIALECTS``, has no words yet for what these scenarios say. An entry moves up once its scenarios pass."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.network.captures import Captures
+from adapters.mock.operator.network.events import State
 from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.network.timeline import Line
 from adapters.mock.operator.notifications.notifier import Notifier
@@ -51,6 +52,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was found good, with all that an answer may depend on.
 
     ``phone_number`` is the subject, ``two_legged`` whether the body named it, ``now`` the network's time.
+    ``scopes`` are the token's; ``record`` puts down that something about the line is otherwise from now on.
     """
 
     dialect: Dialect
@@ -58,10 +60,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     phone_number: str
     two_legged: bool
     client_id: str
+    scopes: frozenset[str]
     line: Line
     now: datetime
     retention: SwapRetention
     around: Surroundings
+    record: Callable[[State], None]
 
     @property
     def geography(self) -> Geography:

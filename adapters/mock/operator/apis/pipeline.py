@@ -18,6 +18,7 @@ from adapters.mock.operator.delivery import Answer, AnyRequest
 from adapters.mock.operator.faults import Fault
 from adapters.mock.operator.journal import JournalEntry
 from adapters.mock.operator.network.directory import Subscriber
+from adapters.mock.operator.network.events import Entry
 from adapters.mock.operator.world import World
 
 _JSON_ACCEPTED = re.compile(r"\*/\*|application/(?:\*|json)")
@@ -161,8 +162,10 @@ def _ask(turn: Turn, token: AccessToken, body: Any, number: str) -> Question:
         phone_number=number,
         two_legged=token.phone_number is None,
         client_id=token.client_id,
+        scopes=token.scopes,
         line=line,
         now=now,
         retention=subscriber.retention or world.profile.swap_retention,
         around=world.surroundings,
+        record=lambda state: subscriber.add(Entry(now, state)),
     )

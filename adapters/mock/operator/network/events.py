@@ -147,7 +147,14 @@ class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="score"
     scales: tuple[Literal["gaugeMetric", "veritasIndex"], ...] = ()
 
 
-State = Identity | Contract | Roaming | Reach | NetworkType | Subscription | Messages | Locks | Score
+class Ties(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="ties"):
+    """Whether the SIM works in the device it is in only, and in the area it is in only."""
+
+    device: bool = False
+    area: bool = False
+
+
+State = Identity | Contract | Roaming | Reach | NetworkType | Subscription | Messages | Locks | Score | Ties
 """Events that say how something is from now on: the last one of a kind counts, as a whole."""
 
 Event = (

@@ -43,6 +43,7 @@ from adapters.mock.operator.network.events import (
     Service,
     SimChange,
     Subscription,
+    Ties,
 )
 from adapters.mock.operator.network.person import Person
 from adapters.mock.operator.profile import SwapRetention
@@ -242,6 +243,7 @@ SITUATIONS = (
         Past(YEAR_S, Identity(HOLDER, document_first=True)),
     ),
     _old("000134", "high risk score: 380 of 850", Past(DAY_S, Score(380, BOTH_SCALES))),
+    _old("000135", "SIM tied to its device and its area", Past(DAY_S, Ties(device=True, area=True))),
     Situation(
         ending="000151",
         summary="consent missing, and given when asked on the phone",

@@ -1,0 +1,78 @@
+"""The desk: takes orders for one operator's instruments, and guards what tells personal data in clear."""
+
+import logging
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from broker.adapter_kit.adapter import OperatorFault
+from broker.adapter_kit.camara.line import BoundInstrument, Line
+from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.clock import Clock
+from broker.domain.signal import Source, Unavailability
+
+_log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Carries out orders. ``disclosures`` are the APIs that may tell personal data at this operator."""
+
+    def __init__(
+        self, operator: str, bound: Iterable[BoundInstrument], disclosures: frozenset[str], clock: Clock
+    ) -> None:
+        self._clock = clock
+        self._disclosures = disclosures
+        self._bound = {one.version.instrument: one for one in bound}
+        self._sources = {
+            name: Source(operator, one.version.api, one.version.version) for name, one in self._bound.items()
+        }
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """What can be ordered."""
+        return self._sources
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """Do it, or say why not. Only cancellation is raised."""
+        bound = self._bound.get(order.instrument)
+        if bound is None:
+            return Refused(order.instrument, Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
+        source, started_s = self._sources[order.instrument], self._clock.monotonic_s()
+        try:
+            return await self._carry_out(bound, order)
+        except OperatorFault as fault:
+            reason, code = fault.reason, fault.code
+        except Exception as error:  # noqa: BLE001 - a mistake of ours is no success, and must not end a ceremony
+            log_failure(source, error)
+            reason, code = Unavailability.OPERATOR_ERROR, str(KitCode.INTERNAL)
+        latency_ms = (self._clock.monotonic_s() - started_s) * 1000
+        return Refused(order.instrument, reason, code, source, latency_ms)
+
+    async def _carry_out(self, bound: BoundInstrument, order: Order[A]) -> A:
+        if bound.version.discloses:
+            self._refuse_undisclosed(bound, order)
+        answer: A = await bound.version.carry_out(Line(bound, order), order)
+        return answer
+
+    def _refuse_undisclosed(self, bound: BoundInstrument, order: Order[Any]) -> None:
+        """Two must want it: whoever runs the broker, for this operator, and the tenant, for this purpose."""
+        if bound.version.api not in self._disclosures:
+            raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.DISCLOSURE_OFF)
+        grant = order.grant
+        if grant is None or (grant.instrument, grant.purpose) != (order.instrument, order.purpose):
+            raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.NOT_GRANTED)
+
+
+def log_failure(source: Source, error: Exception) -> None:
+    """Type and place only: the message of an exception may quote a number, a token or an operator's text."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error(
+        "asking %s %s at operator %s failed with %s in %s line %s",
+        source.api,
+        source.version,
+        source.operator,
+        type(error).__name__,
+        place.name,
+        place.lineno,
+    )
