@@ -31,7 +31,6 @@ from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
-from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.privacy import secret_files
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
@@ -46,6 +45,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
+from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.report_outcome import ReportOutcome
@@ -78,6 +78,11 @@ class Deployment:
         self.port = settings.server.port
         self._settings = settings
         self._clock = clock
+
+    def rulebook(self) -> Rulebook:
+        """What policy documents are judged by here; no database is opened."""
+        table = _table(self.evidence_table)
+        return Rulebook(table, frozenset(_gate(self.folder / "purposes.toml").known()))
 
     @contextlib.asynccontextmanager
     async def services(self) -> AsyncIterator[Services]:
@@ -141,8 +146,8 @@ class Deployment:
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             resolver=self._resolver(frozenset(operators), finder),
             gate=_gate(self.folder / "purposes.toml"),
-            book=_book(self.folder / "policies", table := _table(self.evidence_table)),
-            table=table,
+            book=_book(self.folder / "policies", rulebook := self.rulebook()),
+            table=rulebook.table,
             receipt_key=SigningKey(receipt_pem),
             client_keys=client_keys,
             pseudonyms=pseudonyms,
@@ -247,7 +252,15 @@ def _gate(path: Path) -> ConsentGate:
             raise Misconfigured(
                 f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
             ) from error
+        if not signals:
+            raise Misconfigured(
+                f"{path}: [{name}] names no signal, so nothing could be asked for it: name some, or remove it"
+            )
         purposes[name] = Purpose(name, signals)
+    if not purposes:
+        raise Misconfigured(
+            f"{path}: no purpose, so nothing could be asked of anybody: add one, such as [FraudPreventionAndDetection]"
+        )
     return ConsentGate(purposes)
 
 
@@ -255,9 +268,25 @@ def _table(path: Path) -> EvidenceTable:
     return EvidenceTable.read(_text(path), source=str(path))
 
 
-def _book(folder: Path, table: EvidenceTable) -> PolicyBook:
-    documents = [PolicyDocument.read(_text(path), source=str(path)) for path in sorted(folder.glob("*.yaml"))]
-    return PolicyBook(documents, table)
+def _book(folder: Path, rulebook: Rulebook) -> PolicyBook:
+    documents = [rulebook.read(_text(path), str(path)) for path in _policy_files(folder)]
+    return PolicyBook(documents)
+
+
+def _policy_files(folder: Path) -> list[Path]:
+    """The policy documents of a folder.
+
+    Defensive: ``payment.yml`` would be left out without a word, and with it whatever it made stricter.
+    """
+    if not folder.is_dir():
+        raise Misconfigured(f"{folder}: no such folder; it holds the policy documents")
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in paths:
+        if path.suffix != ".yaml" or not path.is_file():
+            raise Misconfigured(
+                f"{path}: policy documents are files that end in .yaml; rename it, or move it elsewhere"
+            )
+    return paths
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -29,6 +29,14 @@ class Fault(NamedTuple):
     detail: str
 
 
+class LineFault(NamedTuple):
+    """One thing wrong with a written document: a JSON pointer into it, its line (from 1), and what to change."""
+
+    pointer: str
+    line: int
+    detail: str
+
+
 class BrokerError(Exception):
     """Base of everything that this package raises on purpose."""
 
@@ -100,6 +108,13 @@ class Unrecorded(BrokerError):
 
 
 class Misconfigured(BrokerError):
-    """The deployment is wrong; says which file, which key, and the fix."""
+    """The deployment, or a document in it, is wrong; says which file, which key, and the fix.
+
+    ``faults`` are the same, one by one, where they have places in a document.
+    """
 
     code = "MISCONFIGURED"
+
+    def __init__(self, detail: str, faults: Sequence[LineFault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)

@@ -1,15 +1,11 @@
-"""The policy book: all documents of a deployment, proven against their own worked examples."""
+"""The policy book: all documents in force for one tenant."""
 
 from collections.abc import Iterable, Mapping
 
 from broker.domain.check import Action
-from broker.domain.decision import ActionClass, Decision
+from broker.domain.decision import ActionClass
 from broker.errors import Fault, InvalidRequest, Misconfigured
-from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
-from broker.policy.evidence_table import EvidenceTable
-from broker.policy.score import assess
-from broker.policy.sketch import INSTANT, Example
 
 _UNKNOWN_ACTION = (
     "No policy of this broker names this action type. Known types are the keys under `actions` in its policy files; "
@@ -21,20 +17,17 @@ class PolicyBook:
     """Finds the document and the class for an action.
 
     Args:
-        documents: at least one; no two may share an id or name the same action type.
-        table: what the worked examples are weighed with.
+        documents: at least one, each proven; no two may share an id or name the same action type.
 
     Raises:
-        Misconfigured: no documents, a clash, or an example that does not come out as written.
+        Misconfigured: no documents, or a clash.
     """
 
-    def __init__(self, documents: Iterable[PolicyDocument], table: EvidenceTable) -> None:
+    def __init__(self, documents: Iterable[PolicyDocument]) -> None:
         self._documents: dict[str, PolicyDocument] = {}
         self._by_action: dict[str, PolicyDocument] = {}
         for document in documents:
             self._add(document)
-            for example in document.examples:
-                _prove(document, example, table)
         if not self._documents:
             raise Misconfigured("no policy documents: without one nothing can be allowed; see config/policies")
 
@@ -67,24 +60,3 @@ class PolicyBook:
 
     def _file(self, policy_id: str) -> str:
         return self._documents[policy_id].file
-
-
-def _prove(document: PolicyDocument, example: Example, table: EvidenceTable) -> None:
-    where = f"{document.file}, example {example.name!r}"
-    rules = document.actions.get(example.action.type)
-    if rules is None:
-        raise Misconfigured(f"{where}: the document has no action {example.action.type!r}")
-    action_class = rules.classify(example.action)
-    if action_class is not example.action_class:
-        raise Misconfigured(f"{where}: the class is {action_class.wire}, not {example.action_class.wire}")
-    decision = _decided(document, action_class, example, table)
-    if decision.outcome is not example.outcome:
-        reasons = ", ".join(reason.code for reason in decision.reasons) or "none"
-        raise Misconfigured(
-            f"{where}: decides {decision.outcome.wire}, not {example.outcome.wire} (reasons: {reasons})"
-        )
-
-
-def _decided(document: PolicyDocument, action_class: ActionClass, example: Example, table: EvidenceTable) -> Decision:
-    rules = document.rules(action_class)
-    return decide(assess(table, rules, example.evidence, INSTANT), example.evidence, rules, document)

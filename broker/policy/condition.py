@@ -16,7 +16,13 @@ EXPRESSION_LENGTH_MAX = 1000
 
 # What a condition may look at. A misspelt member would otherwise be "unknown" for ever without anybody noticing.
 MEMBERS = ("type", "amount.value", "amount.currency", "resource", "attributes")
-_MEMBER = re.compile(r"\baction\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?")
+_MEMBER = re.compile(r"(?<![\w.])action\b(?:\s*\.\s*(\w+)(?:\s*([.\[])\s*(\w*))?)?")
+# A text or a number followed by a member or an index; a function of it, such as startsWith(), is well.
+_BEYOND = re.compile(
+    r"(?<![\w.])action\s*\.\s*((?:type|resource|amount\s*\.\s*(?:value|currency))\b)\s*+(?:\[|\.\s*+\w++\s*+(?!\())"
+)
+# What stands in quotes names nothing.
+_TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 
 
 class Truth(Enum):
@@ -40,8 +46,7 @@ class Condition:
     def __init__(self, text: str) -> None:
         if len(text) > EXPRESSION_LENGTH_MAX:
             raise ValueError(f"longer than {EXPRESSION_LENGTH_MAX} characters")
-        for match in _MEMBER.finditer(text):
-            _known_member(*match.groups())
+        _require_known_members(_TEXT.sub('""', text))
         self.text = text
         try:
             self._expression = _environment().compile(text)
@@ -76,7 +81,13 @@ def _environment() -> cel.Env:
     return cel.NewEnv(variables={"action": cel.Type.DYN})
 
 
-def _known_member(first: str, second: str | None) -> None:
-    named = f"{first}.{second}" if first == "amount" and second else first
-    if named not in {*MEMBERS, "amount"}:
-        raise ValueError(f"an action has no member {named!r}; it has {', '.join(MEMBERS)}")
+def _require_known_members(text: str) -> None:
+    """Refuse what could never be evaluated: it would be "unknown" for ever, and a rule that never holds is no rule."""
+    if beyond := _BEYOND.search(text):
+        raise ValueError(f"action.{beyond[1]} has no members")
+    for first, follows, second in _MEMBER.findall(text):
+        if not first:
+            raise ValueError("use members of `action` by name, such as action.amount.value")
+        named = f"{first}.{second}" if first == "amount" and follows else first
+        if named not in {*MEMBERS, "amount"}:
+            raise ValueError(f"an action has no member {named!r}; it has {', '.join(MEMBERS)}")

@@ -6,12 +6,12 @@ import msgspec
 
 from broker.domain.decision import ActionClass, Assessment, Decision, Outcome, TrustBand, Verdict
 from broker.domain.evidence import Evidence
-from broker.domain.signal import Unavailability, Unavailable
+from broker.domain.signal import Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
 from broker.policy.document import PolicyDocument
 from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates, in_doubt, lacking
 from broker.policy.reasons import CONFLICT_MAX, DecisionParts, explain
-from broker.policy.rules import ON_THE_PHONE_NETWORK, ClassRules, GateCode, StepUpMethod
+from broker.policy.rules import ON_THE_PHONE_NETWORK, OPERATOR_FAILED, ClassRules, GateCode, StepUpMethod
 
 _SUSPICIOUS_NATS = math.log(2.0)
 """Evidence that doubles the odds of fraud is suspicious whatever the action."""
@@ -19,15 +19,6 @@ _SUSPICIOUS_NATS = math.log(2.0)
 _BAND_WIDTH = 200
 _BANDS = tuple(TrustBand)
 
-_FAILURES = frozenset(
-    {
-        Unavailability.TIMEOUT,
-        Unavailability.OPERATOR_ERROR,
-        Unavailability.MALFORMED,
-        Unavailability.BREAKER_OPEN,
-        Unavailability.LATE,
-    }
-)
 _SUSPICIOUS_GATES = frozenset(
     {
         GateCode.POSSESSION_MISMATCH,
@@ -123,4 +114,4 @@ def _verdict(assessment: Assessment, evidence: Evidence, rules: ClassRules, code
 def _degraded(evidence: Evidence, rules: ClassRules) -> bool:
     """Whether an operator failed us on something that was wanted."""
     signals = (evidence.get(name) for name in rules.wanted)
-    return any(isinstance(signal, Unavailable) and signal.reason in _FAILURES for signal in signals)
+    return any(isinstance(signal, Unavailable) and signal.reason in OPERATOR_FAILED for signal in signals)

@@ -22,7 +22,15 @@ from broker.domain.signal import (
     Value,
 )
 from broker.policy.ages import DAY_S
-from broker.policy.rules import ON_THE_PHONE_NETWORK, ON_THE_SIM, ClassRules, GateCode, SignalGroup, StepUpMethod
+from broker.policy.rules import (
+    ON_THE_PHONE_NETWORK,
+    ON_THE_SIM,
+    OPERATOR_FAILED,
+    ClassRules,
+    GateCode,
+    SignalGroup,
+    StepUpMethod,
+)
 from broker.policy.telling import any_clears, any_telling
 from broker.policy.tenure import before_binding
 
@@ -121,7 +129,9 @@ def _floors(evidence: Evidence, rules: ClassRules) -> Iterator[Gate]:
 
 
 def _missing_floor(evidence: Evidence, rules: ClassRules, group: SignalGroup) -> Outcome:
-    """One step softer for low and medium where the operator could not have answered at all."""
+    """The fail mode where an operator failed; one step softer for low and medium where it could not have answered."""
+    if any(_failed(evidence, name) for name in group):
+        return rules.failed_floor
     soft = rules.action_class <= ActionClass.MEDIUM and all(_unsupported(evidence, name) for name in group)
     return Outcome(max(rules.missing_floor - 1, Outcome.ALLOW)) if soft else rules.missing_floor
 
@@ -129,6 +139,11 @@ def _missing_floor(evidence: Evidence, rules: ClassRules, group: SignalGroup) ->
 def _unsupported(evidence: Evidence, name: SignalName) -> bool:
     signal = evidence.get(name)
     return isinstance(signal, Unavailable) and signal.reason is Unavailability.UNSUPPORTED
+
+
+def _failed(evidence: Evidence, name: SignalName) -> bool:
+    signal = evidence.get(name)
+    return isinstance(signal, Unavailable) and signal.reason in OPERATOR_FAILED
 
 
 def _outside(evidence: Evidence) -> bool:

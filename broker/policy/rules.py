@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from broker.domain.decision import ActionClass, Outcome
-from broker.domain.signal import SignalName
+from broker.domain.signal import SignalName, Unavailability
 from broker.policy.telling import Windows
 
 SignalGroup = tuple[SignalName, ...]
@@ -83,6 +83,18 @@ ADVERSE_MAX_AGES_S: Mapping[SignalName, float] = {
 """How old an answer may be that speaks against the line, in every class: a change stays one, a forwarding may end."""
 
 
+OPERATOR_FAILED = frozenset(
+    {
+        Unavailability.TIMEOUT,
+        Unavailability.OPERATOR_ERROR,
+        Unavailability.MALFORMED,
+        Unavailability.BREAKER_OPEN,
+        Unavailability.LATE,
+    }
+)
+"""Absences that are an operator's failure and not a property of the line or of the request."""
+
+
 class Costs(msgspec.Struct, frozen=True):
     """What each mistake costs, in units of a typical loss, and which share of attacks each remedy stops.
 
@@ -106,7 +118,8 @@ class ClassRules(msgspec.Struct, frozen=True):
     ``prior`` is the probability of fraud before any evidence, ``value_at_risk`` the loss in units of a typical one.
     ``required`` are groups of which each needs one observed member; together with the gates' floors they include those
     of the less sensitive classes of the document, so that a higher class can never ask for less. ``windows_s`` says how
-    far back an answer must look to satisfy a requirement.
+    far back an answer must look to satisfy a requirement. ``missing_floor`` is the least for a required group without
+    an answer, ``failed_floor`` the least where an operator's failure is why.
     """
 
     action_class: ActionClass
@@ -119,4 +132,5 @@ class ClassRules(msgspec.Struct, frozen=True):
     required: tuple[SignalGroup, ...]
     windows_s: Windows
     missing_floor: Outcome
+    failed_floor: Outcome
     gate_floors: dict[GateCode, Outcome]

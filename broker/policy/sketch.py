@@ -38,6 +38,10 @@ _SECONDS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
 _SOURCE = Source("example", "example", "1")
 
+_AGES = ("400d", "20d", "10d", "5d", "2d", "10h", ">10d", "<10d")
+_TENURES = ("800d", "100d", "<20d")
+_CLEAN = frozenset({"match", "inactive", "inside", "same", "high"})
+
 _WORDS: dict[SignalName, dict[str, Value]] = {
     SignalName.NUMBER_VERIFICATION: {"match": Match(matched=True), "mismatch": Match(matched=False)},
     SignalName.CALL_FORWARDING: {"active": Flag(active=True), "inactive": Flag(active=False)},
@@ -75,8 +79,8 @@ class ExampleFile(Written):
     expected_class: ClassName = Field(alias="class")
     decision: OutcomeName
 
-    def compiled(self) -> "Example":
-        """The nouns behind the words.
+    def compiled(self, line: int) -> "Example":
+        """The nouns behind the words; ``line`` is where they stand.
 
         Raises:
             ValueError: a word that means nothing for its signal.
@@ -87,6 +91,7 @@ class ExampleFile(Written):
             evidence=Evidence.of(signal(name, word) for name, word in self.evidence.items()),
             action_class=ActionClass[self.expected_class.upper()],
             outcome=Outcome[self.decision.upper()],
+            line=line,
         )
 
 
@@ -98,6 +103,7 @@ class Example(msgspec.Struct, frozen=True):
     evidence: Evidence
     action_class: ActionClass
     outcome: Outcome
+    line: int
 
 
 def signal(name: SignalName, word: str) -> Signal:
@@ -112,6 +118,16 @@ def signal(name: SignalName, word: str) -> Signal:
     if value is None:
         raise ValueError(f"{word!r} means nothing for {name.value}")
     return Observed(name, value, INSTANT, _SOURCE)
+
+
+def words(name: SignalName) -> tuple[str, ...]:
+    """Words for the answers that a signal can have, the clean one first."""
+    if name in {SignalName.SIM_SWAP, SignalName.DEVICE_SWAP}:
+        return _AGES
+    if name is SignalName.KYC_TENURE:
+        return _TENURES
+    known = _WORDS[name]
+    return tuple(sorted(known, key=lambda word: word not in _CLEAN))
 
 
 def _value(name: SignalName, word: str) -> Value | None:

@@ -1,16 +1,17 @@
 """YAML that people write: strict reading, and errors that name file, line and key."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from broker.errors import Misconfigured
+from broker.errors import LineFault, Misconfigured
 
 TEXT_LENGTH_MAX = 256 * 1024
 DEPTH_MAX = 20
 _FAULTS_SHOWN_MAX = 8
+_FAULTS_MAX = 50
 
 Path = tuple[str | int, ...]
 
@@ -57,7 +58,9 @@ class YamlText:
             self._root = yaml.compose(text, Loader=_StrictLoader)
             value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
         except (yaml.YAMLError, RecursionError) as error:
-            raise Misconfigured(f"{file}: {_one_line(error)}") from error
+            raise Misconfigured(
+                f"{file}: {_one_line(error)}", [LineFault("", _line(error), _one_line(error))]
+            ) from error
         if not isinstance(value, dict):
             raise Misconfigured(f"{file}: expected keys and values at the top")
         self.value: dict[str, Any] = value
@@ -76,13 +79,28 @@ class YamlText:
         """``file, line n, key a.b.c``."""
         return f"{self.file}, line {self.line_of(path)}, key {dotted(path)}"
 
+    def fault(self, path: Path, detail: str) -> LineFault:
+        """A fault at a place in this file."""
+        return LineFault(pointer(path), self.line_of(path), detail)
+
 
 def misconfigured(source: str | YamlText, error: ValidationError) -> Misconfigured:
     """All faults that pydantic found, each with file, line where known, and key."""
-    faults = [f"{place(source, tuple(one['loc']))}: {one['msg']}" for one in error.errors()]
-    more = len(faults) - _FAULTS_SHOWN_MAX
+    return refused(source, [(tuple(one["loc"]), one["msg"]) for one in error.errors()])
+
+
+def refused(source: str | YamlText, faults: Sequence[tuple[Path, str]]) -> Misconfigured:
+    """Faults by path as one error: the first of them in words, all of them (to a limit) with their places."""
+    words = [f"{place(source, path)}: {detail}" for path, detail in faults]
+    more = len(words) - _FAULTS_SHOWN_MAX
     tail = [f"and {more} more"] if more > 0 else []
-    return Misconfigured("; ".join(faults[:_FAULTS_SHOWN_MAX] + tail))
+    placed = [source.fault(*one) for one in faults[:_FAULTS_MAX]] if isinstance(source, YamlText) else []
+    return Misconfigured("; ".join(words[:_FAULTS_SHOWN_MAX] + tail), placed)
+
+
+def pointer(path: Path) -> str:
+    """A path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def place(source: str | YamlText, path: Path) -> str:
@@ -120,6 +138,11 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | N
         item = node.value[step]
         return item, item.start_mark.line + 1
     return None
+
+
+def _line(error: BaseException) -> int:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return mark.line + 1 if mark is not None else 1
 
 
 def _one_line(error: BaseException) -> str:

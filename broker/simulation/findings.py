@@ -197,7 +197,7 @@ def _strategies(tally: Tally, rows: list[int]) -> Iterable[Strategy]:
 
 
 def _rules(value: float) -> ClassRules:
-    return ClassRules(ActionClass.LOW, 0.5, value, Costs(), 0.0, None, (), (), {}, Outcome.ALLOW, {})
+    return ClassRules(ActionClass.LOW, 0.5, value, Costs(), 0.0, None, (), (), {}, Outcome.ALLOW, Outcome.ALLOW, {})
 
 
 def _cost(tally: Tally, at: int, outcome: Outcome, rules: ClassRules) -> float:

@@ -20,6 +20,7 @@ from broker.policy.book import PolicyBook
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.proving import require_proven
 from broker.policy.rules import ClassRules
 from broker.policy.scenarios import TableFile
 from broker.policy.score import assess
@@ -157,8 +158,14 @@ def _prepared(inputs: Inputs) -> _Prepared:
         world=parameters.read(world_text, source=world_name),
         scenarios=TableFile.model_validate(YamlText(table_text, table_name).value),
         table=table,
-        book=PolicyBook([PolicyDocument.read(text, source=name) for name, text in inputs.policies], table),
+        book=PolicyBook(_proven(text, name, table) for name, text in inputs.policies),
     )
+
+
+def _proven(text: str, name: str, table: EvidenceTable) -> PolicyDocument:
+    document = PolicyDocument.read(text, source=name)
+    require_proven(document, table)
+    return document
 
 
 class _Player:

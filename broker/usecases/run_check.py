@@ -21,6 +21,7 @@ from broker.policy import plan as planning
 from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.routing.country import country_of
 from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import Errand, Gatherer
@@ -86,7 +87,7 @@ class RunCheck:
         started_at = self._tools.clock.now()
 
         # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        plan = self._permitted(self._draft(asked, document, action_class), asked)
+        plan = self._permitted(self._draft(asked, document, action_class), document, asked)
         enquiry = self._enquiry(asked)
         standing = self._tools.resolver.known(enquiry)
         case = self._open(asked, document, plan, standing.route, enquiry, started_at)
@@ -136,10 +137,22 @@ class RunCheck:
             deadline_ms_cap=limits.deadline_cap_ms,
         )
 
-    def _permitted(self, plan: Plan, asked: Asked) -> Plan:
+    def _permitted(self, plan: Plan, document: PolicyDocument, asked: Asked) -> Plan:
         names = [item.signal for item in plan.items]
         barred = [name for name in names if self._tools.gate.basis(asked.request.purpose, name) is None]
-        return planning.without(plan, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
+        permitted = planning.without(plan, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
+        return self._limit(permitted, document, asked)
+
+    def _limit(self, plan: Plan, document: PolicyDocument, asked: Asked) -> Plan:
+        """The plan without what the policy does not ask in this country, or on this legal basis."""
+        if not document.limits:
+            return plan
+        country = country_of(asked.request.subject.phone)
+        for name, limit in document.limits.items():
+            code = limit.bars(country, self._tools.gate.basis(asked.request.purpose, name))
+            if code is not None:
+                plan = planning.without(plan, [name], Unavailability.NOT_PERMITTED, code)
+        return plan
 
     def _enquiry(self, asked: Asked) -> Enquiry:
         tenant, phone = asked.principal.tenant, asked.request.subject.phone

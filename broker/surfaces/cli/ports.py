@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.surfaces.ports import Services
+from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 
@@ -17,6 +18,10 @@ class Deployment(Protocol):
     port: int
     folder: Path
     evidence_table: Path
+
+    def rulebook(self) -> Rulebook:
+        """What policy documents are judged by here; no database is opened."""
+        ...
 
     def services(self) -> AbstractAsyncContextManager[Services]:
         """The running broker: database open and at its newest revision, keys there, sweeper at work."""

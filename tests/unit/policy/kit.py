@@ -90,7 +90,7 @@ def shipped() -> dict[str, PolicyDocument]:
 
 @cache
 def book() -> PolicyBook:
-    return PolicyBook(shipped().values(), table())
+    return PolicyBook(shipped().values())
 
 
 def evidence(**words: str) -> Evidence:

@@ -11,6 +11,7 @@ from broker.domain.signal import SignalName
 from broker.errors import InvalidRequest, Misconfigured
 from broker.policy.book import PolicyBook
 from broker.policy.document import ActionRules, PolicyDocument
+from broker.policy.proving import require_proven
 from broker.policy.rules import GateCode
 from tests.unit.policy.kit import ALL_CLASSES, CONFIG, all_classes, book, shipped, table
 
@@ -232,6 +233,26 @@ REFUSED = [
     pytest.param(
         "version: 1\n", "version: 1\ngates: {SIM_CHANGED: {high: deny}}\n", r"gates\.SIM_CHANGED", id="unknown gate"
     ),
+    pytest.param("version: 1\n", "version: 1\npurposes: []\n", "key purposes", id="no purpose"),
+    pytest.param("version: 1\n", "version: 1\npurposes: [Fun]\n", r"purposes\.0: the purpose Fun", id="purpose"),
+    pytest.param(
+        "required: [[sim_swap]]}",
+        "required: [[sim_swap]], fail_mode: allow}",
+        r"medium\.fail_mode: must be at least step_up",
+        id="fail mode below the floor",
+    ),
+    pytest.param(
+        "required: [[sim_swap]]}",
+        "required: [[sim_swap]], fail_mode: deny}",
+        r"high\.fail_mode: is looser",
+        id="fail modes fall",
+    ),
+    pytest.param(
+        "version: 1\n", "version: 1\nsignals: {location: {countries: [Spain]}}\n", r"countries\.0", id="country"
+    ),
+    pytest.param(
+        "version: 1\n", "version: 1\nsignals: {location: {legal_bases: [hope]}}\n", r"legal_bases\.0", id="basis"
+    ),
     pytest.param("examples:\n", "examples: []\nmore:\n", "examples", id="no examples"),
     pytest.param(
         "sim_swap: 400d}, class: low",
@@ -248,8 +269,45 @@ REFUSED = [
 def test_refuses_with_file_and_key(old: str, new: str, message: str) -> None:
     assert old in ALL_CLASSES
     with pytest.raises(Misconfigured, match=message) as caught:
-        PolicyDocument.read(ALL_CLASSES.replace(old, new, 1), source="mine.yaml")
+        PolicyDocument.read(
+            ALL_CLASSES.replace(old, new, 1), source="mine.yaml", purposes=frozenset({"FraudPreventionAndDetection"})
+        )
     assert str(caught.value).startswith("mine.yaml")
+
+
+def test_everything_wrong_is_told_at_once_with_pointer_and_line() -> None:
+    text = ALL_CLASSES.replace("prior: 0.005", "prior: 0.001").replace(
+        "act.low: {default: low}", "act.low: {rules: [{when: action.amuont, class: high}], default: low}"
+    )
+    with pytest.raises(Misconfigured) as caught:
+        PolicyDocument.read(text, source="mine.yaml")
+    lines = text.splitlines()
+    found = {fault.pointer: lines[fault.line - 1].strip().partition(":")[0] for fault in caught.value.faults}
+    assert found == {
+        "/actions/act.low/default": "act.low",
+        "/classes/high/prior": "prior",
+        "/actions/act.low/rules/0/when": "act.low",
+    }
+
+
+@pytest.mark.parametrize(
+    ("limit", "country", "basis", "code"),
+    [
+        ("{countries: [ES, DE]}", "ES", "contract", None),
+        ("{countries: [ES, DE]}", "FR", "contract", "COUNTRY"),
+        ("{countries: [ES, DE]}", None, "contract", "COUNTRY"),
+        ("{legal_bases: [consent]}", "FR", "consent", None),
+        ("{legal_bases: [consent]}", "FR", "legitimate_interest", "LEGAL_BASIS"),
+        ("{legal_bases: [consent]}", "FR", None, "LEGAL_BASIS"),
+        ("{}", None, None, None),
+    ],
+)
+def test_a_signal_is_asked_only_where_and_on_the_ground_that_the_policy_says(
+    limit: str, country: str | None, basis: str | None, code: str | None
+) -> None:
+    text = ALL_CLASSES.replace("version: 1\n", f"version: 1\nsignals: {{location: {limit}}}\n")
+    document = PolicyDocument.read(text, source="mine.yaml")
+    assert document.limits[SignalName.LOCATION].bars(country, basis) == code
 
 
 @pytest.mark.parametrize(
@@ -272,16 +330,16 @@ def test_refuses_what_is_not_a_document(text: str, message: str) -> None:
 class TestBook:
     def test_needs_a_document(self) -> None:
         with pytest.raises(Misconfigured, match="no policy documents"):
-            PolicyBook([], table())
+            PolicyBook([])
 
     def test_two_documents_cannot_share_an_id(self) -> None:
         with pytest.raises(Misconfigured, match="already that of all-classes"):
-            PolicyBook([all_classes(), all_classes()], table())
+            PolicyBook([all_classes(), all_classes()])
 
     def test_two_documents_cannot_govern_one_action(self) -> None:
         other = PolicyDocument.read(ALL_CLASSES.replace("id: all-classes", "id: other"), source="other.yaml")
         with pytest.raises(Misconfigured, match=r"other\.yaml, key actions\.act\.low: already governed by all-classes"):
-            PolicyBook([all_classes(), other], table())
+            PolicyBook([all_classes(), other])
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),
@@ -293,8 +351,15 @@ class TestBook:
     )
     def test_examples_must_come_out_as_written(self, old: str, new: str, message: str) -> None:
         document = PolicyDocument.read(ALL_CLASSES.replace(old, new), source="mine.yaml")
-        with pytest.raises(Misconfigured, match=message):
-            PolicyBook([document], table())
+        with pytest.raises(Misconfigured, match=message) as caught:
+            require_proven(document, table())
+        (fault,) = caught.value.faults
+        lines = ALL_CLASSES.splitlines()
+        assert (fault.pointer, lines[fault.line - 1].strip()[:14]) == ("/examples/0", "- {name: stead")
+
+    def test_every_shipped_document_proves_its_examples(self) -> None:
+        for document in shipped().values():
+            require_proven(document, table())
 
     def test_shows_its_documents(self) -> None:
-        assert sorted(book().documents) == ["credential", "payment", "sign-in", "sim-order"]
+        assert sorted(book().documents) == sorted(shipped())

@@ -1,0 +1,81 @@
+"""Look at policy documents before anybody uses them: are they sound, and how do two of them differ?"""
+
+import msgspec
+
+from broker.errors import LineFault, Misconfigured
+from broker.policy.compare import Difference, Direction, compare
+from broker.policy.document import PolicyDocument
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.proving import require_proven
+
+
+class Rulebook(msgspec.Struct, frozen=True):
+    """What a document is judged by: the weights that its examples are decided with, and the deployment's purposes."""
+
+    table: EvidenceTable
+    purposes: frozenset[str]
+
+    def read(self, text: str, source: str) -> PolicyDocument:
+        """A document whose worked examples come out as written.
+
+        Raises:
+            Misconfigured: with everything that is wrong, each with its line.
+        """
+        document = PolicyDocument.read(text, source=source, purposes=self.purposes)
+        require_proven(document, self.table)
+        return document
+
+
+class FaultView(msgspec.Struct, frozen=True):
+    """One fault: a JSON pointer into the document, the line in its text (from 1), and what is wrong."""
+
+    pointer: str
+    line: int
+    detail: str
+
+
+class Examination(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether a document may be published as it is; ``id`` and ``version`` are told of a valid one."""
+
+    valid: bool
+    id: str | None = None
+    version: int | None = None
+    examples: int = 0
+    faults: tuple[FaultView, ...] = ()
+
+
+class ChangeView(msgspec.Struct, frozen=True):
+    """One difference: where in the document, which way it goes, and what it is."""
+
+    where: str
+    direction: Direction
+    detail: str
+
+
+class DifferenceView(msgspec.Struct, frozen=True, rename="camel"):
+    """What would change. ``needs_second_person`` holds for looser and unclear ones."""
+
+    direction: Direction
+    needs_second_person: bool
+    changes: tuple[ChangeView, ...]
+
+
+def examine(rulebook: Rulebook, text: str, source: str) -> Examination:
+    """Whether a document may be published, with everything that speaks against it."""
+    try:
+        document = rulebook.read(text, source)
+    except Misconfigured as error:
+        faults = error.faults or (LineFault("", 1, str(error)),)
+        return Examination(valid=False, faults=tuple(FaultView(*fault) for fault in faults))
+    return Examination(valid=True, id=document.id, version=document.version, examples=len(document.examples))
+
+
+def difference(rulebook: Rulebook, old: PolicyDocument, new: PolicyDocument) -> DifferenceView:
+    """What changes if ``new`` takes the place of ``old``."""
+    return shown(compare(old, new, rulebook.table))
+
+
+def shown(found: Difference) -> DifferenceView:
+    """A difference as callers see it."""
+    changes = tuple(ChangeView(one.where, one.direction, one.detail) for one in found.changes)
+    return DifferenceView(found.direction, found.needs_second_person, changes)
