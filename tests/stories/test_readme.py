@@ -154,6 +154,13 @@ def test_running_it_for_oneself(tmp_path: Path) -> None:
     assert log.read_bytes().startswith(b"tb_")
 
 
+def test_a_policy_is_validated_from_the_command_line(demo: Demo) -> None:
+    (script,) = [block for block in blocks("sh") if "policy validate" in block]
+    done = demo.shell(script)
+    assert done.returncode == 0, done.stderr
+    assert "examples hold" in done.stdout
+
+
 def test_every_block_of_the_readme_is_covered_here() -> None:
     covered = (
         "make demo",
@@ -162,6 +169,7 @@ def test_every_block_of_the_readme_is_covered_here() -> None:
         "receipt verify",
         "keys create",
         "simulate",
+        "policy validate",
     )
     assert all(any(part in block for part in covered) for block in blocks("sh"))
     assert (len(blocks("python")), len(blocks("json"))) == (1, 1)
