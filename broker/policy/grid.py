@@ -18,11 +18,13 @@ _TEXT = re.compile(r"\"([^\"\\]{1,64})\"|'([^'\\]{1,64})'")
 _ATTRIBUTE = re.compile(r"\baction\.attributes\.([A-Za-z_]\w*)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _ATTRIBUTES_MAX = 4
+_FAILED = Unavailability.TIMEOUT.value
 _ABSENCES = (
-    Unavailability.TIMEOUT,
-    Unavailability.UNSUPPORTED,
-    Unavailability.NOT_PERMITTED,
-    Unavailability.UNKNOWN_SUBSCRIBER,
+    _FAILED,
+    *(
+        one.value
+        for one in (Unavailability.UNSUPPORTED, Unavailability.NOT_PERMITTED, Unavailability.UNKNOWN_SUBSCRIBER)
+    ),
 )
 
 _Attributes = dict[str, str | bool | int | float]
@@ -44,20 +46,20 @@ def actions(kind: str, documents: Iterable[PolicyDocument]) -> tuple[Action, ...
 
 
 def evidences(names: Iterable[SignalName]) -> tuple[tuple[str, Evidence], ...]:
-    """Every pair of answers to every two of these signals, the others clean; every single answer, the others failed.
+    """Every pair of answers to every two of these signals, the others clean; each alone, the others clean or failed.
 
     Each comes with the words of the worked examples for it.
     """
     wanted = sorted(set(names))
-    said = {name: (*words(name), *(str(one) for one in _ABSENCES)) for name in wanted}
-    clean = {name: said[name][0] for name in wanted}
+    clean = {name: words(name)[0] for name in wanted}
     points: dict[tuple[str, ...], Evidence] = {}
     for one, other in _pairs(wanted):
-        for first, second in product(said[one], said[other]):
+        for first, second in product((*words(one), _FAILED), (*words(other), _FAILED)):
             _add(points, {**clean, one: first, other: second})
     for name in wanted:
-        for word in said[name]:
-            _add(points, {**dict.fromkeys(wanted, Unavailability.TIMEOUT.value), name: word})
+        for word in (*words(name), *_ABSENCES):
+            _add(points, {**dict.fromkeys(wanted, _FAILED), name: word})
+            _add(points, {**clean, name: word})
     return tuple((", ".join(told), evidence) for told, evidence in points.items())
 
 

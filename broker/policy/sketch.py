@@ -38,7 +38,7 @@ _SECONDS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
 _SOURCE = Source("example", "example", "1")
 
-_AGES = ("400d", "20d", "10d", "5d", "2d", "10h", ">10d", "<10d")
+_AGES = ("400d", "20d", "5d", "2d", "10h", ">10d")
 _TENURES = ("800d", "100d", "<20d")
 _CLEAN = frozenset({"match", "inactive", "inside", "same", "high"})
 

@@ -74,14 +74,19 @@ def test_what_only_tightens_needs_nobody_else(old: str, new: str) -> None:
 
 def test_comments_examples_and_order_change_nothing() -> None:
     text = PAYMENT.replace("# Payments that", "# Transfers that").replace(
-        "wanted: [sim_swap, number_verification, location]", "wanted: [location, sim_swap, number_verification]"
+        "wanted: [sim_swap, number_verification, location, number_recycling]",
+        "wanted: [number_recycling, location, number_verification, sim_swap]",
     )
     found = compare(shipped()["payment"], PolicyDocument.read(text, source="new.yaml"), table())
     assert (found.direction, found.changes) == (Direction.NEUTRAL, ())
 
 
 def test_asking_less_is_looser_and_asking_more_is_told_for_the_persons_sake() -> None:
-    less = changed(PAYMENT, "wanted: [sim_swap, number_verification, location]", "wanted: [sim_swap, location]")
+    less = changed(
+        PAYMENT,
+        "wanted: [sim_swap, number_verification, location, number_recycling]",
+        "wanted: [sim_swap, location, number_recycling]",
+    )
     assert compare(shipped()["payment"], less, table()).direction is Direction.LOOSER
     back = compare(less, shipped()["payment"], table())
     assert "classes.medium.wanted" in {change.where for change in back.changes if change.direction is Direction.NEUTRAL}
