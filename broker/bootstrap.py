@@ -7,7 +7,7 @@ import os
 import secrets
 import tomllib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -24,7 +24,7 @@ from broker.audit.signing_key import SigningKey
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate, LegalBasis, Purpose
 from broker.consumers.authenticate import Authenticator
-from broker.domain.ids import new_check_id
+from broker.domain.ids import new_id
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.operators.guards.limits import GuardLimits
@@ -46,13 +46,18 @@ from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.govern_policies import GovernPolicies, GovernTools
+from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
+from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck
 from broker.usecases.sweep import Sweep
+from broker.usecases.try_policies import Laboratory
 
 _SWEEP_S = 10.0
 _log = logging.getLogger(__name__)
@@ -81,8 +86,9 @@ class Deployment:
 
     def rulebook(self) -> Rulebook:
         """What policy documents are judged by here; no database is opened."""
-        table = _table(self.evidence_table)
-        return Rulebook(table, frozenset(_gate(self.folder / "purposes.toml").known()))
+        text = _text(self.evidence_table)
+        table = EvidenceTable.read(text, source=str(self.evidence_table))
+        return Rulebook(table, text, frozenset(_gate(self.folder / "purposes.toml").known()))
 
     @contextlib.asynccontextmanager
     async def services(self) -> AsyncIterator[Services]:
@@ -93,7 +99,11 @@ class Deployment:
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
-            yield self._services(parts, store)
+            policies = self._policies(parts, store)
+            shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
+            for work in (policies.keep_current(), shadows.work()):
+                await stack.enter_async_context(_running(work))
+            yield self._services(parts, store, policies, shadows)
 
     @contextlib.asynccontextmanager
     async def key_ring(self) -> AsyncIterator[ManageKeys]:
@@ -105,7 +115,7 @@ class Deployment:
     async def learner(self) -> AsyncIterator[Learn]:
         """What past checks teach."""
         async with self._store() as store:
-            yield Learn(store, _table(self.evidence_table), self._clock)
+            yield Learn(store, self.rulebook().table, self._clock)
 
     @contextlib.asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:
@@ -146,8 +156,8 @@ class Deployment:
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             resolver=self._resolver(frozenset(operators), finder),
             gate=_gate(self.folder / "purposes.toml"),
-            book=_book(self.folder / "policies", rulebook := self.rulebook()),
-            table=rulebook.table,
+            seeds=_seeds(self.folder / "policies", rulebook := self.rulebook()),
+            rulebook=rulebook,
             receipt_key=SigningKey(receipt_pem),
             client_keys=client_keys,
             pseudonyms=pseudonyms,
@@ -166,16 +176,23 @@ class Deployment:
             client = TelcoFinder(finder, transport, self._clock, SystemRandom())
         return Resolver(open_router(self.folder / "routing", operators), client, limits, self._clock)
 
-    def _services(self, parts: "_Parts", store: Store) -> Services:
+    def _policies(self, parts: "_Parts", store: Store) -> PoliciesInForce:
+        pace = PolicyClock(**self._settings.policies.model_dump())
+        return PoliciesInForce(store.policies, parts.seeds, parts.rulebook, self._clock, pace)
+
+    def _new_id(self, prefix: str) -> str:
+        return new_id(prefix, self._clock.now(), os.urandom)
+
+    def _services(self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows) -> Services:
         checks = self._settings.checks
         public_url = self._settings.server.public_url
         signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
-        settle = Settle(SettleTools(self._clock, parts.table, parts.gate, parts.pseudonyms, signer, store))
+        settle = Settle(SettleTools(self._clock, parts.rulebook, policies, parts.gate, parts.pseudonyms, signer, store))
         tools = CheckTools(
             clock=self._clock,
-            new_id=lambda: new_check_id(self._clock.now(), os.urandom),
+            new_id=lambda: self._new_id("chk"),
             new_correlator=lambda: str(uuid.uuid4()),
-            book=parts.book,
+            policies=policies,
             resolver=parts.resolver,
             through=parts.registry.through,
             gate=parts.gate,
@@ -183,6 +200,7 @@ class Deployment:
             pseudonyms=parts.pseudonyms,
             store=store,
             limits=CheckLimits(checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms),
+            settled=shadows.offer,
         )
         return Services(
             clock=self._clock,
@@ -190,6 +208,10 @@ class Deployment:
             deadline_cap_ms=checks.deadline_cap_ms,
             authenticate=Authenticator(store, self._clock),
             run_check=Admission(RunCheck(tools, settle), self._settings.server.checks_in_flight_max),
+            govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
+            halt=Halt(store.policies, policies, self._clock, self._new_id),
+            laboratory=Laboratory(store, parts.rulebook, self._clock),
+            shadows=shadows,
             show_check=ShowCheck(store),
             report_outcome=ReportOutcome(store, self._clock),
             ready=store.ping,
@@ -204,8 +226,8 @@ class _Parts(msgspec.Struct, frozen=True):
     registry: Registry
     resolver: Resolver
     gate: ConsentGate
-    book: PolicyBook
-    table: EvidenceTable
+    seeds: tuple[Seed, ...]
+    rulebook: Rulebook
     receipt_key: SigningKey
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
@@ -224,7 +246,14 @@ async def _sweeping(sweep: Sweep) -> AsyncIterator[None]:
                 _log.warning("could not sweep: %s", type(error).__name__)
             await asyncio.sleep(_SWEEP_S)
 
-    task = asyncio.create_task(now_and_then())
+    async with _running(now_and_then()):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something run beside, for as long as the block lasts."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
@@ -264,13 +293,11 @@ def _gate(path: Path) -> ConsentGate:
     return ConsentGate(purposes)
 
 
-def _table(path: Path) -> EvidenceTable:
-    return EvidenceTable.read(_text(path), source=str(path))
-
-
-def _book(folder: Path, rulebook: Rulebook) -> PolicyBook:
-    documents = [rulebook.read(_text(path), str(path)) for path in _policy_files(folder)]
-    return PolicyBook(documents)
+def _seeds(folder: Path, rulebook: Rulebook) -> tuple[Seed, ...]:
+    texts = [(path, _text(path)) for path in _policy_files(folder)]
+    seeds = tuple(Seed(rulebook.read(text, str(path)), text) for path, text in texts)
+    PolicyBook(seed.document for seed in seeds)  # refuses what clashes
+    return seeds
 
 
 def _policy_files(folder: Path) -> list[Path]:

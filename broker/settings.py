@@ -63,6 +63,14 @@ class EvidenceSettings(_Section):
     cache_entries_max: int = Field(default=50_000, ge=0, le=10_000_000)
 
 
+class PolicySettings(_Section):
+    """How current a node keeps itself with policies and stops, and how long a looser version waits once approved."""
+
+    refresh_ms: int = Field(default=250, ge=10, le=1000)
+    stale_ms: int = Field(default=800, ge=20, le=1000)
+    loosening_delay_s: int = Field(default=3600, ge=60, le=30 * 86_400)
+
+
 class HttpSettings(_Section):
     """Which HTTP client carries calls to operators."""
 
@@ -132,6 +140,7 @@ class Settings(BaseSettings):
     checks: CheckSettings = CheckSettings()
     receipts: ReceiptSettings = ReceiptSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    policies: PolicySettings = PolicySettings()
     http: HttpSettings = HttpSettings()
     routing: RoutingSettings = RoutingSettings()
     guards: GuardSettings = GuardSettings()

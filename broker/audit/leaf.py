@@ -36,6 +36,27 @@ class LeafBody(msgspec.Struct, frozen=True):
     v: int = 1
 
 
+class EventBody(msgspec.Struct, frozen=True):
+    """The record of a change of what governs checks: who did what to which policy, stop or table.
+
+    ``event`` is a code such as ``policy.publish``; ``digest`` the SHA-256 of the text that it is about.
+    """
+
+    event_id: str
+    tenant: str
+    event: str
+    about: str
+    digest: str | None
+    by: str
+    at: datetime
+    v: int = 1
+
+
+def encode_event(body: EventBody) -> bytes:
+    """The canonical bytes of a leaf, as :func:`encode`."""
+    return msgspec.json.encode(body)
+
+
 def encode(body: LeafBody) -> bytes:
     """The canonical bytes of a leaf: one layout, one order, no spaces."""
     return msgspec.json.encode(body)

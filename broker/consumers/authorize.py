@@ -6,7 +6,12 @@ from broker.errors import NotPermitted
 CHECK = "trust:check"
 EXPLAIN = "trust:explain"
 
-SCOPES = frozenset({CHECK, EXPLAIN})
+POLICY_READ = "policy:read"
+POLICY_PUBLISH = "policy:publish"
+POLICY_APPROVE = "policy:approve"
+POLICY_STOP = "policy:stop"
+
+SCOPES = frozenset({CHECK, EXPLAIN, POLICY_READ, POLICY_PUBLISH, POLICY_APPROVE, POLICY_STOP})
 
 
 def require(principal: Principal, scope: str) -> None:

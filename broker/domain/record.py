@@ -24,6 +24,8 @@ class Check(msgspec.Struct, frozen=True):
     """One settled check. It holds no phone number, place or token: ``subject`` is the tenant's pseudonym in hex.
 
     ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the log leaf.
+    ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was decided by;
+    ``stop`` is the id of the stop that halted it.
     """
 
     id: str
@@ -50,5 +52,8 @@ class Check(msgspec.Struct, frozen=True):
     valid_until: datetime
     leaf: str
     receipt: str
+    policy_digest: str = ""
+    table_digest: str = ""
+    stop: str | None = None
     status: CheckStatus = CheckStatus.SETTLED
     route: Route | None = None

@@ -4,13 +4,13 @@ import math
 
 import msgspec
 
-from broker.domain.decision import ActionClass, Assessment, Decision, Outcome, TrustBand, Verdict
+from broker.domain.decision import ActionClass, Assessment, Decision, Effect, Outcome, Reason, TrustBand, Verdict
 from broker.domain.evidence import Evidence
 from broker.domain.signal import Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
 from broker.policy.document import PolicyDocument
 from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates, in_doubt, lacking
-from broker.policy.reasons import CONFLICT_MAX, DecisionParts, explain
+from broker.policy.reasons import CONFLICT_MAX, DecisionParts, ReasonCode, explain
 from broker.policy.rules import ON_THE_PHONE_NETWORK, OPERATOR_FAILED, ClassRules, GateCode, StepUpMethod
 
 _SUSPICIOUS_NATS = math.log(2.0)
@@ -55,6 +55,18 @@ def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, docume
         fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)
         outcome = Outcome.REVIEW
     return _decision(assessment, evidence, rules, document, _Settled(outcome, chosen, fired, offered))
+
+
+def halted(decision: Decision) -> Decision:
+    """The decision where somebody stopped the agent, the action, the policy or the tenant: deny, and no way on."""
+    return msgspec.structs.replace(
+        decision,
+        outcome=Outcome.DENY,
+        reasons=(Reason(ReasonCode.STOPPED.value, Effect.WORSE), *decision.reasons),
+        gates=(*decision.gates, ReasonCode.STOPPED.value),
+        methods_offered=(),
+        methods_withheld=(*decision.methods_offered, *decision.methods_withheld),
+    )
 
 
 class _Settled(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ A document is refused at load wherever it could be looser than it looks: an unkn
 sensitive class that requires nothing, a higher class with a lower prior, value, floor or gate.
 """
 
+import hashlib
 from collections.abc import Iterator
 
 import msgspec
@@ -65,7 +66,10 @@ class SignalLimit(msgspec.Struct, frozen=True):
 
 
 class PolicyDocument(msgspec.Struct, frozen=True):
-    """One document, validated and compiled. ``purposes`` is ``None`` where any purpose of the deployment will do."""
+    """One document, validated and compiled. ``purposes`` is ``None`` where any purpose of the deployment will do.
+
+    ``digest`` is the SHA-256 of its text in hex.
+    """
 
     id: str
     version: int
@@ -76,6 +80,7 @@ class PolicyDocument(msgspec.Struct, frozen=True):
     classes: dict[ActionClass, ClassRules]
     methods: tuple[StepUpMethod, ...]
     examples: tuple[Example, ...]
+    digest: str
 
     @classmethod
     def read(cls, text: str, *, source: str, purposes: frozenset[str] | None = None) -> "PolicyDocument":
@@ -95,7 +100,7 @@ class PolicyDocument(msgspec.Struct, frozen=True):
             raise misconfigured(yaml, error) from None
         if faults := [*faults_of(file, purposes), *_uncompilable(file)]:
             raise refused(yaml, faults)
-        return _compile(file, yaml)
+        return _compile(file, yaml, hashlib.sha256(text.encode("utf-8")).hexdigest())
 
     def rules(self, action_class: ActionClass) -> ClassRules:
         """The rules of a class that one of this document's actions can have."""
@@ -106,7 +111,7 @@ class PolicyDocument(msgspec.Struct, frozen=True):
         return self.purposes is None or purpose in self.purposes
 
 
-def _compile(file: PolicyFile, yaml: YamlText) -> PolicyDocument:
+def _compile(file: PolicyFile, yaml: YamlText, digest: str) -> PolicyDocument:
     return PolicyDocument(
         id=file.id,
         version=file.version,
@@ -117,6 +122,7 @@ def _compile(file: PolicyFile, yaml: YamlText) -> PolicyDocument:
         classes={action_class: _class_rules(file, action_class) for action_class in defined(file)},
         methods=tuple(file.step_up_methods),
         examples=tuple(one.compiled(yaml.line_of(("examples", index))) for index, one in enumerate(file.examples)),
+        digest=digest,
     )
 
 

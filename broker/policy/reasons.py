@@ -46,6 +46,7 @@ class ReasonCode(StrEnum):
     OPERATOR_UNAVAILABLE = "OPERATOR_UNAVAILABLE"
     ACTION_SENSITIVE = "ACTION_SENSITIVE"
     POLICY_FLOOR = "POLICY_FLOOR"
+    STOPPED = "STOPPED"
 
 
 class SafeCode(StrEnum):
@@ -58,6 +59,7 @@ class SafeCode(StrEnum):
     EVIDENCE_MISSING = "EVIDENCE_MISSING"
     ACTION_SENSITIVE = "ACTION_SENSITIVE"
     POLICY_FLOOR = "POLICY_FLOOR"
+    STOPPED = "STOPPED"
 
 
 _SAFE: Mapping[ReasonCode, SafeCode | None] = {
@@ -83,6 +85,7 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.OPERATOR_UNAVAILABLE: SafeCode.EVIDENCE_MISSING,
     ReasonCode.ACTION_SENSITIVE: SafeCode.ACTION_SENSITIVE,
     ReasonCode.POLICY_FLOOR: SafeCode.POLICY_FLOOR,
+    ReasonCode.STOPPED: SafeCode.STOPPED,
 }
 """Reassuring facts have no safe form: which of them helped is what an attacker would like to know."""
 

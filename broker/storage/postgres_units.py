@@ -19,7 +19,20 @@ from broker.errors import Conflict
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim
 from broker.storage.statements import Prepared, claimable, literal, prepare
 from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves
-from broker.storage.unit_of_work import ALREADY_SETTLED, Begin, Outcome, Release, Row, Settle, Unit, Value, Write, judge
+from broker.storage.unit_of_work import (
+    ALREADY_SETTLED,
+    Amend,
+    Begin,
+    Outcome,
+    Release,
+    Row,
+    Settle,
+    Step,
+    Unit,
+    Value,
+    Write,
+    judge,
+)
 
 Key = tuple[str, ...]
 
@@ -159,6 +172,8 @@ class PostgresUnits:
         for place, unit in enumerate(units):
             if isinstance(unit, Write):
                 outcomes[place] = await self._write(connection, unit)
+            elif isinstance(unit, Amend):
+                outcomes[place] = await self._amend(connection, unit)
         releases = {place: unit.claim for place, unit in enumerate(units) if isinstance(unit, Release)}
         await self._batch.release.run(connection, [_owned(claim) for claim in releases.values()])
         outcomes.update(dict.fromkeys(releases, 1))
@@ -210,6 +225,18 @@ class PostgresUnits:
         rows = await self._batch.rivals.run(connection, keys)
         rivals: dict[tuple[Value, ...], Row] = {tuple(row[: len(_KEY)]): row[len(_KEY) :] for row in rows}
         return [judge(claim, rivals.get(_claim_key(claim))) for claim in lost]
+
+    async def _amend(self, connection: Connection, unit: Amend) -> int:
+        guard = await self._run(connection, unit.steps[0])
+        if guard:
+            for step in unit.steps[1:]:
+                await self._run(connection, step)
+        return guard
+
+    async def _run(self, connection: Connection, step: Step) -> int:
+        prepared = self.prepared(step.statement)
+        status: str = await connection.execute(prepared.sql, *prepared.arguments(step.values))
+        return int(status.rpartition(" ")[2])
 
     async def _write(self, connection: Connection, unit: Write) -> int:
         touched = 0

@@ -12,7 +12,18 @@ from broker.errors import Conflict
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim, Intent
 from broker.storage.statements import Prepared, claimable, literal, prepare
 from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves
-from broker.storage.unit_of_work import ALREADY_SETTLED, Begin, Outcome, Release, Settle, Unit, Write, judge
+from broker.storage.unit_of_work import (
+    ALREADY_SETTLED,
+    Amend,
+    Begin,
+    Outcome,
+    Release,
+    Settle,
+    Step,
+    Unit,
+    Write,
+    judge,
+)
 
 
 def _claim() -> Executable:
@@ -128,6 +139,12 @@ class SqliteUnits:
                 return self._release.run(connection, claim)
             case Write():
                 return self._write(connection, unit)
+            case Amend(steps):
+                guard = self._run(connection, steps[0])
+                if guard:
+                    for step in steps[1:]:
+                        self._run(connection, step)
+                return guard
 
     def _begin(self, connection: Connection, intent: Intent | None, claim: IdempotencyClaim | None) -> BeginOutcome:
         if claim is not None and self._claim.run(connection, claim) == 0:
@@ -154,6 +171,10 @@ class SqliteUnits:
             }
             connection.execute(self._complete.sql, self._complete.arguments(values))
         return 1
+
+    def _run(self, connection: Connection, step: Step) -> int:
+        prepared = self.prepared(step.statement)
+        return connection.execute(prepared.sql, prepared.arguments(step.values)).rowcount
 
     def _write(self, connection: Connection, unit: Write) -> int:
         touched = 0

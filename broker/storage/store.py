@@ -10,6 +10,7 @@ from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import statements
 from broker.storage.backends import connect
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
+from broker.storage.policy_store import PolicyStore
 from broker.storage.reader import Reader
 from broker.storage.records import (
     ApiKey,
@@ -64,6 +65,7 @@ class Store:
         self._limits = limits
         self._writer = GroupWriter(backend, limits)
         self._reader = Reader(backend, limits)
+        self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
 
     @property
     def stats(self) -> WriterStats:

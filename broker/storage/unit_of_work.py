@@ -1,7 +1,7 @@
 """The units of work: what is written entirely or not at all, and the back end that writes many of them at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from sqlalchemy import Executable
@@ -55,7 +55,20 @@ class Write(msgspec.Struct, frozen=True):
     values: Mapping[str, Value]
 
 
-Unit = Begin | Settle | Release | Write
+class Step(NamedTuple):
+    """One statement of several, with its own values."""
+
+    statement: Executable
+    values: Mapping[str, Value]
+
+
+class Amend(msgspec.Struct, frozen=True):
+    """Statements behind a guard, the first: where it touches no row, nothing is written. The outcome is its rows."""
+
+    steps: tuple[Step, ...]
+
+
+Unit = Begin | Settle | Release | Write | Amend
 Outcome = BeginOutcome | Conflict | int
 """What a committed unit came to. A conflict is an outcome too: the unit changed nothing and its neighbours are well."""
 
@@ -63,7 +76,7 @@ ALREADY_SETTLED = "this check is settled already; the first record stands"
 
 # Units that wait together are concurrent, so any order is a true one. This one lets a caller who repeats a request in
 # the very moment of its answer get that answer, and not "still running".
-_ORDER: Mapping[type, int] = {Settle: 0, Write: 1, Release: 2, Begin: 3}
+_ORDER: Mapping[type, int] = {Settle: 0, Write: 1, Amend: 1, Release: 2, Begin: 3}
 
 
 def precedence(unit: Unit) -> int:

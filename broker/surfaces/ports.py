@@ -8,8 +8,12 @@ from typing import Any
 from broker.clock import Clock
 from broker.domain.check import Principal
 from broker.domain.outcome import TurnedOut
+from broker.usecases.govern_policies import GovernPolicies
+from broker.usecases.halt import Halt
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.shadow import Shadows
+from broker.usecases.try_policies import Laboratory
 from broker.usecases.view import CheckView
 
 
@@ -26,6 +30,10 @@ class Services:
     deadline_cap_ms: int
     authenticate: Callable[[str | None], Awaitable[Principal]]
     run_check: Callable[[Asked], Awaitable[Answered]]
+    govern: GovernPolicies
+    halt: Halt
+    laboratory: Laboratory
+    shadows: Shadows
     show_check: Callable[[Principal, str], Awaitable[CheckView]]
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[None]]

@@ -1,5 +1,7 @@
 """Look at policy documents before anybody uses them: are they sound, and how do two of them differ?"""
 
+import hashlib
+
 import msgspec
 
 from broker.errors import LineFault, Misconfigured
@@ -13,7 +15,13 @@ class Rulebook(msgspec.Struct, frozen=True):
     """What a document is judged by: the weights that its examples are decided with, and the deployment's purposes."""
 
     table: EvidenceTable
+    table_text: str
     purposes: frozenset[str]
+
+    @property
+    def table_digest(self) -> str:
+        """The SHA-256 of the table's text, in hex."""
+        return hashlib.sha256(self.table_text.encode("utf-8")).hexdigest()
 
     def read(self, text: str, source: str) -> PolicyDocument:
         """A document whose worked examples come out as written.

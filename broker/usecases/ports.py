@@ -56,3 +56,4 @@ class Case(msgspec.Struct, frozen=True):
     route: Route
     started_at: datetime
     claim: IdempotencyClaim | None
+    stop: str | None = None

@@ -14,11 +14,11 @@ from broker.consumers import authorize
 from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
+from broker.domain.record import Check
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
-from broker.policy.book import PolicyBook
 from broker.policy.document import PolicyDocument
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.country import country_of
@@ -27,6 +27,7 @@ from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import Errand, Gatherer
 from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
+from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
 
@@ -46,12 +47,12 @@ class CheckLimits(msgspec.Struct, frozen=True):
 
 
 class CheckTools(msgspec.Struct, frozen=True):
-    """What a check works with, built once by ``bootstrap``."""
+    """What a check works with, built once by ``bootstrap``. ``settled`` is told of each check and must not wait."""
 
     clock: Clock
     new_id: Callable[[], str]
     new_correlator: Callable[[], str]
-    book: PolicyBook
+    policies: PoliciesInForce
     resolver: Resolver
     through: Callable[[tuple[str, ...]], Adapter | None]
     gate: ConsentGate
@@ -59,6 +60,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     pseudonyms: Pseudonyms
     store: Store
     limits: CheckLimits
+    settled: Callable[[Check], None]
 
 
 class RunCheck:
@@ -82,7 +84,8 @@ class RunCheck:
         """
         # (3) Begin: permission, and the class of the action as the policy has it.
         authorize.require(asked.principal, authorize.CHECK)
-        document, action_class = self._tools.book.resolve(asked.request.action)
+        governing = await self._tools.policies.of(asked.principal.tenant)
+        document, action_class = governing.book.resolve(asked.request.action)
         self._require_purpose(asked, document)
         started_at = self._tools.clock.now()
 
@@ -90,6 +93,8 @@ class RunCheck:
         plan = self._permitted(self._draft(asked, document, action_class), document, asked)
         enquiry = self._enquiry(asked)
         standing = self._tools.resolver.known(enquiry)
+        if governing.stopping(asked.principal, asked.request.action, document.id):
+            return await self._halt(self._open(asked, document, plan, standing.route, enquiry, started_at))
         case = self._open(asked, document, plan, standing.route, enquiry, started_at)
         if not standing.ask_first:
             case = self._bound(case, standing.route)
@@ -112,11 +117,22 @@ class RunCheck:
             case, answers = await self._gather(case, enquiry, errand, recalled)
             evidence = Evidence.of([*case.plan.unavailable, *answers])
             check, body = await self._settle(case, evidence)
+            self._tools.settled(check)
         except BaseException:
             await self._give_back(case)
             raise
-        del check
         # (13) Answer.
+        return Answered(body, replayed=False)
+
+    async def _halt(self, case: Case) -> Answered:
+        """Deny and record without asking anybody.
+
+        Defensive: the idempotency key is left alone, for an allow that was given under it before must not come again.
+        """
+        names = [item.signal for item in case.plan.items]
+        plan = planning.without(case.plan, names, Unavailability.SKIPPED, "STOPPED")
+        case = msgspec.structs.replace(case, plan=plan, claim=None)
+        _, body = await self._settle(case, Evidence.of(plan.unavailable))
         return Answered(body, replayed=False)
 
     def _require_purpose(self, asked: Asked, document: PolicyDocument) -> None:

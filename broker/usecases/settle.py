@@ -12,12 +12,13 @@ from broker.domain.decision import Assessment, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check, CheckStatus
 from broker.domain.signal import SignalName
-from broker.policy.decide import decide
-from broker.policy.evidence_table import EvidenceTable
+from broker.policy.decide import decide, halted
 from broker.policy.score import assess
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
+from broker.usecases.examine_policy import Rulebook
+from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
 
 _CALIBRATED = False
@@ -28,7 +29,8 @@ class SettleTools(msgspec.Struct, frozen=True):
     """What settling works with, built once by ``bootstrap``."""
 
     clock: Clock
-    table: EvidenceTable
+    rulebook: Rulebook
+    policies: PoliciesInForce
     gate: ConsentGate
     pseudonyms: Pseudonyms
     signer: ReceiptSigner
@@ -50,12 +52,18 @@ class Settle:
             Unrecorded, Overloaded: no record could be written, so there is no decision.
         """
         tools = self._tools
+        principal, action = case.asked.principal, case.asked.request.action
+        # Asked again here, for the stop may have come while operators were asked.
+        stop = (await tools.policies.of(principal.tenant)).stopping(principal, action, case.document.id)
         now = tools.clock.now()
         # (9) Score.
         rules = case.document.rules(case.plan.action_class)
-        assessment = assess(tools.table, rules, evidence, now)
+        assessment = assess(tools.rulebook.table, rules, evidence, now)
         # (10) Decide, (11) offer.
         decision = decide(assessment, evidence, rules, case.document)
+        if stop is not None:
+            decision = halted(decision)
+            case = msgspec.structs.replace(case, stop=stop.stop_id)
         # (12) Commit.
         check, leaf_body = self._compose(case, evidence, assessment, decision, now)
         body = case.asked.render(check)
@@ -92,6 +100,9 @@ class Settle:
             valid_until=self._tools.signer.valid_until(now),
             leaf="",
             receipt="",
+            policy_digest=case.document.digest,
+            table_digest=self._tools.rulebook.table_digest,
+            stop=case.stop,
             route=case.route,
         )
         leaf_body = log.encode(self._leaf(check))

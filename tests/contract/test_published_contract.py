@@ -44,7 +44,7 @@ def test_every_operation_has_a_name_a_summary_and_its_refusals(contract: Any) ->
             if path.startswith("/v1/"):
                 assert "401" in operation["responses"], (path, method)
                 for status, response in operation["responses"].items():
-                    expected = "application/json" if status == "200" else "application/problem+json"
+                    expected = "application/json" if status in {"200", "201"} else "application/problem+json"
                     assert list(response["content"]) == [expected]
     assert len(names) == len(set(names))
 

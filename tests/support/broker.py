@@ -41,8 +41,8 @@ class RunningBroker(NamedTuple):
         headers = {"Authorization": f"Bearer {key or self.agent_key}"}
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
 
-    def key(self, tenant: str, *scopes: str) -> str:
-        wanted = NewKey(tenant, "test", None, scopes, None)
+    def key(self, tenant: str, *scopes: str, consumer: str = "test", agent: str | None = None) -> str:
+        wanted = NewKey(tenant, consumer, agent, scopes, None)
         with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
             return pool.submit(lambda: asyncio.run(_create_key(self.deployment, wanted))).result()
 

@@ -20,7 +20,7 @@ def config(tmp_path: Path) -> Path:
 def start(folder: Path) -> None:
     """As much of a start as reads policies and purposes."""
     deployment: Deployment = open_deployment(folder)
-    bootstrap._book(folder / "policies", deployment.rulebook())
+    bootstrap._seeds(folder / "policies", deployment.rulebook())
 
 
 def test_the_shipped_configuration_starts(config: Path) -> None:

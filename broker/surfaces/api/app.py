@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from broker.errors import BrokerError, Unrecorded
-from broker.surfaces.api import checks, contract, correlator, docs, outcomes, problems
+from broker.surfaces.api import checks, contract, correlator, docs, outcomes, policies, problems, trials
 from broker.surfaces.mcp import McpMount
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
@@ -75,6 +75,8 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     checks.create_check,
     checks.read_check,
     outcomes.report_outcome,
+    *policies.ROUTES,
+    *trials.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -111,5 +113,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_schemas(app)
+    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES])
     return app

@@ -1,5 +1,6 @@
 """The parts of the published contract that the framework cannot read off the handlers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any
@@ -100,9 +101,9 @@ class CheckOperation(AnswerOperation):
 _BY_HAND = (CheckIn, ExplainedCheckView, CheckView, OutcomeIn, OutcomeView, Problem)
 
 
-def name_schemas(app: Litestar) -> None:
+def name_schemas(app: Litestar, bodies: Sequence[type] = ()) -> None:
     """Put the schemas of what is encoded and decoded by hand among the components, under their own names."""
-    _, components = msgspec.json.schema_components(_BY_HAND, ref_template=_REF)
+    _, components = msgspec.json.schema_components([*_BY_HAND, *bodies], ref_template=_REF)
     schemas = app.openapi_schema.components.schemas
     for name, schema in components.items():
         if "description" in schema:  # docstrings keep the indentation of the source

@@ -1,0 +1,161 @@
+"""Candidates that decide nothing: replay to the last bit, backtest on recorded evidence, shadows beside live checks."""
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.stories.test_policies import PAYMENT, STEADY, SWAPPED_3H, Office, building, changed, looser, office, publish
+from tests.support.databases import execute
+
+__all__ = ["building", "office"]  # fixtures of the same stage
+
+
+def ids(office: Office, *numbers: str) -> list[str]:
+    return [str(office.decision(number)["id"]) for number in numbers]
+
+
+def report(office: Office, shadow_id: str, checks: int) -> dict[str, Any]:
+    """A run's report once it has counted so many checks: counting comes after the answer."""
+    until_s = time.monotonic() + 20
+    while True:
+        found: dict[str, Any] = office.ana.get(f"/v1/policies/shadows/{shadow_id}").json()
+        if found["trial"]["checks"] >= checks or time.monotonic() > until_s:
+            return found
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [STEADY, SWAPPED_3H, "+34600000103", "+34601000101", "+34600000999"])
+def test_any_check_decided_again_is_identical_to_the_last_bit(office: Office, number: str) -> None:
+    (check_id,) = ids(office, number)
+    found = office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()
+    assert found["identical"], found
+    assert found["stored"] == found["replayed"]
+
+
+def test_a_check_is_replayed_with_the_version_that_decided_it(office: Office) -> None:
+    (check_id,) = ids(office, STEADY)
+    publish(office.ana, changed(2, ("prior: 0.002", "prior: 0.004"))).raise_for_status()
+    assert office.decision()["policy"]["version"] == 2
+    office.clock.advance(600)
+    assert office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()["identical"]
+
+
+def test_a_halted_check_replays_as_the_denial_that_it_was(office: Office) -> None:
+    office.ana.post("/v1/policies/stops", json={"kind": "agent", "value": "till", "reason": "x"}).raise_for_status()
+    (check_id,) = ids(office, STEADY)
+    found = office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()
+    assert (found["identical"], found["replayed"]["decision"]) == (True, "deny")
+
+
+def test_a_record_that_was_tampered_with_does_not_replay(office: Office) -> None:
+    (check_id,) = ids(office, STEADY)
+    ((record,),) = asyncio.run(execute(office.url, f"SELECT record FROM checks WHERE check_id = '{check_id}'"))
+    members = msgspec.json.decode(bytes(record))
+    members["assessment"]["probability"] *= 1 + 2**-52
+    spoilt = msgspec.json.encode(members).hex()
+    literal = f"x'{spoilt}'" if office.url.startswith("sqlite") else f"'\\x{spoilt}'::bytea"
+    asyncio.run(execute(office.url, f"UPDATE checks SET record = {literal} WHERE check_id = '{check_id}'"))
+    found = office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()
+    assert not found["identical"], "one bit in the last place of one number is seen"
+
+
+def test_another_tenants_check_is_not_replayed(office: Office) -> None:
+    (check_id,) = ids(office, STEADY)
+    with office.person("eve", tenant=f"{office.tenant}-rival") as eve:
+        assert eve.post(f"/v1/trust-checks/{check_id}/replay").status_code == 404
+
+
+def test_a_backtest_tells_what_would_change_for_whom_and_what_it_costs(office: Office) -> None:
+    swapped = ids(office, *[SWAPPED_3H] * 3)
+    ids(office, *[STEADY] * 4)
+    found = office.ana.post("/v1/policies:backtest", json={"document": looser(2)}).json()
+    assert (found["checks"], found["changed"], found["looser"], found["stricter"]) == (7, 3, 3, 0)
+    assert found["moves"] == {"deny -> review": 3}
+    assert found["examples"] == sorted(swapped)
+    assert found["affected"] == [
+        {"consumer": "shop", "agent": "till", "actionType": "payment.transfer", "checks": 7, "looser": 3, "stricter": 0}
+    ]
+    assert found["changedInterval"]["low"] < found["changedShare"] < found["changedInterval"]["high"]
+    assert found["meanCostChange"] != 0
+    assert office.decision(SWAPPED_3H)["decision"] == "deny", "nothing was changed by looking"
+
+
+def test_a_backtest_of_what_is_in_force_changes_nothing(office: Office) -> None:
+    ids(office, STEADY, SWAPPED_3H)
+    found = office.ana.post("/v1/policies:backtest", json={"document": PAYMENT}).json()
+    assert (found["checks"], found["changed"], found["meanCostChange"], found["incomplete"]) == (2, 0, 0, 0)
+
+
+def test_a_backtest_keeps_to_its_period_and_its_limit(office: Office) -> None:
+    ids(office, STEADY)
+    office.clock.advance(60)
+    noon = office.clock.now().isoformat()
+    ids(office, STEADY, STEADY)
+
+    def counted(**members: Any) -> tuple[int, bool]:
+        found = office.ana.post("/v1/policies:backtest", json={"document": PAYMENT} | members).json()
+        return found["checks"], found.get("moreRecorded", False)
+
+    assert counted() == (3, False)
+    assert counted(since=noon) == (2, False)
+    assert counted(until=noon) == (1, False)
+    assert counted(limit=1) == (1, True)
+    assert counted(limit=3) == (3, False)
+
+
+def test_a_candidate_that_wants_to_know_more_says_that_it_could_not(office: Office) -> None:
+    ids(office, STEADY)
+    wanting = changed(
+        2,
+        (
+            "wanted: [sim_swap, number_verification, location]",
+            "wanted: [sim_swap, number_verification, location, device_swap]",
+        ),
+    )
+    found = office.ana.post("/v1/policies:backtest", json={"document": wanting}).json()
+    assert (found["incomplete"], found["signalsUnanswered"]) == (1, 1)
+
+
+def test_a_shadow_counts_after_the_answer_and_decides_nothing(office: Office) -> None:
+    started = office.ana.post("/v1/policies/payment/shadows", json={"document": looser(2)}).json()
+    asked_before = office.stage.operator_calls()
+    assert [office.decision(SWAPPED_3H)["decision"] for _ in range(3)] == ["deny"] * 3
+    ids(office, STEADY, STEADY)
+    asked = office.stage.operator_calls() - asked_before
+    found = report(office, started["id"], 5)["trial"]
+    assert (found["checks"], found["looser"], found["moves"]) == (5, 3, {"deny -> review": 3})
+    assert found["affected"][0]["agent"] == "till"
+    assert office.stage.operator_calls() - asked_before == asked, "a shadow asks nobody"
+
+    ended = office.ana.post(f"/v1/policies/shadows/{started['id']}/end").json()
+    assert (ended["shadow"]["endedAt"] is not None, ended["trial"]["checks"]) == (True, 5)
+    ids(office, SWAPPED_3H)
+    time.sleep(1.2)  # two rounds of writing down, in which nothing more may be counted
+    assert report(office, started["id"], 0)["trial"]["checks"] == 5
+    events = [leaf["event"] for leaf in office.leaves() if "event" in leaf]
+    assert events[-2:] == ["shadow.start", "shadow.end"]
+
+
+def test_a_shadow_agrees_with_a_backtest_of_the_same_checks(office: Office) -> None:
+    started = office.ana.post("/v1/policies/payment/shadows", json={"document": looser(2)}).json()
+    ids(office, SWAPPED_3H, STEADY, "+34600000103")
+    live = report(office, started["id"], 3)["trial"]
+    later = office.ana.post("/v1/policies:backtest", json={"document": looser(2)}).json()
+    for found in (live, later):
+        found["examples"].sort()
+        for cost in ("meanCost", "meanCostChange"):  # added up in another order
+            found[cost] = pytest.approx(found[cost])
+    assert live == later
+
+
+def test_shadows_are_few_and_of_their_policy(office: Office) -> None:
+    path = "/v1/policies/payment/shadows"
+    for _ in range(3):
+        assert office.ana.post(path, json={"document": PAYMENT}).status_code == 201
+    assert office.ana.post(path, json={"document": PAYMENT}).status_code == 409
+    assert office.ana.post("/v1/policies/sign-in/shadows", json={"document": PAYMENT}).status_code == 409
+    assert office.ana.post("/v1/policies/nothing/shadows", json={"document": PAYMENT}).status_code == 404
+    assert office.ana.get("/v1/policies/shadows/shd_none").status_code == 404
