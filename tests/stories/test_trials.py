@@ -108,13 +108,8 @@ def test_a_backtest_keeps_to_its_period_and_its_limit(office: Office) -> None:
 
 def test_a_candidate_that_wants_to_know_more_says_that_it_could_not(office: Office) -> None:
     ids(office, STEADY)
-    wanting = changed(
-        2,
-        (
-            "wanted: [sim_swap, number_verification, location]",
-            "wanted: [sim_swap, number_verification, location, device_swap]",
-        ),
-    )
+    medium = "wanted: [sim_swap, number_verification, location, number_recycling"
+    wanting = changed(2, (f"{medium}]", f"{medium}, device_swap]"))
     found = office.ana.post("/v1/policies:backtest", json={"document": wanting}).json()
     assert (found["incomplete"], found["signalsUnanswered"]) == (1, 1)
 
