@@ -117,6 +117,10 @@ class TrustBroker:
         path = f"/v1/trust-checks/{quote(check_id, safe='')}/outcome"
         return self._request("POST", path, json={"outcome": outcome})
 
+    def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Any other operation of the published contract; its answer as decoded JSON. Raises as :meth:`check`."""
+        return self._request(method, path, **({} if members is None else {"json": members}))
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
@@ -137,7 +141,7 @@ class TrustBroker:
             response = self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise BrokerUnreachable(f"no answer from the broker ({type(error).__name__})") from error
-        if response.status_code != httpx.codes.OK:
+        if response.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
             raise _refusal(response)
         return _members(response)
 

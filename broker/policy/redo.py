@@ -32,6 +32,7 @@ def redo(
     action: Action,
     evidence: Evidence,
     at: datetime,
+    action_class: ActionClass | None = None,
     stopped: bool = False,
 ) -> Redone:
     """Class, assessment and decision.
@@ -42,12 +43,14 @@ def redo(
         action: as it was asked.
         evidence: as it was recorded.
         at: the instant of the first decision, from which ages count.
+        action_class: the class that it was given then, where that is not the document's alone to say.
         stopped: whether a stop was in force then.
 
     Raises:
         KeyError: the document does not govern the action.
     """
-    action_class = document.actions[action.type].classify(action)
+    if action_class is None:
+        action_class = document.actions[action.type].classify(action)
     rules = document.rules(action_class)
     assessment = assess(table, rules, evidence, at)
     decision = decide(assessment, evidence, rules, document)

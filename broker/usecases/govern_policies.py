@@ -154,6 +154,7 @@ class GovernPolicies:
         if _version_in_force(state, change.policy_id) != change.base_version:
             raise Conflict("another version came in force since this was requested: withdraw it and request it again")
         now_ms = _ms(self._tools.clock.now())
+        await self._require_fit_with_waiting(state, change, now_ms)
         return await self._decide(
             principal,
             state,
@@ -234,6 +235,24 @@ class GovernPolicies:
         if change.state is not ChangeState.PENDING:
             raise Conflict(f"this change is {change.state} already")
         return state, change
+
+    async def _require_fit_with_waiting(self, state: InForce, change: PolicyChange, now_ms: int) -> None:
+        """Defensive: two versions that fit what is in force, and not each other, would leave nothing that governs."""
+        waiting = {
+            one.policy_id: one
+            for one in sorted(state.changes, key=lambda one: one.place or 0)
+            if one.state is ChangeState.APPROVED and (one.effective_ms or 0) > now_ms
+        }
+        documents = {one.policy_id: await self._document(one) for one in (*waiting.values(), change)}
+        _require_fit(state, documents[change.policy_id])
+        try:
+            PolicyBook({**state.book.documents, **documents}.values())
+        except Misconfigured as error:
+            raise Conflict(f"this clashes with a version that is approved and waits: {error}") from error
+
+    async def _document(self, change: PolicyChange) -> PolicyDocument:
+        digest = (await self._version(change.tenant, change.policy_id, change.version)).digest
+        return self._tools.policies.read(digest, await self._text(change.tenant, digest))
 
     async def _difference(self, state: InForce, document: PolicyDocument) -> Difference:
         current = state.book.documents.get(document.id)

@@ -107,7 +107,7 @@ class PoliciesInForce:
             Unrecorded, Overloaded: nobody can say, for the store does not answer; so nothing may be decided.
         """
         if self._clock.monotonic_s() - self._looked_s > self.pace.stale_ms / 1000:
-            await self._look()
+            await self._look(forced=False)
         known = self._loaded.get(tenant)
         if known is None or not self._holds(known):
             async with self._load_lock:  # of many checks one loads, and the rest find it loaded
@@ -121,8 +121,7 @@ class PoliciesInForce:
 
     async def look_again(self) -> None:
         """Look now: after a change of our own, and from time to time."""
-        self._looked_s = float("-inf")
-        await self._look()
+        await self._look(forced=True)
 
     async def keep_current(self) -> None:
         """Look every ``refresh_ms``, for ever."""
@@ -145,11 +144,11 @@ class PoliciesInForce:
     def _holds(self, known: InForce) -> bool:
         return known.seen == self._seen and (known.until_ms is None or self._now_ms() < known.until_ms)
 
-    async def _look(self) -> None:
+    async def _look(self, *, forced: bool) -> None:
         async with self._look_lock:
             at_s = self._clock.monotonic_s()
-            if at_s - self._looked_s <= self.pace.stale_ms / 1000:
-                return
+            if not forced and at_s - self._looked_s <= self.pace.stale_ms / 1000:
+                return  # somebody looked while we waited
             self._seen = await self._store.revision()
             self._looked_s = at_s
 

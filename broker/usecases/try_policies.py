@@ -123,6 +123,7 @@ class Laboratory:
             action=check.action,
             evidence=evidence,
             at=check.settled_at,
+            action_class=check.action_class,
             stopped=check.stop is not None,
         )
         first = Redone(check.action_class, check.assessment, check.decision)

@@ -219,6 +219,15 @@ def test_two_policies_cannot_govern_one_action(office: Office) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/document")
 
 
+def test_two_that_wait_cannot_govern_one_action_either(office: Office) -> None:
+    new = PAYMENT.replace("payment.transfer", "payment.instant")
+    both = [publish(office.ana, new.replace("id: payment", f"id: {name}")).json() for name in ("one", "two")]
+    first, second = (office.luis.post(f"/v1/policies/changes/{change['id']}/approve") for change in both)
+    assert (first.status_code, second.status_code) == (200, 409)
+    office.clock.advance(DELAY_S)
+    assert office.decision()["decision"] == "allow", "and everything else is governed as before"
+
+
 def test_a_difference_is_told_without_changing_anything(office: Office) -> None:
     found = office.ana.post("/v1/policies:diff", json={"document": looser(2)}).json()
     assert (found["direction"], found["needsSecondPerson"]) == ("looser", True)

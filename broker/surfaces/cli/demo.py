@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.client import Answer, TrustBroker
+from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.surfaces.cli.processes import Ports, Processes, StartFailed
 from broker.surfaces.cli.situations import SITUATIONS, Situation
@@ -30,6 +31,7 @@ _SECRETS = {
 }
 _DOWN = "borealis"
 _WIDTH = 160
+_ANALYST_SCOPES = ("trust:check", "trust:explain", "policy:read", "policy:publish", "policy:stop")
 _COLOURS = {"allow": "green", "step_up": "yellow", "review": "magenta", "deny": "red"}
 
 
@@ -106,7 +108,7 @@ def _set(path: Path, **values: str | int) -> None:
 async def _keys(deployment: Deployment) -> tuple[str, str]:
     async with deployment.key_ring() as ring:
         agent = await ring.create(NewKey("demo", "shop", "till-agent", ("trust:check",), None))
-        analyst = await ring.create(NewKey("demo", "analyst", None, ("trust:check", "trust:explain"), None))
+        analyst = await ring.create(NewKey("demo", "analyst", None, _ANALYST_SCOPES, None))
         return agent, analyst
 
 
@@ -138,6 +140,8 @@ def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: st
     for column in ("situation", "action", "decision", "verdict", "trust", "reasons", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=column != "reasons")
     with TrustBroker(stage.url, agent_key) as agent, TrustBroker(stage.url, analyst_key) as analyst:
+        trial = Trial(analyst, stage.folder / "config" / "policies")
+        trial.start()
         _warm_up(agent)
         for situation in SITUATIONS:
             with _downtime(stage, processes, situation):
@@ -147,7 +151,8 @@ def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: st
             # The agent is told what to do; why, in full, is for whoever may explain.
             explained = analyst.read(answer.document["id"])
             table.add_row(*_row(situation, answer, explained, latency_ms))
-    console.print(table)
+        console.print(table)
+        trial.show(console)
 
 
 def _warm_up(agent: TrustBroker) -> None:

@@ -1,4 +1,4 @@
-"""``trust-broker policy``: look at documents where they are written."""
+"""``trust-broker policy``: look at documents where they are written; the rest of the group asks a running broker."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.errors import Misconfigured
+from broker.surfaces.cli import govern
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.examine_policy import DifferenceView, Examination, difference, examine
 
@@ -55,6 +56,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         else:
             tell_difference(found)
 
+    govern.add_to(group)
     return group
 
 
