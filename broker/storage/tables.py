@@ -181,6 +181,7 @@ pending_authentications = Table(
     CheckConstraint("length(key) = 32", name="digest"),
     Index(None, "until_ms"),
     sqlite_with_rowid=False,
+)
 
 # How often each tenant's policies, stops and shadows were changed, and over all tenants under the empty name: a node
 # that sees the latter unmoved need look no further.
