@@ -17,7 +17,7 @@ from broker.adapter_kit.assertions import generate_signing_key, import_signing_k
 from broker.adapter_kit.authorization_code import HoldsCeremonies, Started
 from broker.adapter_kit.camara.line import IdentifierRule
 from broker.adapter_kit.deployment import OperatorSettings, SecretRef, TlsSettings
-from broker.adapter_kit.manifest import CapabilityManifest, Manifest
+from broker.adapter_kit.manifest import CapabilityManifest, InstrumentManifest, Manifest
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.transport import TransportLimits, scripted_transport
 from broker.adapter_kit.trial.operator import BASE_URL, TrialClock, TrialOperator
@@ -60,6 +60,11 @@ class Subject(msgspec.Struct, frozen=True):
         """The capabilities that can be asked today."""
         return [one for one in self.manifest.capabilities if self.manifest.built(one)]
 
+    @property
+    def instruments(self) -> Sequence[InstrumentManifest]:
+        """The instruments that can be ordered today."""
+        return [one for one in self.manifest.instruments if self.manifest.built(one)]
+
 
 @contextmanager
 def subject_of(package: str, manifest: Manifest) -> Iterator[Subject]:
@@ -82,6 +87,7 @@ def subject_of(package: str, manifest: Manifest) -> Iterator[Subject]:
                 "client_id": "trial-client",
                 "redirect_uri": REDIRECT_URI,
                 "attempt_timeout_ms": 200,
+                "disclosures": [one.api for one in manifest.instruments if one.known.discloses],
             }
         )
         yield Subject(package, manifest, settings.model_copy(update=given), lru_cache(import_signing_key))
@@ -94,7 +100,7 @@ class Bench:
         manifest = subject.manifest
         self.subject = subject
         self.clock = TrialClock()
-        roots = [(manifest.root_path(one), one) for one in subject.built]
+        roots = [(manifest.root_path(one), one) for one in (*subject.built, *subject.instruments)]
         self.operator = TrialOperator(manifest, roots)
         limits = TransportLimits(body_bytes_max=subject.settings.body_bytes_max)
         transport = scripted_transport(self.operator.answer, limits)

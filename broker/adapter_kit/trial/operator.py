@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from broker.adapter_kit.manifest import CapabilityManifest, Manifest
+from broker.adapter_kit.manifest import ApiManifest, Manifest
 from broker.adapter_kit.transport import WireRequest, WireResponse
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -88,7 +88,7 @@ def error(status: int, code: str) -> Reply:
 class TrialOperator:
     """Authorization server and APIs of one manifest. ``token``, ``backchannel`` and ``api`` are its scripts."""
 
-    def __init__(self, manifest: Manifest, roots: Sequence[tuple[str, CapabilityManifest]]) -> None:
+    def __init__(self, manifest: Manifest, roots: Sequence[tuple[str, ApiManifest]]) -> None:
         self.token: Script = lambda _: granted(len(self.token_requests), manifest.oauth.token_types[0])
         self.backchannel: Script = lambda _: begun(len(self.backchannel_requests))
         self.api: Script = clean

@@ -11,6 +11,7 @@ import pytest
 
 from broker.adapter_kit.camara import APIS, signals_of
 from broker.adapter_kit.conformance import Report, all_checks, run_check, verify
+from broker.adapter_kit.instruments import InstrumentName
 from broker.adapter_kit.manifest import Manifest, load_manifest
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.trial.bench import subject_of
@@ -42,6 +43,7 @@ async def test_the_pretend_operator_passes_more_than_a_hundred_checks_of_every_g
     assert report.counts()["passed"] >= 190
     assert {result.group for result in report.results if result.outcome == "passed"} == GROUPS
     offered = {capability.known.signal for capability in MANIFESTS["mock"].capabilities if capability.api in PLAYED}
+    assert {one.known.instrument for one in MANIFESTS["mock"].instruments} == set(InstrumentName)
     for result in report.results:
         if result.outcome == "not_applicable":
             assert result.group == "unsupported" or result.id.partition(".")[0] not in offered, result
@@ -80,6 +82,7 @@ import logging
 
 import msgspec
 
+from broker.adapter_kit.instruments import PasswordSent
 from broker.adapter_kit.manifest_adapter import ManifestAdapter
 from broker.domain.signal import AgeRange, Flag, Observed, Source, Unavailability, Unavailable
 
@@ -92,6 +95,10 @@ class Bad(ManifestAdapter):
     async def observe(self, query):
         signal = await super().observe(query)
 {body}
+
+    async def carry_out(self, order):
+        answer = await super().carry_out(order)
+        return PasswordSent("done") if {gullible} else answer
 
 
 def build(parts):
@@ -154,11 +161,23 @@ BAD = {
         "return signal"),
         {"errors.prose"},
     ),
+    "a failed order is done": (
+        "return signal",
+        {"one_time_password.trouble", "one_time_password.nothing", "one_time_password.private"},
+    ),
     "its repr tells": (
         "self.seen = query.phone.e164\nreturn signal",
         {"privacy.repr"},
     ),
 }  # fmt: skip
+
+
+ONE_TIME = """
+[[instruments]]
+api = "one-time-password-sms"
+version = "1.1.1"
+flow = "client_credentials"
+"""
 
 
 @pytest.fixture
@@ -170,8 +189,9 @@ def bad_package(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
     (folder / "__init__.py").write_text("")
     text = (PROJECT / "adapters" / "mock" / "manifest.toml").read_text()
     kept = text.partition('[[capabilities]]\napi = "device-swap"')[0]
-    (folder / "manifest.toml").write_text(kept)
-    (folder / "adapter.py").write_text(HEAD.format(body=indent(BAD[request.param][0], " " * 8)))
+    (folder / "manifest.toml").write_text(kept + ONE_TIME)
+    gullible = request.param == "a failed order is done"
+    (folder / "adapter.py").write_text(HEAD.format(body=indent(BAD[request.param][0], " " * 8), gullible=gullible))
     monkeypatch.syspath_prepend(tmp_path)
     yield name
     for module in [module for module in sys.modules if module.partition(".")[0] == name]:
