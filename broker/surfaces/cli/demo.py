@@ -78,7 +78,9 @@ def _stage(folder: Path, open_deployment: OpenDeployment, ports: Ports) -> Stage
     url = f"http://127.0.0.1:{port}"
     for path in config.rglob("*.toml"):
         path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")
-    _set(config / "broker.toml", port=port, public_url=url)
+    _set(config / "broker.toml", port=port, public_url=url, finder="finder.toml")
+    alba = f"http://127.0.0.1:{operator_ports['alba']}"
+    _set(config / "routing" / "finder.toml", base_url=alba, token_url=f"{alba}/oauth2/token")
     for name, operator_port in operator_ports.items():
         _set(config / "operators" / f"{name}.toml", base_url=f"http://127.0.0.1:{operator_port}")
     _share_secrets(folder / "keys")

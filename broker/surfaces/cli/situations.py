@@ -9,7 +9,10 @@ _HOMES = {"+44": LONDON, "+99": VIENNA}
 
 
 class Situation(NamedTuple):
-    """One thing that an agent wants to do for somebody. ``operator_down`` stops the number's operator first."""
+    """One thing that an agent wants to do for somebody. ``operator_down`` stops the number's operator first.
+
+    ``home`` is where the person lives, unless it is where the number's prefix comes from.
+    """
 
     title: str
     number: str
@@ -18,11 +21,12 @@ class Situation(NamedTuple):
     attributes: tuple[tuple[str, bool], ...] = ()
     with_token: bool = False
     operator_down: bool = False
+    home: tuple[float, float, float] | None = None
 
     @property
     def place(self) -> tuple[float, float, float]:
         """Where the person says they are: where the operator's subscribers live."""
-        return _HOMES.get(self.number[:3], MADRID)
+        return self.home or _HOMES.get(self.number[:3], MADRID)
 
     @property
     def operator_token(self) -> str | None:
@@ -47,6 +51,7 @@ SITUATIONS = (
     Situation("agent orders a new SIM", "+34600000101", "sim.order", with_token=True),
     Situation("number of nobody", "+34600000404", "credential.reset"),
     Situation("steady, at the older operator", "+447700000101", "payment.transfer", ("950.00", "EUR")),
+    Situation("ported to the older operator", "+34600000141", "payment.transfer", ("950.00", "EUR"), home=LONDON),
     Situation("steady, at an operator with its own habits", "+999000000101", "payment.transfer", ("950.00", "EUR")),
     Situation("SIM swapped 3 hours ago, at the same", "+999000000102", "payment.transfer", ("950.00", "EUR")),
     Situation("operator down", "+447700000101", "payment.transfer", ("950.00", "EUR"), operator_down=True),
