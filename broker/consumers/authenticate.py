@@ -1,5 +1,6 @@
 """Who is calling: from a bearer key to a principal."""
 
+import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
@@ -41,6 +42,7 @@ class Authenticator:
         self._memory_s = memory_s
         self._entries_max = entries_max
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[Principal]] = {}
 
     async def __call__(self, authorization: str | None) -> Principal:
         """The principal behind an ``Authorization`` header.
@@ -55,6 +57,21 @@ class Authenticator:
         known = self._remembered.get(digest)
         if known is not None and known.until_s > self._clock.monotonic_s():
             return known.principal
+        return await asyncio.shield(self._looking.get(digest) or self._begin(digest, token))
+
+    def _begin(self, digest: bytes, token: str) -> "asyncio.Task[Principal]":
+        """One look-up for all who come with a key at once: its memory ends for all of them in the same moment."""
+        task = asyncio.create_task(self._look_up_and_remember(digest, token))
+        self._looking[digest] = task
+        task.add_done_callback(lambda done: self._settle(digest, done))
+        return task
+
+    def _settle(self, digest: bytes, done: "asyncio.Task[Principal]") -> None:
+        self._looking.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # everybody may have left; asyncio would complain about a lost exception
+
+    async def _look_up_and_remember(self, digest: bytes, token: str) -> Principal:
         principal = await self._look_up(token)
         self._remember(digest, principal)
         return principal

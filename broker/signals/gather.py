@@ -65,6 +65,8 @@ class Gatherer:
         What has not answered by then is *late*, and its call is cancelled unless another check waits for it as well.
         Operators' trouble never raises.
         """
+        # While the intent was written, another check may have brought the answers that this one would ask for.
+        recalled = {**self.recall(plan, adapter, errand), **recalled}
         asked = [item for item in plan.items if item.signal not in recalled]
         answers = await self._ask_all(asked, adapter, errand) if asked else []
         for item, answer in zip(asked, answers, strict=True):

@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 
 import msgspec
@@ -79,6 +80,28 @@ async def test_revoking_bites_within_the_memory_time() -> None:
     clock.advance(5.1)
     with pytest.raises(NotAuthenticated):
         await authenticate(header)
+
+
+async def test_a_herd_with_one_key_is_one_look_up_and_who_leaves_does_not_end_it() -> None:
+    shelf = Shelf(STORED)
+    authenticate = Authenticator(shelf, HandClock())
+    herd = [asyncio.create_task(authenticate(f"Bearer {MINTED.token}")) for _ in range(1000)]
+    await asyncio.sleep(0)
+    herd[0].cancel()
+    found = await asyncio.gather(*herd, return_exceptions=True)
+    assert all(isinstance(principal, Principal) for principal in found[1:])
+    assert shelf.asked == 1
+
+
+async def test_a_herd_with_a_bad_key_is_refused_and_nothing_is_remembered() -> None:
+    shelf = Shelf()
+    authenticate = Authenticator(shelf, HandClock())
+    for looks in (1, 2):
+        found = await asyncio.gather(
+            *(authenticate(f"Bearer {MINTED.token}") for _ in range(9)), return_exceptions=True
+        )
+        assert all(isinstance(refusal, NotAuthenticated) for refusal in found)
+        assert shelf.asked == looks
 
 
 async def test_the_memory_is_bounded() -> None:

@@ -194,6 +194,21 @@ async def test_an_answer_is_never_used_for_anything_else(pause_s: float, second:
     assert not signal.source.cached
 
 
+async def test_an_answer_that_came_while_the_intent_was_written_is_used() -> None:
+    clock = HandClock()
+
+    async def answer(query: SignalQuery) -> Signal:
+        return observed(query, clock)
+
+    adapter, gatherer = ScriptedAdapter(answer), Gatherer(Freshness(entries_max=9), clock)
+    wanted = plan(SignalName.SIM_SWAP, max_age_s=60)
+    recalled_too_early = gatherer.recall(wanted, adapter, errand(1e9))
+    await run(gatherer, adapter, wanted, errand(1e9))
+    (signal,) = await gatherer.gather(wanted, adapter, errand(1e9), recalled_too_early)
+    assert isinstance(signal, Observed)
+    assert (signal.source.cached, len(adapter.asked)) == (True, 1)
+
+
 async def test_age_zero_asks_anew() -> None:
     assert (await asked_after(0, errand(1e9), errand(1e9), max_age_s=0))[0] == 2
 
