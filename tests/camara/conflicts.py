@@ -182,6 +182,19 @@ CONFLICTS = (
         instead='the header "x-correlator" is not sent',
     ),
     Conflict(
+        "device-roaming-status-subscriptions",
+        r'.*/EventSubscriptionEnd(?:s|ed)"',
+        "the definition demands a countryCode of the end of a subscription, also where nobody roams",
+        instead=DROPPED,
+    ),
+    Conflict(
+        "device-reachability-status-subscriptions|connected-network-type-subscriptions",
+        r'(.*/EventSubscription)Ends"',
+        "the definition of this version calls it EventSubscriptionEnded",
+        versions=r"0\.8\.0|0\.2\.0",
+        instead=r'\1Ended"',
+    ),
+    Conflict(
         ".*",
         r'(the response property "\$\.code" is )"AUTHENTICATION_REQUIRED"',
         "for an expired token the definition allows UNAUTHENTICATED too, and that is what this operator answers",

@@ -1,10 +1,11 @@
 """What is true of a scenario's subscriber and operator, by the name that a body has for it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.camara.paths import MISSING, Path
-from tests.camara.subject import Subject
+from tests.camara.subject import DAY_S, Subject
 from tests.support.mock_operator import RunningOperator
 
 IDENTIFIERS = ("phoneNumber", "device")
@@ -23,6 +24,7 @@ class Facts:
 
     operator: RunningOperator
     subject: Subject
+    sink_url: str
 
     def value_of(self, path: Path) -> Any:
         """What a member must be to be about this subscriber and this operator, or `MISSING`."""
@@ -49,25 +51,46 @@ class Facts:
         return on_record.get(path[0], MISSING) if len(path) == 1 else MISSING
 
     def _of_operator(self, path: Path) -> Any:
-        home = self.operator.profile.geography.home
         match path[-2:]:
             case (*_, "area"):
                 return self.area()
             case ("area", "center"):
                 return self.area()["center"]
             case (*_, "geoReference"):
-                return {"type": "COVERAGE_ZONE", "latitude": home.latitude, "longitude": home.longitude}
-            case ("geoReference", "latitude"):
-                return home.latitude
-            case ("geoReference", "longitude"):
-                return home.longitude
+                return self._home() | {"type": "COVERAGE_ZONE"}
+            case ("geoReference", "latitude" | "longitude"):
+                return self._home()[str(path[-1])]
             case ("geoReference", "postalCode"):
                 return next(iter(self.operator.profile.geography.postal_codes), MISSING)
             case ("scopes",):
                 return self.scopes()
             case ("purpose",):
                 return PURPOSE_PREFIX + min(self.operator.profile.purposes)
+        return self._of_sink(path)
+
+    def _of_sink(self, path: Path) -> Any:
+        match path[-1]:
+            case "sink":
+                return self.sink_url
+            case "accessTokenExpiresUtc" | "subscriptionExpireTime":
+                return self.instant(DAY_S)
+            case "sinkCredential":
+                return {
+                    "credentialType": "ACCESSTOKEN",
+                    "accessToken": "token-of-the-sink",
+                    "accessTokenType": "bearer",
+                    "accessTokenExpiresUtc": self.instant(DAY_S),
+                }
         return MISSING
+
+    def _home(self) -> dict[str, Any]:
+        home = self.operator.profile.geography.home
+        return {"latitude": home.latitude, "longitude": home.longitude}
+
+    def instant(self, ahead_s: float) -> str:
+        """When it will be so many seconds later, by the operator's clock."""
+        clock = self.operator.control.http.get("/clock").json()
+        return (datetime.fromisoformat(clock["network"]) + timedelta(seconds=ahead_s)).isoformat()
 
     def area(self, *, elsewhere: bool = False, covered: bool = True, radius: int = 5000) -> dict[str, Any]:
         """A circle around the subscriber, or where it is not, or where this operator has no network."""

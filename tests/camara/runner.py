@@ -15,9 +15,11 @@ from tests.camara.contract import Contract, contract
 from tests.camara.features import Scenario, read
 from tests.camara.outcomes import Mismatch, NotApplicable, Outcome, Verdict
 from tests.camara.places import DEFINITION, Group, Place, places
+from tests.camara.sink import Sink, running_sink
 from tests.camara.stage import Stage
 from tests.camara.vocabulary import Word
 from tests.camara.words_assets import WORDS as ASSETS
+from tests.camara.words_event import WORDS as EVENT
 from tests.camara.words_person import WORDS as PERSON
 from tests.camara.words_person import presuppose
 from tests.camara.words_request import RESOURCES, SENDING
@@ -29,7 +31,18 @@ from tests.camara.words_token import WORDS as TOKEN
 from tests.support.mock_operator import RunningOperator, running_operator
 from tests.support.mock_operator_schemas import DEFINITIONS
 
-WORDS: tuple[Word, ...] = (*TOKEN, *ASSETS, *PERSON, *RESOURCE, *RESPONSE, *SUBJECT, *RESOURCES, *REQUEST, *SENDING)
+WORDS: tuple[Word, ...] = (
+    *TOKEN,
+    *ASSETS,
+    *PERSON,
+    *EVENT,
+    *RESOURCE,
+    *RESPONSE,
+    *SUBJECT,
+    *RESOURCES,
+    *REQUEST,
+    *SENDING,
+)
 NOT_SERVED = "not served by the pretend operator"
 NO_CONTRACT = "there is no openapi.yaml, neither beside the file nor among the definitions"
 BASE_PROFILE = "alba"
@@ -79,14 +92,14 @@ def words_for(step: str) -> tuple[Word, dict[str, str | None]] | None:
     return None
 
 
-def play(scenario: Scenario, definition: Contract, operator: RunningOperator, count: int) -> Outcome:
+def play(scenario: Scenario, definition: Contract, operator: RunningOperator, count: int, sink: Sink) -> Outcome:
     """One scenario, from its first step to its last, as the definition has it."""
     found = conflicts_of(scenario)
     reason = "; ".join(dict.fromkeys(conflict.reason for conflict in found))
     if any(conflict.instead is None for conflict in found):
         return Outcome(scenario, Verdict.CONTRADICTED, f"not played: {reason}")
     read_so = replace(scenario, steps=corrected(scenario, found))
-    verdict, why = _play(Stage(read_so, definition, operator, legs_of(scenario.api), count))
+    verdict, why = _play(Stage(read_so, definition, operator, legs_of(scenario.api), count, sink))
     if found and verdict is Verdict.PASSED:
         return Outcome(scenario, Verdict.CONTRADICTED, f"played as the YAML has it: {reason}")
     return Outcome(scenario, verdict, why)
@@ -110,7 +123,7 @@ def _play(stage: Stage) -> tuple[Verdict, str]:
         return Verdict.FAILED, f"{type(why).__name__}: {why}"
     finally:
         stage.leave()
-    if stage.response is None:
+    if stage.response is None and not stage.told:
         return Verdict.NOT_APPLICABLE, "no step of it looks at an answer"
     return Verdict.PASSED, ""
 
@@ -160,9 +173,9 @@ def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
         yield from (Outcome(one, Verdict.NOT_APPLICABLE, template(one.steps) or reason) for one in scenarios)
         return
     definition = contract(definitions[-1])
-    with running_operator(profile_for(*group)) as operator:
+    with running_operator(profile_for(*group)) as operator, running_sink() as sink:
         for count, scenario in enumerate(scenarios):
-            yield play(scenario, definition, operator, count)
+            yield play(scenario, definition, operator, count, sink)
 
 
 def _unplayable(group: Group, definition: Path) -> str | None:

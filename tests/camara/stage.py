@@ -7,7 +7,7 @@ request after the words that send it, or never say those words.
 import json
 import re
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,10 +21,13 @@ from tests.camara.facts import IDENTIFIERS, NAMING, Facts
 from tests.camara.features import Scenario
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path, get, put
+from tests.camara.sink import Sink
 from tests.camara.subject import Subject, numbered, other_than
 from tests.support.mock_operator import RunningOperator
 
 LONGER_THAN_ANY_TOKEN_S = 90_000
+LISTENING = re.compile("notification|sink credentials|event is received")
+"""Words of scenarios in which something has to arrive at the sink."""
 CLAIMED = frozenset({"number-verification"})
 """APIs whose body names no subject, but a number to be compared with the one of the token."""
 FULL_BY_DEFAULT = frozenset({"kyc-match"})
@@ -42,6 +45,7 @@ class Token(StrEnum):
     EXPIRED = "expired"
     INVALID = "invalid"
     UNSCOPED = "without the scope"
+    SINGLE = "with one scope of several"
     NONE = "not there"
 
 
@@ -63,6 +67,7 @@ class Stage:
     operator: RunningOperator
     legs: frozenset[Legs]
     count: int
+    sink: Sink
     token: Token = Token.VALID
     scopes: tuple[str, ...] = ()
     base: Body = Body.DEFAULT
@@ -76,6 +81,10 @@ class Stage:
     query: dict[str, str] = field(default_factory=dict)
     faulty: bool = False
     passed_s: float = 0.0
+    told: bool = False
+    """Whether an event was looked at."""
+    before: list[Callable[[], None]] = field(default_factory=list)
+    """What has to be made before the first request or event, once everything is known about it."""
     response: httpx.Response | None = None
     sent_body: Any = MISSING
     memory: dict[str, Any] = field(default_factory=dict)
@@ -84,17 +93,30 @@ class Stage:
     def __post_init__(self) -> None:
         self.subject: Subject = numbered(self.operator, self.count)
         self.other: Subject = other_than(self.operator, self.subject)
-        self.facts = Facts(self.operator, self.subject)
+        self.sink_path = f"/{self.scenario.api}/{self.count}"
+        listens = any(LISTENING.search(step) for step in self.scenario.steps)
+        # Definitions want https; the sink of the tests has no certificate, so that only those who listen name it so.
+        url = self.sink.url if listens else self.sink.url.replace("http://", "https://")
+        self.facts = Facts(self.operator, self.subject, url + self.sink_path)
 
     # -- writing the request
 
     def set(self, path: Path, value: Any) -> None:
         """Set one member of the body, or take it away with `MISSING`; the later word counts."""
-        self.edits.append((path, value))
+        self.edits.append((self.place(path), value))
+
+    def place(self, path: Path) -> Path:
+        """Where a member is: files speak of ``$.device`` also where the definition has it inside of something."""
+        schema = self.operation().body if path else None
+        if schema is None or self.contract.inner(schema, path[:1]) is not None:
+            return path
+        deeper = (place for place in (("config",), *NAMING[1:]) if self.contract.inner(schema, (*place, path[0])))
+        return (*next(deeper, ()), *path)
 
     def explicit(self, path: Path) -> Any:
         """What the steps have set at a path: the last word."""
-        return next((value for edited, value in reversed(self.edits) if edited == path), MISSING)
+        place = self.place(path)
+        return next((value for edited, value in reversed(self.edits) if edited == place), MISSING)
 
     def operation(self) -> Operation:
         """The operation that is meant: by its name, by its resource, or because it is the only one."""
@@ -151,7 +173,7 @@ class Stage:
         value = self.facts.value_of(path)
         if value is not MISSING:
             return value
-        schema = self.contract.inner(self.operation().body, path)
+        schema = self.contract.inner(self.operation().body, self.place(path))
         return "valid" if schema is None else self.facts.personal(self.contract.sample(schema), path)
 
     def date(self, path: Path, *, days_ago: int) -> str:
@@ -177,6 +199,7 @@ class Stage:
     def send(self) -> None:
         """Lay the subscribers, get the token, build the body, send."""
         operation = self.operation()
+        self.prepare()
         for subject in (self.subject, self.other):
             subject.settle(self.operator)
         self.sent_body = self._body(operation)
@@ -198,6 +221,15 @@ class Stage:
             if self.token is Token.EXPIRED:
                 self.operator.control.advance(-LONGER_THAN_ANY_TOKEN_S, authorization=True)
 
+    def prepare(self) -> None:
+        """Make what has to be there."""
+        while self.before:
+            self.before.pop(0)()
+
+    def instant(self, ahead_s: float) -> str:
+        """When it will be so many seconds later, by the operator's clock."""
+        return self.facts.instant(ahead_s)
+
     def pass_time(self, seconds: float) -> None:
         """Let time go by for the network, until the scenario is over."""
         self.operator.control.advance(seconds)
@@ -210,13 +242,13 @@ class Stage:
         if self.faulty:
             self.operator.control.no_faults()
 
-    def aside(self, path: str, body: Any, *, method: str = "POST") -> httpx.Response:
-        """What another request brings that the scenario presupposes, made as it has to be made; its body names whom."""
+    def aside(self, path: str, body: Any, *, method: str = "POST", three_legged: bool = False) -> httpx.Response:
+        """What another request brings that the scenario presupposes, made as it has to be made."""
         operation = next((one for one in self.contract.operations if (one.path, one.method) == (path, method)), None)
         if operation is None:
             raise NotApplicable(f"the YAML has no {method} {path}")
         self.subject.settle(self.operator)
-        token = self.operator.client.token(*operation.scopes)
+        token = self._good_token(operation.scopes, three_legged=three_legged)
         url = self.contract.base_path + path
         headers = {"authorization": f"Bearer {token}"}
         return self.operator.client.http.request(method, url, headers=headers, json=body)
@@ -249,6 +281,11 @@ class Stage:
             case Token.INVALID:
                 return f"never-issued-{uuid.uuid4()}"
         scopes = self.scopes or operation.scopes
+        if self.token is Token.SINGLE:
+            # The last one, because a body asks for what is named first where no step says otherwise.
+            if len(operation.scopes) == 1:
+                raise NotApplicable("the definition knows one scope only for this operation")
+            scopes = scopes[-1:]
         if self.token is Token.UNSCOPED:
             scopes = self._foreign_scopes(operation)
         client, control = self.operator.client, self.operator.control
@@ -258,6 +295,13 @@ class Stage:
             return client.token_for(f"tel:{self.subject.number}", *scopes)
         whose = self.other if self.token is Token.OTHER else self.subject
         return client.token_for(f"operatortoken:{control.operator_token(whose.number)}", *scopes)
+
+    def _good_token(self, scopes: tuple[str, ...], *, three_legged: bool) -> str:
+        client = self.operator.client
+        if not three_legged:
+            return client.token(*scopes)
+        proof = self.operator.control.operator_token(self.subject.number)
+        return client.token_for(f"operatortoken:{proof}", *scopes)
 
     def _foreign_scopes(self, operation: Operation) -> tuple[str, ...]:
         """A scope that this operator gives, and the operation does not take."""

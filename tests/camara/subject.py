@@ -32,6 +32,7 @@ class Subject:
     number: str
     sim: bool = True
     located: bool = True
+    elsewhere: bool = False
     gone_since_s: float | None = None
     retention_h: int | None = None
     events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
@@ -62,7 +63,8 @@ class Subject:
         if self.sim:
             history.append((ACTIVATED_AGO_S, {"type": "activation"}))
         if self.sim and self.located:
-            home = operator.profile.geography.home
+            geography = operator.profile.geography
+            home = geography.elsewhere if self.elsewhere else geography.home
             seen = {"type": "seen", "latitude": home.latitude, "longitude": home.longitude}
             history.append(((self.gone_since_s or 0.0) + DAY_S, seen))
         if self.gone_since_s is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.camara.outcomes import NotApplicable
 from tests.camara.stage import Stage
 
 Act = Callable[..., None]
@@ -29,6 +30,11 @@ def word(pattern: str, act: Act) -> Word:
 
 def nothing(_stage: Stage, **_groups: str) -> None:
     """The step says what is true here anyway."""
+
+
+def later(_stage: Stage) -> None:
+    """The step, or the scenario, is about an operator that needs time."""
+    raise NotApplicable("this operator does it at once, not later")
 
 
 def literal(text: str) -> Any:

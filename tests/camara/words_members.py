@@ -154,6 +154,10 @@ def _authentication(stage: Stage, _path: Path, words: str) -> object:
     return passwords.reference(stage, words)
 
 
+def _wrong(stage: Stage, path: Path, _words: str) -> object:
+    return stage.contract.wrong(stage.contract.inner(stage.operation().body, stage.place(path)))
+
+
 def _at_least(_stage: Stage, _path: Path, words: str) -> object:
     return min(_hours(words), MAX_AGE_LIMIT_H)
 
@@ -218,6 +222,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found).*", _stranger),
     (r".*does not match .*token", _mismatching),
     (r".*cannot be located by the network.*", _unlocated),
+    (r"an? (?:invalid|unsupported|unknown|other) (?:value|type|event type)|a value other than .*", _wrong),
     (r".*\b(?:connected|connectivity|roaming|network issues?)\b.*", _in_state),
     (r"a value smaller than (?:that|the) area", _smaller_than_area),
     (r"PUBLICIPV?4ADDRESS\d?|PUBLICPORT\d?", _by_address),
@@ -251,6 +256,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     ),
     (r"an? \w+ value that complies with .*", _valid),
     (r"an? (?:proper|correct|suitable) .*", _valid),
+    (r"an? (?:time|date|value) in the past", lambda stage, _path, _words: stage.instant(-DAY_S)),
     (r"a schema[- ]compliant .*|a value that is compliant with .*", _valid),
     (r".*cancelled by the User A and is used by User B", _given_on),
     (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),
@@ -265,10 +271,14 @@ def set_by_words(stage: Stage, path: Path, words: str) -> None:
     Raises:
         NotApplicable: the words are not known.
     """
-    for pattern, setter in SETTERS:
+    quoted = re.fullmatch(r'"[^"]*"', words) is not None
+    for pattern, setter in () if quoted else SETTERS:
         if re.fullmatch(pattern, words, re.IGNORECASE):
             stage.set(path, setter(stage, path, words))
             return
     if re.match(r"(?:an?|the|any|is|includes|only|not) ", words):
         raise NotApplicable(f'no word for a property that is "{words}"')
-    stage.set(path, MISSING if words == "" else literal(words))
+    value = literal(words)
+    schema = stage.contract.follow(stage.contract.inner(stage.operation().body, stage.place(path))) or {}
+    in_list = schema.get("type") == "array" and isinstance(value, str)
+    stage.set(path, MISSING if words == "" else [value] if in_list else value)

@@ -12,7 +12,7 @@ from tests.camara.outcomes import NotApplicable, expect
 from tests.camara.paths import parse
 from tests.camara.stage import Stage
 from tests.camara.subject import DAY_S
-from tests.camara.vocabulary import PATH, TEXT, nothing, word
+from tests.camara.vocabulary import PATH, TEXT, later, nothing, word
 
 YEAR_DAYS = 366
 CAPTURES_MAX = 50
@@ -117,6 +117,7 @@ def _state_back(stage: Stage, text: str) -> None:
 
 PRESUPPOSED: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     (r"idDocument.* when (?:this|the idDocument) is required", _document_first),
+    (r"\basync|_async(?:_|\b)", later),
     (r"check_active_.* with call forwarding configured", _forwarded),
     (r"data processing is not allowed", _refused),
     (r"status valid for processing to be expired in the future", _allowed_until),

@@ -4,12 +4,13 @@ import re
 import uuid
 
 from tests.camara.outcomes import NotApplicable
-from tests.camara.paths import MISSING, parse
+from tests.camara.paths import EVERY, MISSING, parse
 from tests.camara.stage import Body, Stage
 from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
 from tests.camara.words_members import set_by_words
 
 LENGTH_THAT_NO_OPERATOR_TAKES = 5000
+SEVERAL = 2
 SCHEMA = r"(?:the )?(?:OAS )?(?:request body )?schema"
 
 
@@ -68,14 +69,14 @@ def _given(stage: Stage, value: str) -> None:
 
 
 def _wrong_body(stage: Stage, pointer: str = "") -> None:
-    """Break one member: the one that has the named schema, else the first."""
+    """Break one member: the one that has the named schema, else the first that is required."""
     operation = stage.operation()
-    members = stage.contract.members(operation.body)[0]
+    members, required = stage.contract.members(operation.body)
     if not members:
         raise NotApplicable("the request body has no members")
     name = pointer.rpartition("/")[2]
     typed = [member for member, schema in members.items() if str(schema.get("$ref", "")).endswith(f"/{name}")]
-    member = typed[0] if typed else next(iter(members))
+    member = next((name for name in [*typed, *members] if name in typed or name in required), next(iter(members)))
     stage.set((member,), stage.contract.wrong(members[member]))
 
 
@@ -103,6 +104,16 @@ def _with(stage: Stage, path: str) -> None:
 
 def _by_words(stage: Stage, path: str, value: str) -> None:
     set_by_words(stage, parse(path), value)
+
+
+def _several(stage: Stage, path: str) -> None:
+    """Two of what the schema lists for the items."""
+    where = parse(path)
+    schema = stage.contract.inner(stage.operation().body, stage.place((*where, EVERY)))
+    listed = (stage.contract.follow(schema) or {}).get("enum", [])
+    if len(listed) < SEVERAL:
+        raise NotApplicable("the definition knows one kind only")
+    stage.set(where, listed[:SEVERAL])
 
 
 def _too_long(stage: Stage, path: str) -> None:
@@ -171,6 +182,8 @@ WORDS = (
     ),
     word(rf"the request body (?:is compliant with|complies with) {SCHEMA}.*", nothing),
     word(r"the request body is compliant with the RequestBody schema .*", nothing),
+    word(r"an? (?:valid )?request body (?:that is |which is )?compliant with .*", nothing),
+    word(rf"{MEMBER} {PATH} includes more than one .*", _several),
     word(r"the request body is set to a valid parameter combination", _full),
     word(r"the request body is (?:not included|not sent|empty|missing)", _absent),
     word(r'the request body is set to "?(?P<value>\{.*\}|\[.*\])"?', _given),
@@ -187,7 +200,7 @@ WORDS = (
     word(rf"the request body does not (?:include|contain) (?:the )?property {PATH}", _without),
     word(rf"the request body does not (?:include|contain) neither {PATH} nor {TEXT}", _without_both),
     word(rf"{MEMBER} {PATH} is (?:included|valori[sz]ed|valued)(?: with a valid value)?", _with),
-    word(rf"{MEMBER} {PATH} is also (?P<value>set to .*)", _by_words),
+    word(rf"{MEMBER} {PATH} is also set to (?P<value>.*)", _by_words),
     word(rf"(?:the )?{PATH} request body property (?:is )?(?:set|equal) to:? (?P<value>.*)", _by_words),
     word(rf"{MEMBER} {PATH} (?:is |to be )?(?:set|equal) to:? (?P<value>.*)", _by_words),
     word(rf"{MEMBER} {PATH} (?P<value>(?:is compliant|only includes|includes|complies) .*)", _by_words),
@@ -215,7 +228,7 @@ WORDS = (
 )
 
 SENDING = (
-    word(rf"(?:a |the )?(?:request|operation) {TEXT} is sent", _ask),
+    word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
     word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invo[ck]ation is done)", _again),

@@ -5,10 +5,10 @@ import uuid
 from typing import Any
 
 from tests.camara.outcomes import NotApplicable, expect
-from tests.camara.paths import MISSING, get, parse
+from tests.camara.paths import MISSING, get, parse, put
 from tests.camara.reading import body, every, there
 from tests.camara.stage import Stage
-from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
+from tests.camara.vocabulary import PATH, POINTER, TEXT, later, literal, nothing, word
 from tests.camara.words_response import PROPERTY, each_complies
 
 NO_UUID = "not-a-uuid"
@@ -24,9 +24,12 @@ def existing(stage: Stage, name: str) -> str:
     makers = [one for one in stage.contract.operations if one.method == "POST" and one.path in paths]
     if not makers:
         raise NotApplicable(f"the definition has no way to make what {name} names")
-    response = stage.aside(makers[0].path, stage.sample(makers[0]))
+    given = stage.sample(makers[0], full="wanted" in stage.memory)
+    for path, value in stage.memory.get("wanted", ()):
+        given = put(given, path, value)
+    response = stage.aside(makers[0].path, given, three_legged=stage.names_itself)
     expect(response.is_success, f"no resource was made: {response.text}")
-    made = response.json()
+    made = stage.memory["made"] = response.json()
     stage.memory[name] = made.get(name) or made.get("id") or made.get(f"{makers[0].path.strip('/')}Id")
     return str(stage.memory[name])
 
@@ -42,6 +45,10 @@ KINDS: tuple[tuple[str, Any], ...] = (
 
 
 def _path_value(stage: Stage, text: str, value: str) -> None:
+    if re.fullmatch('(?:set |equal )?to "id"', value):
+        if text not in stage.path_values:
+            _there_is(stage, text)
+        return
     quoted = re.fullmatch(r'set (?:by default )?to "([^"]*)"', value)
     if quoted is not None:
         stage.path_values[text] = quoted[1]
@@ -62,7 +69,7 @@ def _no_query(stage: Stage, text: str) -> None:
 
 
 def _there_is(stage: Stage, text: str) -> None:
-    stage.path_values[text] = existing(stage, text)
+    stage.before.append(lambda: stage.path_values.__setitem__(text, existing(stage, text)))
 
 
 def _there_is_none(stage: Stage, text: str) -> None:
@@ -80,10 +87,6 @@ def _other_than(stage: Stage, path: str, text: str) -> None:
     schema = stage.contract.follow(stage.contract.inner(stage.operation().body, where)) or {}
     listed = [value for value in schema.get("enum", ()) if value != text]
     stage.set(where, listed[0] if listed else f"NOT-{text}")
-
-
-def _later(_stage: Stage) -> None:
-    raise NotApplicable("this operator does it at once, not later")
 
 
 def _set(stage: Stage, path: str, value: str) -> None:
@@ -176,7 +179,7 @@ WORDS = (
     word(r"(?:that )?(?:the )?implementation (?:deletes|creates) .* synchronously", nothing),
     word(r"(?:that )?subscriptions are created synchronously", nothing),
     word(
-        r"(?:that )?(?:(?:the )?implementation (?:deletes|creates) .*|subscriptions are created) asynchronously", _later
+        r"(?:that )?(?:(?:the )?implementation (?:deletes|creates) .*|subscriptions are created) asynchronously", later
     ),
     word(
         rf"an existing (?:\w+[ -])*(?:subscription|session|resource|payment|assignment)s? with {TEXT} as \"[^\"]*\"",

@@ -15,6 +15,7 @@ MEANINGS: tuple[tuple[str, Token], ...] = (
         Token.UNSCOPED,
     ),
     (r"invalid|malformed|not valid", Token.INVALID),
+    (r"only a single subscription scope", Token.SINGLE),
     (r"neither|NOT used|not obtained by", Token.UNPROVEN),
     (r"not? (?:identif|associat|subject)|cannot be|does ?not identif|2-legged|two-legged", Token.TWO_LEGGED),
     (r"different|another|other (?:device|phone)", Token.OTHER),
@@ -86,6 +87,8 @@ WORDS = (
     ),
     word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),
     word(r"the access token has expired", _expired),
+    word(r"the (?P<phrase>access token (?:includes only|does not including) .*)", _token),
+    word(r"a valid 2- or 3-legged access token", nothing),
     word(
         r"the access token (?:contains|has|includes) the scope \"(?P<scope>[^\"]+)\"(?: and does not contain .*)?",
         _scoped,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from adapters.mock.operator.apis.dialects import UNPLAYED, dialect
+from adapters.mock.operator.apis.dialects import EVERY_DIALECT, dialect
 from adapters.mock.operator.notifications.kinds import KINDS
 from adapters.mock.operator.notifications.sinks import BadSink, check_sink
 from adapters.mock.operator.profile import Legs, OfferedApi, SubjectForm, load_profile
@@ -30,7 +30,7 @@ ROAMING = "device-roaming-status-subscriptions"
 REACH = "device-reachability-status-subscriptions"
 NETWORK = "connected-network-type-subscriptions"
 FENCE = "geofencing-subscriptions"
-VERSIONS = [(known.api, known.version) for known in UNPLAYED if known.api in KINDS]
+VERSIONS = [(known.api, known.version) for known in EVERY_DIALECT if known.api in KINDS]
 NEWEST = {SIM: "0.3.0", ROAMING: "0.8.0", REACH: "0.8.0", NETWORK: "0.2.0", FENCE: "0.5.0"}
 AREA = {"areaType": "CIRCLE", "center": {"latitude": 40.4168, "longitude": -3.7038}, "radius": 5000}
 AWAY = {"type": "seen", "latitude": 41.3874, "longitude": 2.1686}

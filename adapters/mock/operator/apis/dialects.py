@@ -218,20 +218,27 @@ DIALECTS = (
     Dialect(api="location-retrieval", version="0.5.0", commonalities="0.6", names_device=True),
     Dialect(api="location-retrieval", version="wip", commonalities="0.8", names_device=True),
     Dialect(api="kyc-fill-in", version="0.3.0", commonalities="0.5"),
-)
-
-UNPLAYED: tuple[Dialect, ...] = (
-    Dialect(api="sim-swap-subscriptions", version="0.2.0", commonalities="0.5"),
-    Dialect(api="sim-swap-subscriptions", version="0.3.0", commonalities="0.6"),
+    Dialect(api="kyc-fill-in", version="0.4.1", commonalities="0.6"),
+    Dialect(api="verified-caller", version="0.1.0", commonalities="0.6", codes=_BY_CALL),
+    Dialect(
+        api="verified-caller",
+        version="0.2.0-alpha.1",
+        commonalities="0.8",
+        codes=_BY_CALL,
+        open_bodies=True,
+    ),
     Dialect(api="device-roaming-status-subscriptions", version="0.7.0", commonalities="0.5"),
     Dialect(api="device-roaming-status-subscriptions", version="0.8.0", commonalities="0.6"),
     Dialect(api="device-reachability-status-subscriptions", version="0.7.0", commonalities="0.5"),
     Dialect(api="device-reachability-status-subscriptions", version="0.8.0", commonalities="0.6"),
     Dialect(api="connected-network-type-subscriptions", version="0.2.0", commonalities="0.6"),
+)
+
+UNPLAYED: tuple[Dialect, ...] = (
+    Dialect(api="sim-swap-subscriptions", version="0.2.0", commonalities="0.5"),
+    Dialect(api="sim-swap-subscriptions", version="0.3.0", commonalities="0.6"),
     Dialect(api="geofencing-subscriptions", version="0.4.0", commonalities="0.5"),
     Dialect(api="geofencing-subscriptions", version="0.5.0", commonalities="0.6"),
-    Dialect(api="kyc-fill-in", version="0.4.1", commonalities="0.6"),
-    Dialect(api="verified-caller", version="0.1.0", commonalities="0.6", codes=_BY_CALL),
     Dialect(api="iot-sim-fraud-prevention", version="0.1.0", commonalities="0.6", codes=_IOT),
 )
 """Spoken as well, and held against the definitions; but the runner of CAMARA's scenarios, which plays what is in

@@ -1,0 +1,239 @@
+"""Words about subscriptions and what is told to their sink."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.camara.outcomes import NotApplicable, expect
+from tests.camara.paths import MISSING, get, parse
+from tests.camara.reading import body, same
+from tests.camara.sink import Arrival
+from tests.camara.stage import Stage
+from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
+from tests.camara.words_resource import existing
+from tests.camara.words_response import PROPERTY
+
+ID = "subscriptionId"
+SOON_S = 120.0
+HOME = {"type": "roaming", "active": False}
+GERMANY = {"type": "roaming", "active": True, "mcc": 262, "countries": ["DE"]}
+FRANCE = {"type": "roaming", "active": True, "mcc": 208, "countries": ["FR"]}
+BY_SMS = {"type": "reach", "data": False, "sms": True}
+BY_BOTH = {"type": "reach", "data": True, "sms": True}
+Before = dict[str, Any] | None
+HAPPENINGS: dict[str, tuple[Before, dict[str, Any]]] = {
+    "swapped": (None, {"type": "sim_change"}),
+    "roaming-status": (HOME, GERMANY),
+    "roaming-on": (HOME, GERMANY),
+    "roaming-off": (GERMANY, HOME),
+    "roaming-change-country": (GERMANY, FRANCE),
+    "reachability-data": (BY_SMS, BY_BOTH),
+    "reachability-sms": (BY_BOTH, BY_SMS),
+    "reachability-disconnected": (BY_BOTH, {"type": "detached"}),
+    "network-type-changed": ({"type": "network_type", "kind": "4G"}, {"type": "network_type", "kind": "5G"}),
+    "area-entered": (None, {"type": "seen"}),
+    "area-left": (None, {"type": "seen"}),
+}
+"""How a line is before an event of this kind, and what then happens to it."""
+
+
+def _want(stage: Stage, path: str, value: Any) -> None:
+    """A subscription that has this member; files leave out that some are inside ``config``."""
+    where = parse(path)
+    if where[0] in {"subscriptionExpireTime", "subscriptionMaxEvents", "initialEvent", "subscriptionDetail"}:
+        where = ("config", *where)
+    stage.memory.setdefault("wanted", []).append((where, value))
+
+
+def _type(stage: Stage, text: str) -> None:
+    _want(stage, "$.types", [text])
+    before, _ = HAPPENINGS.get(text.rpartition(".")[2], (None, {}))
+    if before is not None:
+        kind = str(before["type"])
+        stage.subject.be(kind, **{name: value for name, value in before.items() if name != "type"})
+    stage.subject.elsewhere = text.endswith("area-entered")
+
+
+def _type_of(stage: Stage, text: str) -> None:
+    _type(stage, text)
+    there_is(stage, ID)
+
+
+def _member(stage: Stage, path: str, value: str) -> None:
+    _want(stage, path, literal(value))
+
+
+def _ends_soon(stage: Stage, path: str = "subscriptionExpireTime") -> None:
+    _want(stage, path, stage.instant(SOON_S))
+
+
+def _expiring(stage: Stage) -> None:
+    _ends_soon(stage)
+    there_is(stage, ID)
+
+
+def _counted(stage: Stage, value: str) -> None:
+    _want(stage, "subscriptionMaxEvents", literal(value))
+    there_is(stage, ID)
+
+
+def there_is(stage: Stage, text: str) -> None:
+    """A resource that is made when the first request or event needs it, after all that is said of it."""
+
+    def make() -> None:
+        stage.path_values[text] = existing(stage, text)
+
+    stage.before.append(make)
+
+
+def _one(stage: Stage) -> None:
+    there_is(stage, ID)
+
+
+def _happen(stage: Stage) -> None:
+    """What the subscription is about."""
+    if not stage.before and ID not in stage.memory:
+        there_is(stage, ID)
+    stage.prepare()
+    kind = str(stage.memory["made"]["types"][0]).rpartition(".")[2]
+    if kind not in HAPPENINGS:
+        raise NotApplicable(f"no word for an event of the kind {kind}")
+    event = dict(HAPPENINGS[kind][1])
+    if event["type"] == "seen":
+        geography = stage.operator.profile.geography
+        place = geography.home if kind == "area-entered" else geography.elsewhere
+        event |= {"latitude": place.latitude, "longitude": place.longitude}
+    stage.operator.control.event(stage.subject.number, event)
+
+
+def _time_is_up(stage: Stage) -> None:
+    stage.prepare()
+    stage.pass_time(2 * SOON_S)
+
+
+def _arrive(stage: Stage, wanted: Callable[[str], bool], name: str) -> None:
+    """Wait for an event of the subscription, which was made before, or by the request of the scenario itself."""
+    stage.prepare()
+    made = stage.memory.get("made") or (body(stage) if stage.response is not None and stage.response.content else {})
+    found = stage.sink.first(
+        stage.sink_path,
+        lambda event: (
+            wanted(str(event["type"]).rpartition(".")[2]) and event["data"].get(ID) in {made.get("id"), made.get(ID)}
+        ),
+    )
+    expect(found, f"no event {name} arrived")
+    stage.memory["event"] = found
+    if stage.response is None:
+        stage.told = True
+
+
+def _event(stage: Stage, text: str) -> None:
+    _arrive(stage, lambda name: name == text, text)
+
+
+def _end(stage: Stage) -> None:
+    _arrive(stage, lambda name: name in {"subscription-ends", "subscription-ended"}, "of the end")
+
+
+def _told(stage: Stage) -> Arrival:
+    found = stage.memory.get("event")
+    if not isinstance(found, Arrival):
+        raise NotApplicable("no step before this one waits for an event")
+    return found
+
+
+def _event_complies(stage: Stage, pointer: str) -> None:
+    errors = stage.contract.errors(_told(stage).event, pointer.replace("##", "#"))
+    expect(not errors, f"the event breaks {pointer}: {'; '.join(errors[:3])}")
+
+
+def _event_is(stage: Stage, path: str, value: str) -> None:
+    found = get(_told(stage).event, parse(path))
+    wanted = stage.memory[ID] if value.strip('"') == "id" else value
+    expect(same(found, str(wanted)), f"{path} of the event is {found!r}, not {wanted}")
+
+
+def _event_type(stage: Stage, text: str) -> None:
+    _event_is(stage, "$.type", text)
+
+
+def _event_has(stage: Stage, path: str) -> None:
+    found = get(_told(stage).event, parse(path))
+    expect(found is not MISSING and found not in ("", [], None), f"{path} of the event is not there")
+
+
+def _credentials(stage: Stage) -> None:
+    wanted = stage.facts.value_of(("sinkCredential",))["accessToken"]
+    expect(_told(stage).headers.get("authorization") == f"Bearer {wanted}", "the event came without its credentials")
+
+
+def _own_id(stage: Stage, path: str) -> None:
+    expect(get(body(stage), parse(path)) == stage.memory[ID], f"{path} is not that of the subscription")
+
+
+def _none(stage: Stage) -> None:
+    """No scenario shares its subscriber, so the token of this one names somebody without subscriptions."""
+    expect(ID not in stage.memory, "there is one")
+
+
+def _lists(stage: Stage) -> None:
+    listed = body(stage)
+    expect(isinstance(listed, list), "the answer is no array")
+    expect(stage.memory[ID] in [one.get("id") for one in listed], "the subscription is not in the list")
+
+
+def _lists_own(stage: Stage) -> None:
+    _lists(stage)
+    expect(len(body(stage)) == 1, "others are in the list")
+
+
+_NOTIFICATION = r"(?:the )?(?:received )?(?:event )?(?:notification|event|payload)"
+_WHOSE = r"(?:API )?(?:consumer|client)"
+_VALUE = r"(?P<value>\"[^\"]*\"|true|false|-?[0-9.]+)"
+
+WORDS = (
+    word(
+        rf"the subscription property {PATH} contains the element {TEXT}", lambda stage, path, text: _type(stage, text)
+    ),
+    word(rf"the subscription property {PATH} is a valid callback URL", lambda stage, path: None),
+    word(rf"the subscription property {PATH} is set to a value in the near future", _ends_soon),
+    word(rf"the subscription property {PATH} is set to {_VALUE}", _member),
+    word(rf"a valid subscription of type {TEXT} for (?:a )?certain device.*", _type_of),
+    word(
+        r"an existing (?:\w+ )?subscription with some value for the property \"expiresAt\" in the near future",
+        _expiring,
+    ),
+    word(
+        r"an existing (?:\w+ )?subscription with the property \"config\.subscriptionMaxEvents\" set to (?P<value>\d+)",
+        _counted,
+    ),
+    word(rf"(?:at least one|a) subscription is existing for the {_WHOSE} making this request", _one),
+    word(rf"the {_WHOSE} has at least one active subscription for the device", _one),
+    word(rf"the {_WHOSE} has no active subscriptions? for the device", _none),
+    word(r"a client with (?:\w+ )?subscriptions created", _one),
+    word(rf"the response body lists all subscriptions belonging to the {_WHOSE}", _lists),
+    word(rf"the response body lists all subscriptions belonging to the {_WHOSE} for the identified device", _lists_own),
+    word(r"subscription\(s\) is/are listed|the subscriptions for this phoneNumber are listed", _lists),
+    word(
+        r"a (?:single )?notification corresponding to subscription property \"\$\.types?\" has been sent to .*",
+        _happen,
+    ),
+    word(
+        r"the (?:network type the device is connected to|(?:roaming|reachability) status|device(?:'s)?)(?: .*)? "
+        r"(?:changes?|changed|becomes?|enters?|entered|leaves?|left|connects?|loses?|lost|starts?|stops?|moves?)\b.*",
+        _happen,
+    ),
+    word(r"the subscriptionExpireTime is reached|when the subscription expires", _time_is_up),
+    word(rf"(?:an )?event notification {TEXT} is (?:sent to|received on) .*", _event),
+    word(r"a subscription termination event notification is sent to the callback URL", _end),
+    word(rf"{_NOTIFICATION} body complies with the (?:OAS )?schema at {POINTER}", _event_complies),
+    word(rf"{_NOTIFICATION} (?:request )?(?:body )?property {PATH} (?:is|is equal to|is set to) {_VALUE}", _event_is),
+    word(rf"{_NOTIFICATION} (?:request )?(?:body )?property {PATH} (?:exists|is present).*", _event_has),
+    word(r"type=\"(?P<text>[^\"]+)\"", _event_type),
+    word(
+        r"the sink credentials specified when the subscription was created are included|"
+        r"sink credentials are received .*",
+        _credentials,
+    ),
+    word(rf"{PROPERTY} is equal to \"id\"", _own_id),
+    word(r"the API supports initial events to be sent", nothing),
+)
