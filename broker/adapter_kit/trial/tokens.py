@@ -46,7 +46,6 @@ _USELESS: Sequence[tuple[str, str, Reply]] = (
     ("no-token", "an answer without a token", Reply({"token_type": "Bearer"})),
     ("no-type", "a token without a type", Reply({"access_token": "t"})),
     ("mac", "a token of another type", Reply({"access_token": "t", "token_type": "mac"})),
-    ("dpop", "a token that is bound to a key we did not show", Reply({"access_token": "t", "token_type": "DPoP"})),
     ("number", "a token that is a number", Reply({"access_token": 1, "token_type": "Bearer"})),
     ("empty", "an empty token", Reply({"access_token": "", "token_type": "Bearer"})),
     ("newline", "a token that would write a header", Reply({"access_token": "t\r\nx: y", "token_type": "Bearer"})),
@@ -247,7 +246,60 @@ async def _operator_token(bench: Bench) -> None:
     expect(subject == f"operatortoken:{OPERATOR_TOKEN}", "the assertion's subject is not the operator token")
 
 
+def _with_a_key(bench: Bench) -> CapabilityManifest:
+    if not bench.subject.manifest.oauth.dpop:
+        raise NotApplicable("no key is shown")
+    return _with_tokens(bench)
+
+
+async def _unasked(bench: Bench) -> None:
+    if bench.subject.manifest.oauth.dpop:
+        raise NotApplicable("a key is shown")
+    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": "DPoP"})
+    unavailable(await bench.ask(_with_tokens(bench)))
+    expect(not bench.operator.api_requests, "the API was asked with a token that nobody can use")
+
+
+async def _proofs(bench: Bench) -> None:
+    capability = _with_a_key(bench)
+    bench.operator.token = lambda _: Reply({"access_token": "t", "token_type": "DPoP", "expires_in": 300})
+    signal = observed(await bench.ask(capability))
+    expect(not signal.source.downgraded, "a bound token is called a plain one")
+    asked = [*bench.operator.backchannel_requests, *bench.operator.token_requests, *bench.operator.api_requests]
+    claims = [json.loads(base64.urlsafe_b64decode(one.headers["dpop"].split(".")[1] + "==")) for one in asked]
+    expect(
+        all(one["htu"] == made.url.partition("?")[0] for one, made in zip(claims, asked, strict=True)), "htu differs"
+    )
+    expect(len({one["jti"] for one in claims}) == len(claims), "a proof was used twice")
+    for one in bench.operator.api_requests:
+        expect(one.headers["authorization"] == "DPoP t", "a bound token was shown as a bearer token")
+    expect(all("ath" in one for one in claims[-len(bench.operator.api_requests) :]), "the proof is for no token")
+
+
+async def _downgraded(bench: Bench) -> None:
+    capability = _with_a_key(bench)
+    signal = observed(await bench.ask(capability))
+    expect(signal.source.downgraded, "a plain token was not told apart from a bound one")
+    for one in bench.operator.api_requests:
+        expect("dpop" not in one.headers, "a plain token was shown with a proof")
+
+
+async def _nonce(bench: Bench) -> None:
+    capability = _with_a_key(bench)
+    first = Reply({"error": "use_dpop_nonce"}, 400, {"dpop-nonce": "trial-nonce"})
+    given = Reply({"access_token": "t", "token_type": "DPoP", "expires_in": 300})
+    bench.operator.token = lambda _: given if len(bench.operator.token_requests) > 1 else first
+    observed(await bench.ask(capability))
+    proof = bench.operator.token_requests[1].headers["dpop"]
+    claims = json.loads(base64.urlsafe_b64decode(proof.split(".")[1] + "=="))
+    expect(claims.get("nonce") == "trial-nonce", "the nonce was not used")
+
+
 _RULES: Sequence[tuple[str, str, Run]] = (
+    ("useless.dpop", "a token that is bound to a key we did not show is never a token", _unasked),
+    ("dpop.proofs", "every request shows the key anew, and a bound token comes with its proof", _proofs),
+    ("dpop.downgraded", "a plain token in the place of a bound one is used and said", _downgraded),
+    ("dpop.nonce", "a proof is made again with the nonce that was given", _nonce),
     ("lifetime", "an assertion lives at most 300 s", _lifetime),
     ("iat", "an assertion is issued now", _issued),
     ("aud", "an assertion is addressed as the manifest says", _addressed),

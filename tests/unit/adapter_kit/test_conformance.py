@@ -66,6 +66,15 @@ async def test_an_adapter_that_can_ask_nothing_is_judged_by_its_honesty() -> Non
     assert outcomes["errors.500.INTERNAL"] == "not_applicable"
 
 
+async def test_an_adapter_that_shows_a_key_is_tried_for_it() -> None:
+    mock = MANIFESTS["mock"]
+    bound = mock.model_copy(update={"oauth": mock.oauth.model_copy(update={"dpop": True})})
+    outcomes = {result.id: result for result in (await verify("adapters.mock", bound)).results}
+    assert [one for one in outcomes.values() if one.outcome == "failed"] == []
+    for rule in ("proofs", "downgraded", "nonce"):
+        assert outcomes[f"tokens.dpop.{rule}"].outcome == "passed"
+
+
 async def test_both_reports_say_the_same() -> None:
     report = await verify("adapters.mock_legacy")
     document, text = json.loads(report.json()), report.text()
