@@ -4,7 +4,6 @@ from datetime import datetime
 
 import msgspec
 
-from broker.domain.check import Action
 from broker.domain.decision import ActionClass, Assessment, Decision
 from broker.domain.evidence import Evidence
 from broker.policy.decide import decide, halted
@@ -29,28 +28,24 @@ def redo(
     document: PolicyDocument,
     table: EvidenceTable,
     *,
-    action: Action,
+    action_class: ActionClass,
     evidence: Evidence,
     at: datetime,
-    action_class: ActionClass | None = None,
     stopped: bool = False,
 ) -> Redone:
-    """Class, assessment and decision.
+    """Assessment and decision for a class.
 
     Args:
-        document: must govern the action's type.
+        document: the rules.
         table: the weights.
-        action: as it was asked.
+        action_class: as it was given then, or as the document gives it to the action.
         evidence: as it was recorded.
         at: the instant of the first decision, from which ages count.
-        action_class: the class that it was given then, where that is not the document's alone to say.
         stopped: whether a stop was in force then.
 
     Raises:
-        KeyError: the document does not govern the action.
+        KeyError: the document does not define the class.
     """
-    if action_class is None:
-        action_class = document.actions[action.type].classify(action)
     rules = document.rules(action_class)
     assessment = assess(table, rules, evidence, at)
     decision = decide(assessment, evidence, rules, document)

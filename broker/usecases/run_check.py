@@ -11,6 +11,7 @@ from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
+from broker.domain.check import Action
 from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
@@ -60,7 +61,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     pseudonyms: Pseudonyms
     store: Store
     limits: CheckLimits
-    settled: Callable[[Check], None]
+    settled: Callable[[Check, Action], None]
 
 
 class RunCheck:
@@ -117,7 +118,7 @@ class RunCheck:
             case, answers = await self._gather(case, enquiry, errand, recalled)
             evidence = Evidence.of([*case.plan.unavailable, *answers])
             check, body = await self._settle(case, evidence)
-            self._tools.settled(check)
+            self._tools.settled(check, asked.request.action)
         except BaseException:
             await self._give_back(case)
             raise

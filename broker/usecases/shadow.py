@@ -8,7 +8,7 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize
-from broker.domain.check import Principal
+from broker.domain.check import Action, Principal
 from broker.domain.governance import Shadow
 from broker.domain.record import Check
 from broker.errors import BrokerError, Conflict, NotFound
@@ -51,15 +51,15 @@ class Shadows:
         self._clock = clock
         self._new_id = new_id
         self._node = new_id("nod")
-        self._queue: asyncio.Queue[Check] = asyncio.Queue(queue_max)
+        self._queue: asyncio.Queue[tuple[Check, Action]] = asyncio.Queue(queue_max)
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._changed: set[tuple[str, str]] = set()
         self._dropped: dict[str, int] = {}
 
-    def offer(self, check: Check) -> None:
+    def offer(self, check: Check, action: Action) -> None:
         """Take a check that was answered. Never waits: with a full queue it is counted as dropped."""
         try:
-            self._queue.put_nowait(check)
+            self._queue.put_nowait((check, action))
         except asyncio.QueueFull:
             self._dropped[check.tenant] = self._dropped.get(check.tenant, 0) + 1
 
@@ -133,20 +133,20 @@ class Shadows:
 
     async def _count_for_ever(self) -> None:
         while True:
-            check = await self._queue.get()
+            check, action = await self._queue.get()
             try:
-                await self._count(check)
+                await self._count(check, action)
             except Exception as error:  # noqa: BLE001 - one odd check must not end the run
                 _log.warning("a shadow could not look at a check: %s", type(error).__name__)
             await asyncio.sleep(0)  # whoever waits for an answer goes first
 
-    async def _count(self, check: Check) -> None:
+    async def _count(self, check: Check, action: Action) -> None:
         for shadow, candidate in (await self._policies.of(check.tenant)).shadows:
             key = (shadow.tenant, shadow.shadow_id)
             tally = self._tallies.setdefault(key, Tally())
             tally.dropped += self._dropped.pop(check.tenant, 0)
             try:
-                compared = beside(candidate, self._rulebook.table, check, check.evidence)
+                compared = beside(candidate, self._rulebook.table, check, action, check.evidence)
             except (ValueError, KeyError):
                 tally.failed += 1
             else:

@@ -7,7 +7,7 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize
-from broker.domain.check import Principal
+from broker.domain.check import Action, Principal
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
 from broker.errors import Conflict, Fault, InvalidRequest, Misconfigured, NotFound
@@ -120,10 +120,9 @@ class Laboratory:
             redo,
             document,
             table,
-            action=check.action,
+            action_class=check.action_class,
             evidence=evidence,
             at=check.settled_at,
-            action_class=check.action_class,
             stopped=check.stop is not None,
         )
         first = Redone(check.action_class, check.assessment, check.decision)
@@ -165,7 +164,7 @@ class Laboratory:
     def _count(self, tally: Tally, candidate: PolicyDocument, page: list[RecordedCheck]) -> None:
         for one in page:
             check, evidence = _decoded(one.record, one.evidence)
-            compared = beside(candidate, self._rulebook.table, check, evidence)
+            compared = beside(candidate, self._rulebook.table, check, check.action, evidence)
             if compared is not None:
                 tally.count(compared)
 
@@ -198,11 +197,14 @@ async def read_candidate(rulebook: Rulebook, text: str) -> PolicyDocument:
         raise InvalidRequest("the policy document is not valid", faults or [Fault("/document", str(error))]) from error
 
 
-def beside(candidate: PolicyDocument, table: EvidenceTable, check: Check, evidence: Evidence) -> Comparison | None:
+def beside(
+    candidate: PolicyDocument, table: EvidenceTable, check: Check, action: Action, evidence: Evidence
+) -> Comparison | None:
     """What a candidate makes of a check; ``None`` where it does not govern it, or a stop decided it."""
-    if check.stop is not None or check.action.type not in candidate.actions:
+    if check.stop is not None or action.type not in candidate.actions:
         return None
-    again = redo(candidate, table, action=check.action, evidence=evidence, at=check.settled_at)
+    action_class = candidate.actions[action.type].classify(action)
+    again = redo(candidate, table, action_class=action_class, evidence=evidence, at=check.settled_at)
     wanted, there = set(candidate.rules(again.action_class).wanted), {signal.name for signal in evidence.signals}
     costs = check.decision.expected_costs
     cost = costs[check.decision.outcome.wire]
@@ -210,7 +212,7 @@ def beside(candidate: PolicyDocument, table: EvidenceTable, check: Check, eviden
         check_id=check.id,
         consumer=check.consumer,
         agent=check.agent,
-        action_type=check.action.type,
+        action_type=action.type,
         decided=check.decision.outcome,
         candidate=again.decision.outcome,
         cost=cost,
