@@ -338,6 +338,48 @@ WRONG_BODIES: list[Any] = [
 ]
 
 
+WRONG_VALUES: tuple[Any, ...] = (None, True, -1, 1.5, 10**12, "", "x" * 600, "x\n", [], {})
+
+
+_SINCE_0_4 = {"idDocumentType", "idDocumentExpiryDate", "cityOfBirth", "countryOfBirth", "nationality"}
+LATER_CLAIMS = {("kyc-match", version): _SINCE_0_4 for version in ("0.2.1", "0.3.0")}
+"""Members of later versions are unknown to these; the pretend operator minds their types all the same."""
+FORMLESS = {("kyc-match", "0.2.1")}
+"""Its schema says nothing about the form of a number; its test definitions do."""
+
+
+def _mutants(body: Any, value: Any) -> Iterator[Any]:
+    """The body with one of its members, at any depth, replaced by the value."""
+    for name, member in body.items():
+        yield body | {name: value}
+        if isinstance(member, dict):
+            yield from (body | {name: mutant} for mutant in _mutants(member, value))
+
+
+@pytest.mark.parametrize(
+    ("api", "version", "operation"),
+    _named(*(known for known in EVERY_OPERATION if known[2].body and not known[2].by_sim)),
+)
+def test_one_wrong_member_is_refused_exactly_when_the_definition_refuses_it(
+    operators: Any, api: str, version: str, operation: Operation
+) -> None:
+    """Types, lengths, patterns, bounds: whatever a schema says of a member, at whatever depth, and nothing more."""
+    operator = operators(api, version)
+    accepts = request_validator(api, version, operation.path)
+    token = _token(operator, operation, "")
+    good = next(body for body in _bodies(operation, "+34600000101") if accepts.is_valid(body))
+    if (api, version) in LATER_CLAIMS:
+        good = {name: member for name, member in good.items() if name not in LATER_CLAIMS[api, version]}
+    for value in WRONG_VALUES:
+        for mutant in _mutants(good, value):
+            response = operator.client.call(token, dialect(api, version).base_path + operation.path, mutant)
+            if not accepts.is_valid(mutant):
+                assert response.status_code == 400, (mutant, response.text)
+            elif response.status_code == 400 and (api, version) not in FORMLESS:
+                # Well-formed, and refused for what it says.
+                assert response.json()["code"] != "INVALID_ARGUMENT", (mutant, response.text)
+
+
 WELL_FORMED_BUT_WRONG = {
     "checkNumberRecycling": "OUT_OF_RANGE",
     "checkTenure": "OUT_OF_RANGE",

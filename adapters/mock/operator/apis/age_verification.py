@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from adapters.mock.operator.apis.claims import Email, Match, likeness_percent, match
+from adapters.mock.operator.apis.claims import Email, Match, check_lengths, likeness_percent, match
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import out_of_range
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
@@ -54,7 +54,8 @@ class VerifyAgeResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     parental_control: Match | UnsetType = UNSET
 
 
-def _check(_dialect: Dialect, body: VerifyAge) -> None:
+def _check(dialect: Dialect, body: VerifyAge) -> None:
+    check_lengths(dialect, body)
     if not 0 <= body.age_threshold <= AGE_THRESHOLD_MAX:
         raise out_of_range(f"ageThreshold must be from 0 to {AGE_THRESHOLD_MAX}")
 

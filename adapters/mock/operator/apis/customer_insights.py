@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from adapters.mock.operator.apis.claims import match
-from adapters.mock.operator.apis.dialects import Code
+from adapters.mock.operator.apis.claims import check_lengths, match
+from adapters.mock.operator.apis.dialects import Code, Dialect
 from adapters.mock.operator.apis.errors import CamaraError
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
 from adapters.mock.operator.apis.tenure import phone_identifier
@@ -16,6 +16,9 @@ PREFIX = "CUSTOMER_INSIGHTS."
 Scale = Literal["gaugeMetric", "veritasIndex"]
 GAUGE_MIN, GAUGE_MAX = 300, 850
 VERITAS_MAX = 19
+
+ID_DOCUMENT_LENGTH_MAX = 30
+"""Since 0.3.0."""
 
 
 class RetrieveScoring(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,6 +53,10 @@ def _veritas(gauge: int) -> int:
     return round((GAUGE_MAX - gauge) / (GAUGE_MAX - GAUGE_MIN) * VERITAS_MAX)
 
 
+def _check_length(dialect: Dialect, body: RetrieveScoring) -> None:
+    check_lengths(dialect, body, {"id_document": ID_DOCUMENT_LENGTH_MAX})
+
+
 def _check_document(question: Question, claimed: str | UnsetType) -> None:
     record = question.line.state(Identity)
     if isinstance(claimed, UnsetType):
@@ -78,6 +85,7 @@ CUSTOMER_INSIGHTS = (
         summary="A risk score about the holder of a contract",
         scopes=frozenset({"customer-insights:scoring:read"}),
         body=RetrieveScoring,
+        check=_check_length,
         identifier=phone_identifier,
         answer_type=Scoring,
         answer=_scoring,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from adapters.mock.operator.apis.claims import Email, Match, likeness_percent, match
+from adapters.mock.operator.apis.claims import Email, Match, check_lengths, likeness_percent, match
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, invalid_argument
 from adapters.mock.operator.apis.operation import Operation, PhoneNumber, Question
@@ -85,8 +85,11 @@ KycMatchResponse = _answer_struct()
 
 
 def _check(dialect: Dialect, body: KycMatchRequest) -> None:
-    if dialect.version in CHECKED and isinstance(body.country, str) and not COUNTRY.fullmatch(body.country):
-        raise invalid_argument("country is no ISO 3166-1 alpha-2 code")
+    check_lengths(dialect, body)
+    countries = (body.country, body.country_of_birth, body.nationality)
+    for country in countries if dialect.commonalities == "0.8" else countries[:1]:
+        if dialect.version in CHECKED and isinstance(country, str) and not COUNTRY.fullmatch(country):
+            raise invalid_argument("a country is no ISO 3166-1 alpha-2 code")
     if _claims(body, dialect):
         return
     if body.phone_number is UNSET:
