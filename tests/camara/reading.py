@@ -18,7 +18,7 @@ def body(stage: Stage) -> Any:
 
 
 def at(stage: Stage, path: str) -> Any:
-    """What is at a path; the status of a success is nowhere in the body, but files ask for it there."""
+    """What is at a path; the HTTP status of a success is not in the body, but files ask for it there."""
     response = stage.answer()
     if parse(path) == ("status",) and response.is_success:
         told = get(body(stage), ("status",)) if response.content else MISSING

@@ -1,18 +1,20 @@
 """Words about subscriptions and what is told to their sink."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from tests.camara.outcomes import NotApplicable, expect
 from tests.camara.paths import MISSING, get, parse
-from tests.camara.reading import body, same
+from tests.camara.reading import age_s, body, instant, now, same
 from tests.camara.sink import Arrival
-from tests.camara.stage import Stage
+from tests.camara.stage import Stage, Token
 from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
 from tests.camara.words_resource import existing
 from tests.camara.words_response import PROPERTY
 
 ID = "subscriptionId"
+TOLERANCE_S = 60.0
 SOON_S = 120.0
 HOME = {"type": "roaming", "active": False}
 GERMANY = {"type": "roaming", "active": True, "mcc": 262, "countries": ["DE"]}
@@ -91,10 +93,10 @@ def _one(stage: Stage) -> None:
 
 def _happen(stage: Stage) -> None:
     """What the subscription is about."""
-    if not stage.before and ID not in stage.memory:
+    if not stage.before and not _made(stage):
         there_is(stage, ID)
     stage.prepare()
-    kind = str(stage.memory["made"]["types"][0]).rpartition(".")[2]
+    kind = str(_made(stage)["types"][0]).rpartition(".")[2]
     if kind not in HAPPENINGS:
         raise NotApplicable(f"no word for an event of the kind {kind}")
     event = dict(HAPPENINGS[kind][1])
@@ -113,7 +115,7 @@ def _time_is_up(stage: Stage) -> None:
 def _arrive(stage: Stage, wanted: Callable[[str], bool], name: str) -> None:
     """Wait for an event of the subscription, which was made before, or by the request of the scenario itself."""
     stage.prepare()
-    made = stage.memory.get("made") or (body(stage) if stage.response is not None and stage.response.content else {})
+    made = _made(stage)
     found = stage.sink.first(
         stage.sink_path,
         lambda event: (
@@ -170,6 +172,41 @@ def _own_id(stage: Stage, path: str) -> None:
     expect(get(body(stage), parse(path)) == stage.memory[ID], f"{path} is not that of the subscription")
 
 
+def _by_token(stage: Stage) -> None:
+    stage.token = Token.THREE_LEGGED
+
+
+def _members_as_sent(stage: Stage, texts: str) -> None:
+    for name in re.split(r", | and ", texts):
+        expect(get(body(stage), parse(name)) == stage.sent(parse(name)), f"{name} is not what was sent")
+
+
+def _now_told(stage: Stage, path: str) -> None:
+    expect(abs(age_s(stage, path)) < TOLERANCE_S, f"{path} is not now")
+
+
+def _time_told(stage: Stage) -> None:
+    apart = now(stage) - instant(_told(stage).event.get("time"))
+    expect(abs(apart.total_seconds()) < TOLERANCE_S, "the time of the event is not that of what happened")
+
+
+def _about_subject(stage: Stage) -> None:
+    """Whoever was named by the token is not named again (event subscription guide)."""
+    found = get(_told(stage).event, ("data", "phoneNumber"))
+    expect(found is MISSING or found == stage.subject.number, "the event is about somebody else")
+
+
+def _about_it(stage: Stage) -> None:
+    expect(get(_told(stage).event, ("data", ID)) == _made(stage).get("id"), "the event is of another subscription")
+
+
+def _made(stage: Stage) -> dict[str, Any]:
+    """The subscription that was made before, or by the request of the scenario itself."""
+    answered = stage.response is not None and stage.response.is_success and stage.response.content
+    found: dict[str, Any] = stage.memory.get("made") or (body(stage) if answered else {})
+    return found
+
+
 def _none(stage: Stage) -> None:
     """No scenario shares its subscriber, so the token of this one names somebody without subscriptions."""
     expect(ID not in stage.memory, "there is one")
@@ -208,6 +245,18 @@ WORDS = (
     ),
     word(rf"(?:at least one|a) subscription is existing for the {_WHOSE} making this request", _one),
     word(rf"the {_WHOSE} has at least one active subscription for the device", _one),
+    word(r"(?:a|at least one) (?:valid )?subscription is existing and identified by an \"id\"", _one),
+    word(r"a subscription is existing for a phoneNumber", _one),
+    word(r"no subscription is existing for a phoneNumber", _none),
+    word(r"this phone number is (?:not )?identified by the token", _by_token),
+    word(r"(?:a |the )?subc?scriptionId is provided|subcriptionId is provided", nothing),
+    word(r"(?P<texts>\w+(?:, [\w.]+)* and [\w.]+) are present with (?:the )?provided values?", _members_as_sent),
+    word(r"(?:the )?sims? (?:swap is performed on|of the device (?:was|is|has been) swapped).*", _happen),
+    word(r"the callback (?:notification )?application receives (?P<text>[\w-]+) event at .*", _event),
+    word(r"(?P<path>\w+) is valued with (?:a|the) date-?time .*", _now_told),
+    word(r"time is valued by the date time of .*", _time_told),
+    word(r"data\.phoneNumber ?= ?\"\$\.phoneNumber\"", _about_subject),
+    word(r"data\.subscriptionId is valued with the .*", _about_it),
     word(rf"the {_WHOSE} has no active subscriptions? for the device", _none),
     word(r"a client with (?:\w+ )?subscriptions created", _one),
     word(rf"the response body lists all subscriptions belonging to the {_WHOSE}", _lists),

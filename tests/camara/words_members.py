@@ -257,6 +257,8 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"an? \w+ value that complies with .*", _valid),
     (r"an? (?:proper|correct|suitable) .*", _valid),
     (r"an? (?:time|date|value) in the past", lambda stage, _path, _words: stage.instant(-DAY_S)),
+    (r"(?:the )?provided \w+", _valid),
+    (r"a valid testing device that does not allow .*", _unserved),
     (r"a schema[- ]compliant .*|a value that is compliant with .*", _valid),
     (r".*cancelled by the User A and is used by User B", _given_on),
     (r"(?:a |the )?(?:valid|known) (?:area|location) .*|a location covered .*", _valid),

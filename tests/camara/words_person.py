@@ -117,7 +117,7 @@ def _state_back(stage: Stage, text: str) -> None:
 
 PRESUPPOSED: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     (r"idDocument.* when (?:this|the idDocument) is required", _document_first),
-    (r"\basync|_async(?:_|\b)", later),
+    (r"_async(?:_|\b)", later),
     (r"check_active_.* with call forwarding configured", _forwarded),
     (r"data processing is not allowed", _refused),
     (r"status valid for processing to be expired in the future", _allowed_until),

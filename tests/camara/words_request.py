@@ -131,6 +131,10 @@ def _ask(stage: Stage, text: str) -> None:
 def _send(stage: Stage, text: str, rest: str = "") -> None:
     stage.forget()
     stage.method = text.upper()
+    which = re.search(r"(\w+Id) ?(?:=|is set to|set to) ?(.+)", rest)
+    if which is not None:
+        _one_of_them(stage, which[1], which[2])
+        return
     named = re.search(r'"([^"]+)"', rest)
     if named is not None:
         stage.asked = named[1]
@@ -141,6 +145,14 @@ def _send_to(stage: Stage, text: str, path: str, value: str = "") -> None:
     stage.method, stage.resource = text.upper(), path
     if value:
         _given(stage, value)
+
+
+def _one_of_them(stage: Stage, name: str, value: str) -> None:
+    """The request is about one resource: that of the scenario, or one that does not exist."""
+    found = [one for one in stage.contract.operations if one.path.endswith(f"/{{{name}}}")]
+    stage.resource = stage.contract.base_path + (found[0].path if found else "")
+    if name not in stage.path_values and re.search(r"\bnon|unknown|not ", value):
+        stage.path_values[name] = str(uuid.uuid4())
 
 
 def _again(stage: Stage) -> None:
@@ -197,6 +209,13 @@ WORDS = (
         _without,
     ),
     word(rf"{MEMBER} {PATH} is (?:removed|deleted)", _without),
+    word(
+        rf"(?:{MEMBER} )?{PATH} (?:is set )?in (?:the )?past",
+        lambda stage, path: _by_words(stage, path, "a time in the past"),
+    ),
+    word(rf"(?:{MEMBER} )?{PATH} is not set to an? url", lambda stage, path: _by_words(stage, path, "an invalid URL")),
+    word(rf"(?:the )?{PATH} is not (?:included|present|valued|set|provided|sent)", _without),
+    word(rf"(?:{MEMBER} )?{PATH} is (?:set|valued) (?:with )+(?:an? |the )?(?:provided|valid) .*", _with),
     word(rf"the request body does not (?:include|contain) (?:the )?property {PATH}", _without),
     word(rf"the request body does not (?:include|contain) neither {PATH} nor {TEXT}", _without_both),
     word(rf"{MEMBER} {PATH} is (?:included|valori[sz]ed|valued)(?: with a valid value)?", _with),
@@ -231,6 +250,7 @@ SENDING = (
     word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
+    word(r'the HTTPS? "?(?P<text>GET|PUT|PATCH|DELETE)"? request is sent (?:with )?(?P<rest>\w+Id\b.*)', _send),
     word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invo[ck]ation is done)", _again),
     word(
         r"(?:the |an? )?(?:API )?(?:client|consumer|tester) sends an? \"?(?P<text>[A-Z]+)\"? request to "

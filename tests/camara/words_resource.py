@@ -86,7 +86,8 @@ def _other_than(stage: Stage, path: str, text: str) -> None:
     where = parse(path)
     schema = stage.contract.follow(stage.contract.inner(stage.operation().body, where)) or {}
     listed = [value for value in schema.get("enum", ()) if value != text]
-    stage.set(where, listed[0] if listed else f"NOT-{text}")
+    other = listed[0] if listed else f"NOT-{text}"
+    stage.set(where, [other] if schema.get("type") == "array" else other)
 
 
 def _set(stage: Stage, path: str, value: str) -> None:
@@ -157,6 +158,7 @@ WORDS = (
         r"(?:whose value is not|is not (?:equal|set) to) \"(?P<text>[^\"]*)\"",
         _other_than,
     ),
+    word(rf"{PATH} ?<> ?\"(?P<text>[^\"]*)\"", _other_than),
     word(rf'(?:(?:the )?(?:request )?(?:body )?property )?{PATH} ?= ?"(?P<value>[^"]*)"', _set),
     word(
         rf"(?:the )?(?:request )?(?:body )?property {PATH} is one of the allowed values \"(?P<value>[^\"]*)\"",

@@ -11,6 +11,7 @@ from tests.camara.stage import Stage
 from tests.camara.subject import ACTIVATED_AGO_S
 from tests.camara.vocabulary import PATH, POINTER, TEXT, word
 
+STATUS = re.compile(r"\d{3}")
 CLOCK_TOLERANCE_S = 60.0
 TEXTS = frozenset({"$.message"})
 """Members that nobody may parse (API design guide): a file that quotes one is held to "some text is there"."""
@@ -43,6 +44,9 @@ def _header_there(stage: Stage, text: str) -> None:
 def _is(stage: Stage, path: str, value: str) -> None:
     if path in TEXTS:
         return _readable(stage, path)
+    if parse(path) == ("status",) and STATUS.fullmatch(value) and stage.answer().is_success:
+        # Subscriptions have a status of their own; a number is that of HTTP.
+        return _status(stage, value)
     for actual in every(stage, path):
         expect(any(same(actual, option) for option in _either(value)), f"{path} is {actual!r}, not {value}")
     return None

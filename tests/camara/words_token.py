@@ -88,6 +88,7 @@ WORDS = (
     word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),
     word(r"the access token has expired", _expired),
     word(r"the (?P<phrase>access token (?:includes only|does not including) .*)", _token),
+    word(r"the (?P<phrase>valid access token does no.? identif\w* .*)", lambda stage, phrase: _two(stage)),
     word(r"a valid 2- or 3-legged access token", nothing),
     word(
         r"the access token (?:contains|has|includes) the scope \"(?P<scope>[^\"]+)\"(?: and does not contain .*)?",

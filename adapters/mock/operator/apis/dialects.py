@@ -232,11 +232,11 @@ DIALECTS = (
     Dialect(api="device-reachability-status-subscriptions", version="0.7.0", commonalities="0.5"),
     Dialect(api="device-reachability-status-subscriptions", version="0.8.0", commonalities="0.6"),
     Dialect(api="connected-network-type-subscriptions", version="0.2.0", commonalities="0.6"),
+    Dialect(api="sim-swap-subscriptions", version="0.2.0", commonalities="0.5"),
+    Dialect(api="sim-swap-subscriptions", version="0.3.0", commonalities="0.6"),
 )
 
 UNPLAYED: tuple[Dialect, ...] = (
-    Dialect(api="sim-swap-subscriptions", version="0.2.0", commonalities="0.5"),
-    Dialect(api="sim-swap-subscriptions", version="0.3.0", commonalities="0.6"),
     Dialect(api="geofencing-subscriptions", version="0.4.0", commonalities="0.5"),
     Dialect(api="geofencing-subscriptions", version="0.5.0", commonalities="0.6"),
     Dialect(api="iot-sim-fraud-prevention", version="0.1.0", commonalities="0.6", codes=_IOT),
