@@ -14,6 +14,8 @@ help:  ## This list
 
 # Where the venv module has no ensurepip (some distributions split it off), virtualenv from the registry takes its place.
 $(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed: install it, or name one with make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) 2>/dev/null || { \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(VENV)-seed virtualenv && \
 		PYTHONPATH=$(VENV)-seed $(PYTHON) -m virtualenv --quiet --clear $(VENV) && rm -rf $(VENV)-seed; }

@@ -18,7 +18,6 @@ from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import OperatorSettings, load_operators
 from broker.adapter_kit.transport import TransportLimits, open_transport
-from broker.audit import signing_key
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
 from broker.clock import Clock, SystemClock
@@ -32,8 +31,7 @@ from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
 from broker.policy.evidence_table import EvidenceTable
-from broker.privacy import secret_files
-from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
+from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
@@ -50,7 +48,9 @@ from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
+from broker.usecases.readiness import Readiness
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
@@ -81,6 +81,9 @@ class Deployment:
         self.evidence_table = folder / settings.evidence.table
         self.host = settings.server.host
         self.port = settings.server.port
+        self.request_read_s = settings.server.request_read_s
+        self.log_style = settings.server.log
+        self._keys = settings.keys.directory
         self._settings = settings
         self._clock = clock
 
@@ -95,7 +98,7 @@ class Deployment:
         """The running broker."""
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(self._store())
-            parts = self._parts(store)
+            parts = self._parts(store, await open_pseudonyms(self._keys / "root.key", store))
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
@@ -109,7 +112,8 @@ class Deployment:
     async def key_ring(self) -> AsyncIterator[ManageKeys]:
         """The administration of keys."""
         async with self._store() as store:
-            yield ManageKeys(store, self._clock, secrets.token_bytes)
+            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
+            yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
 
     @contextlib.asynccontextmanager
     async def learner(self) -> AsyncIterator[Learn]:
@@ -136,15 +140,11 @@ class Deployment:
             lock_wait_ms=storage.lock_wait_ms,
         )
 
-    def _parts(self, store: Store) -> "_Parts":
+    def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
         operators = load_operators(self.folder / "operators")
         finder = self._finder()
+        require_apart(_files(self._keys, operators, finder))
         client_keys = _client_keys(operators, finder)
-        keys = self._settings.keys.directory
-        receipt_pem = secret_files.read_or_create(keys / "receipts.pem", signing_key.generate_pem)
-        pseudonyms = Pseudonyms(
-            secret_files.read_or_create(keys / "root.key", lambda: secrets.token_bytes(ROOT_KEY_BYTES))
-        )
         surroundings = Surroundings(
             self._clock,
             SystemRandom(),
@@ -153,14 +153,15 @@ class Deployment:
             digest=pseudonyms.digest,
         )
         return _Parts(
-            registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
             resolver=self._resolver(frozenset(operators), finder),
             gate=_gate(self.folder / "purposes.toml"),
             seeds=_seeds(self.folder / "policies", rulebook := self.rulebook()),
             rulebook=rulebook,
-            receipt_key=SigningKey(receipt_pem),
+            receipt_key=open_signing_key(self._keys / "receipts.pem"),
             client_keys=client_keys,
             pseudonyms=pseudonyms,
+            # Last, so that nothing after it can fail and leave its adapters open.
+            registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
         )
 
     def _finder(self) -> FinderSettings | None:
@@ -199,14 +200,17 @@ class Deployment:
             gatherer=Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
             pseudonyms=parts.pseudonyms,
             store=store,
-            limits=CheckLimits(checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms),
+            limits=CheckLimits(
+                checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
+            ),
             settled=shadows.offer,
         )
         return Services(
             clock=self._clock,
             public_url=public_url,
+            deadline_min_ms=checks.deadline_min_ms,
             deadline_cap_ms=checks.deadline_cap_ms,
-            authenticate=Authenticator(store, self._clock),
+            authenticate=Authenticator(store, self._clock, parts.pseudonyms.sealing_key()),
             run_check=Admission(RunCheck(tools, settle), self._settings.server.checks_in_flight_max),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
@@ -214,7 +218,7 @@ class Deployment:
             shadows=shadows,
             show_check=ShowCheck(store),
             report_outcome=ReportOutcome(store, self._clock),
-            ready=store.ping,
+            ready=Readiness(store.ping, self._clock),
             receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )
@@ -223,7 +227,6 @@ class Deployment:
 class _Parts(msgspec.Struct, frozen=True):
     """What follows from the configuration folder alone."""
 
-    registry: Registry
     resolver: Resolver
     gate: ConsentGate
     seeds: tuple[Seed, ...]
@@ -231,6 +234,7 @@ class _Parts(msgspec.Struct, frozen=True):
     receipt_key: SigningKey
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
+    registry: Registry
 
 
 @contextlib.asynccontextmanager
@@ -268,8 +272,21 @@ def _client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettin
     if finder is not None:
         refs.append(finder.client_key)
     files = dict.fromkeys(ref.file for ref in refs if ref is not None and ref.file is not None)
-    pems = [secret_files.read_or_create(file, signing_key.generate_pem) for file in files]
-    return tuple(SigningKey(pem) for pem in dict.fromkeys(pems))
+    return tuple(open_signing_key(file) for file in files)
+
+
+def _files(keys: Path, operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> dict[str, Path]:
+    """Every file of a secret by what it is for. Operators may share the key of our assertions, and nothing else."""
+    uses = {"the root key": keys / "root.key", "the key of receipts": keys / "receipts.pem"}
+    for name, settings in operators.items():
+        for kind in ("client_secret", "api_key"):
+            ref = getattr(settings, kind)
+            if ref is not None and ref.file is not None:
+                uses[f"{kind} of {name}"] = ref.file
+    signing = [settings.client_key for settings in operators.values()]
+    signing.append(finder.client_key if finder is not None else None)
+    files = {ref.file.resolve() for ref in signing if ref is not None and ref.file is not None}
+    return uses | {f"a client_key ({file.name})": file for file in files}
 
 
 def _gate(path: Path) -> ConsentGate:

@@ -19,6 +19,7 @@ and are never shown. Numbers, tokens and operator texts do not belong in either.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 
@@ -118,3 +119,11 @@ class Misconfigured(BrokerError):
     def __init__(self, detail: str, faults: Sequence[LineFault] = ()) -> None:
         super().__init__(detail)
         self.faults = tuple(faults)
+
+
+def origin(error: BaseException) -> str:
+    """Where an error was raised, as ``file.py:line``: what may be logged of one whose words may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown"

@@ -17,6 +17,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _require_order(section: BaseModel, *pairs: tuple[str, str]) -> None:
+    for low, high in pairs:
+        if getattr(section, low) > getattr(section, high):
+            raise ValueError(f"{low} is above {high}: lower the one or raise the other")
+
+
 class ServerSettings(_Section):
     """Where the broker listens and how much it takes on at once."""
 
@@ -24,6 +30,8 @@ class ServerSettings(_Section):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/?#\s]+$")
     checks_in_flight_max: int = Field(default=64, ge=1, le=10_000)
+    request_read_s: float = Field(default=10, gt=0, le=60)
+    log: Literal["text", "json"] = "text"
 
 
 class StorageSettings(_Section):
@@ -35,11 +43,20 @@ class StorageSettings(_Section):
     lock_wait_ms: int = Field(default=1000, ge=10, le=10_000)
     queue_max: int = Field(default=2048, ge=1, le=100_000)
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "StorageSettings":
+        _require_order(self, ("lock_wait_ms", "commit_wait_ms"))
+        return self
+
 
 class KeySettings(_Section):
     """Where secrets are kept, one file each."""
 
     directory: Path = Path("var/keys")
+
+
+ASKING_MS_MIN = 100
+"""Less than this, and no operator could be asked: connecting alone takes longer."""
 
 
 class CheckSettings(_Section):
@@ -48,6 +65,22 @@ class CheckSettings(_Section):
     deadline_default_ms: int = Field(default=1500, ge=100, le=10_000)
     deadline_cap_ms: int = Field(default=4000, ge=100, le=10_000)
     reserve_ms: int = Field(default=150, ge=0, le=1000)
+    record_grace_ms: int = Field(default=500, ge=0, le=10_000)
+
+    @property
+    def deadline_min_ms(self) -> int:
+        """The shortest deadline that leaves time to ask anybody."""
+        return self.reserve_ms + ASKING_MS_MIN
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "CheckSettings":
+        _require_order(self, ("deadline_default_ms", "deadline_cap_ms"))
+        if self.deadline_default_ms < self.deadline_min_ms:
+            raise ValueError(
+                f"deadline_default_ms leaves less than {ASKING_MS_MIN} ms to ask operators after reserve_ms;"
+                f" set at least {self.deadline_min_ms}, or a smaller reserve_ms"
+            )
+        return self
 
 
 class ReceiptSettings(_Section):
@@ -123,9 +156,15 @@ class GuardSettings(_Section):
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> "GuardSettings":
-        for low, high in (("attempt_min_ms", "attempt_max_ms"), ("retry_wait_min_ms", "retry_wait_max_ms")):
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} is above {high}: swap them")
+        _require_order(
+            self,
+            ("attempt_min_ms", "attempt_start_ms"),
+            ("attempt_start_ms", "attempt_max_ms"),
+            ("retry_wait_min_ms", "retry_wait_max_ms"),
+            ("throttle_pause_ms", "throttle_pause_max_ms"),
+            ("breaker_open_s", "breaker_open_max_s"),
+            ("api_in_flight_max", "operator_in_flight_max"),
+        )
         return self
 
 

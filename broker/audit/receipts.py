@@ -5,10 +5,9 @@ pass as one. Its claims bind it to tenant, agent, audience, subject pseudonym, a
 and log leaf. Anybody with the public keys can verify it offline; whether it was used before only the broker knows.
 """
 
-import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,7 +15,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from broker.audit.leaf import b64url
+from broker.audit.action_digest import action_digest
+from broker.audit.leaf import b64url, from_b64url
 from broker.audit.signing_key import ALGORITHM, SigningKey
 from broker.domain.check import Action
 
@@ -28,7 +28,10 @@ _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The claims. ``iat`` and ``exp`` are seconds since the epoch; ``leaf`` is the base64url hash of the log leaf."""
+    """The claims. ``iat`` and ``exp`` are seconds since the epoch; ``leaf`` is the base64url hash of the log leaf.
+
+    ``action_digest`` and ``action_salt`` are base64url; see :mod:`broker.audit.action_digest`.
+    """
 
     iss: str
     aud: str
@@ -42,6 +45,7 @@ class Receipt(msgspec.Struct, frozen=True):
     check: str
     action: str
     action_digest: str
+    action_salt: str
     decision: str
     policy: str
     policy_version: int
@@ -52,26 +56,10 @@ class ReceiptInvalid(Exception):
     """The receipt must not be relied on; the text says why."""
 
 
-def action_digest(action: Action) -> bytes:
-    """SHA-256 over the action in one canonical form, 32 bytes.
-
-    The form is JSON with sorted members and no spaces: ``amount`` (``value`` as a plain decimal without trailing zeros,
-    ``currency``), ``attributes``, ``resource``, ``type``; absent members are null. Whoever executes the action computes
-    the same digest from what is about to happen and compares.
-    """
-    amount = action.amount
-    form = {
-        "type": action.type,
-        "amount": {"value": _plain(amount.value), "currency": amount.currency} if amount else None,
-        "resource": action.resource,
-        "attributes": action.attributes,
-    }
-    return hashlib.sha256(msgspec.json.encode(form, order="sorted")).digest()
-
-
-def _plain(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def covers(receipt: Receipt, action: Action) -> bool:
+    """Whether this is the action that the receipt was given for. Whoever executes it asks before doing so."""
+    digest = action_digest(action, from_b64url(receipt.action_salt))
+    return hmac.compare_digest(b64url(digest), receipt.action_digest)
 
 
 class ReceiptSigner:
@@ -94,11 +82,14 @@ class ReceiptSigner:
         return jws.serialize_compact(self._header, msgspec.json.encode(receipt), self._key.jwk, registry=_REGISTRY)
 
 
-def verify(token: str, jwks: Mapping[str, Any], *, now: datetime, audience: str | None = None) -> Receipt:
+def verify(
+    token: str, jwks: Mapping[str, Any], *, now: datetime, audience: str | None = None, issuer: str | None = None
+) -> Receipt:
     """Check a receipt against public keys alone, without asking anybody.
 
-    Signature, type, algorithm, lifetime and, where given, audience. Not checked: whether the receipt was used or
-    revoked, and whether the action about to be done is the one it was given for: compare :func:`action_digest`.
+    Signature, type, algorithm, lifetime and, where given, audience and issuer. Not checked: whether the receipt was
+    used or revoked, what was decided, and whether the action about to be done is the one it was given for
+    (:func:`covers`).
 
     Raises:
         ReceiptInvalid: it does not hold, with the reason.
@@ -113,6 +104,8 @@ def verify(token: str, jwks: Mapping[str, Any], *, now: datetime, audience: str 
         raise ReceiptInvalid("has expired")
     if audience is not None and receipt.aud != audience:
         raise ReceiptInvalid("is meant for another audience")
+    if issuer is not None and receipt.iss != issuer:
+        raise ReceiptInvalid("comes from another issuer")
     return receipt
 
 

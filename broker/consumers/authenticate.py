@@ -10,10 +10,11 @@ from typing import NamedTuple, Protocol
 from broker.clock import Clock
 from broker.consumers import keys
 from broker.domain.check import Principal
-from broker.errors import NotAuthenticated
+from broker.errors import NotAuthenticated, Overloaded
 from broker.storage.records import ApiKey
 
 _NOBODY = bytes(32)
+_REFUSAL = "this key is unknown, expired or revoked"
 
 
 class KeyStore(Protocol):
@@ -29,18 +30,33 @@ class _Remembered(NamedTuple):
     until_s: float
 
 
+class AuthenticatorLimits(NamedTuple):
+    """How long a good key is remembered, how many are, and how many look-ups may be under way at once."""
+
+    memory_s: float = 5.0
+    entries_max: int = 10_000
+    look_ups_max: int = 64
+
+
+DEFAULTS = AuthenticatorLimits()
+
+
 class Authenticator:
-    """Turns bearer keys into principals, remembering each good key for ``memory_s`` seconds.
+    """Turns bearer keys into principals, remembering each good key for a few seconds.
 
     The memory spares a look-up in the database for each check; it is also how long a revoked key may still work on a
-    node, so it is short. Refusals are never remembered.
+    node, so it is short. Refusals are never remembered. Look-ups have a bound of their own, so that a flood of revoked
+    keys leaves the store's other readers alone.
     """
 
-    def __init__(self, store: KeyStore, clock: Clock, *, memory_s: float = 5.0, entries_max: int = 10_000) -> None:
+    def __init__(
+        self, store: KeyStore, clock: Clock, sealing_key: bytes, limits: AuthenticatorLimits = DEFAULTS
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._memory_s = memory_s
-        self._entries_max = entries_max
+        self._sealing_key = sealing_key
+        self._limits = limits
+        self._looking_up = 0
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[Principal]] = {}
 
@@ -49,6 +65,7 @@ class Authenticator:
 
         Raises:
             NotAuthenticated: there is none, or the key is unknown, wrong, expired or revoked.
+            Overloaded, Unrecorded: the key could not be looked up now.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -72,25 +89,41 @@ class Authenticator:
             done.exception()  # everybody may have left; asyncio would complain about a lost exception
 
     async def _look_up_and_remember(self, digest: bytes, token: str) -> Principal:
-        principal = await self._look_up(token)
-        self._remember(digest, principal)
+        stored = await self._look_up(token)
+        principal = Principal(stored.tenant, stored.consumer, stored.agent, frozenset(stored.scopes), stored.key_id)
+        self._remember(digest, principal, self._memory_s(stored))
         return principal
 
-    async def _look_up(self, token: str) -> Principal:
-        presented = keys.parse(token)
-        stored = await self._store.find_key(presented.key_id) if presented else None
+    async def _look_up(self, token: str) -> ApiKey:
+        presented = keys.parse(token, self._sealing_key)
+        if presented is None:
+            raise NotAuthenticated(_REFUSAL)
+        stored = await self._find(presented.key_id)
         # Defensive: an unknown key id costs the same comparison as a wrong secret, so neither can be told by its time.
-        right = hmac.compare_digest(
-            stored.secret_hash if stored else _NOBODY, presented.secret_hash if presented else bytes(31) + b"\x01"
-        )
+        right = hmac.compare_digest(stored.secret_hash if stored else _NOBODY, presented.secret_hash)
         if stored is None or not right or not _live(stored, self._clock.now()):
-            raise NotAuthenticated("this key is unknown, expired or revoked")
-        return Principal(stored.tenant, stored.consumer, stored.agent, frozenset(stored.scopes), stored.key_id)
+            raise NotAuthenticated(_REFUSAL)
+        return stored
 
-    def _remember(self, digest: bytes, principal: Principal) -> None:
-        self._remembered[digest] = _Remembered(principal, self._clock.monotonic_s() + self._memory_s)
+    async def _find(self, key_id: str) -> ApiKey | None:
+        if self._looking_up >= self._limits.look_ups_max:
+            raise Overloaded("too many keys are being looked up", retry_after_s=1)
+        self._looking_up += 1
+        try:
+            return await self._store.find_key(key_id)
+        finally:
+            self._looking_up -= 1
+
+    def _memory_s(self, key: ApiKey) -> float:
+        """How long a key may be remembered: never beyond its own end."""
+        if key.expires_ms is None:
+            return self._limits.memory_s
+        return min(self._limits.memory_s, key.expires_ms / 1000 - self._clock.now().timestamp())
+
+    def _remember(self, digest: bytes, principal: Principal, memory_s: float) -> None:
+        self._remembered[digest] = _Remembered(principal, self._clock.monotonic_s() + memory_s)
         self._remembered.move_to_end(digest)
-        while len(self._remembered) > self._entries_max:
+        while len(self._remembered) > self._limits.entries_max:
             self._remembered.popitem(last=False)
 
 

@@ -1,17 +1,20 @@
-"""Bearer keys for a consumer's back end: ``tb_<key id>_<secret>``, stored as a hash.
+"""Bearer keys for a consumer's back end: ``tb_<key id>_<secret><seal>``, the secret stored as a hash.
 
-The secret has 256 random bits, so one SHA-256 is as good as a slow password hash and costs a microsecond.
+The secret has 256 random bits, so one SHA-256 is as good as a slow password hash and costs a microsecond. The seal is a
+keyed checksum: nobody can make up a key that gets as far as the database, so made-up ones cannot crowd out real ones.
 """
 
 import base64
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_KEY = re.compile(r"tb_([a-z2-7]{16})_([A-Za-z0-9_-]{43})")
+_KEY = re.compile(r"tb_([a-z2-7]{16})_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})")
 _KEY_ID_BYTES = 10
 _SECRET_BYTES = 32
+_SEAL_BYTES = 6
 
 
 class MintedKey(NamedTuple):
@@ -29,17 +32,25 @@ class PresentedKey(NamedTuple):
     secret_hash: bytes
 
 
-def mint(random_bytes: Callable[[int], bytes]) -> MintedKey:
+def mint(random_bytes: Callable[[int], bytes], sealing_key: bytes) -> MintedKey:
     """Make a new key from a source of randomness (``secrets.token_bytes`` in earnest)."""
     key_id = base64.b32encode(random_bytes(_KEY_ID_BYTES)).decode("ascii").lower()
     secret = base64.urlsafe_b64encode(random_bytes(_SECRET_BYTES)).decode("ascii").rstrip("=")
-    return MintedKey(key_id, f"tb_{key_id}_{secret}", _hash(secret))
+    body = f"tb_{key_id}_{secret}"
+    return MintedKey(key_id, body + _seal(body, sealing_key), _hash(secret))
 
 
-def parse(token: str) -> PresentedKey | None:
-    """Take a presented key apart; ``None`` when it has not the shape of one."""
+def parse(token: str, sealing_key: bytes) -> PresentedKey | None:
+    """Take a presented key apart; ``None`` when it has not the shape of one, or was never made here."""
     match = _KEY.fullmatch(token)
-    return PresentedKey(match[1], _hash(match[2])) if match else None
+    if match is None or not hmac.compare_digest(_seal(token[: match.start(3)], sealing_key), match[3]):
+        return None
+    return PresentedKey(match[1], _hash(match[2]))
+
+
+def _seal(body: str, sealing_key: bytes) -> str:
+    digest = hmac.digest(sealing_key, body.encode("ascii"), hashlib.sha256)[:_SEAL_BYTES]
+    return base64.urlsafe_b64encode(digest).decode("ascii")
 
 
 def _hash(secret: str) -> bytes:

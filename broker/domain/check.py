@@ -15,6 +15,9 @@ class Circle(msgspec.Struct, frozen=True):
     longitude: float
     radius_m: float
 
+    def __repr__(self) -> str:  # a place is personal data
+        return "Circle(…)"
+
 
 class Claims(msgspec.Struct, frozen=True, rename="camel"):
     """What a person says about themself, for operators to confirm. The names are those of CAMARA's kyc APIs.
@@ -46,7 +49,8 @@ class Subject(msgspec.Struct, frozen=True):
     """Whom the check is about.
 
     ``operator_token`` is a TS.43 temporary token that the person's device fetched. ``bound_since`` is the day on which
-    the tenant linked this number to this person. Neither is stored, nor are ``claims``.
+    the tenant linked this number to this person; it is stored as the day that an answer is about. Token and ``claims``
+    are not stored.
     """
 
     phone: PhoneNumber
@@ -73,6 +77,9 @@ class Action(msgspec.Struct, frozen=True):
     amount: Amount | None = None
     resource: str | None = None
     attributes: dict[str, str | bool | int | float] = {}
+
+    def __repr__(self) -> str:  # resource and attributes hold whatever a caller put there: accounts, names
+        return f"Action({self.type})"
 
 
 class CheckRequest(msgspec.Struct, frozen=True):

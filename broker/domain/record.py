@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from broker.domain.check import Action
+from broker.domain.check import Action, Amount
 from broker.domain.decision import ActionClass, Assessment, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.route import Route
@@ -20,12 +20,31 @@ class CheckStatus(StrEnum):
     """Operators may have been asked, and the process died before it could decide."""
 
 
+class RecordedAction(msgspec.Struct, frozen=True):
+    """What is kept of an action: type, amount, attributes that are a yes or a no, and marks of all else.
+
+    A mark is a keyed digest in base64url: with the tenant's key one can prove what was asked about, and tell that two
+    checks were about the same resource; without it a mark says nothing.
+    """
+
+    type: str
+    amount: Amount | None = None
+    resource_mark: str | None = None
+    attribute_marks: dict[str, str] = {}
+    flags: dict[str, bool] = {}
+
+    def known(self) -> Action:
+        """The action as far as it was kept, to decide again: a condition on anything else finds it absent."""
+        return Action(self.type, self.amount, None, dict(self.flags))
+
+
 class Check(msgspec.Struct, frozen=True):
     """One settled check. It holds no phone number, place or token: ``subject`` is the tenant's pseudonym in hex.
 
-    ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the log leaf.
-    ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was decided by;
-    ``stop`` is the id of the stop that halted it.
+    ``action_digest`` is salted, and the salt is in the receipt. ``channel`` is the caller's word for where the action
+    comes from. ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
+    log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
+    decided by; ``stop`` is the id of the stop that halted it.
     """
 
     id: str
@@ -34,7 +53,7 @@ class Check(msgspec.Struct, frozen=True):
     agent: str | None
     key_id: str
     subject: str
-    action: Action
+    action: RecordedAction
     action_digest: str
     purpose: str
     conversation_id: str | None
@@ -57,3 +76,7 @@ class Check(msgspec.Struct, frozen=True):
     stop: str | None = None
     status: CheckStatus = CheckStatus.SETTLED
     route: Route | None = None
+    channel: str | None = None
+
+    def __repr__(self) -> str:  # a receipt is worth something to whoever reads it in a log
+        return f"Check({self.tenant}, {self.id}, {self.status})"

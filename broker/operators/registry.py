@@ -1,6 +1,7 @@
 """Every operator of a deployment, opened once, guarded, and closed together."""
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from types import MappingProxyType
 
 from broker.adapter_kit.adapter import Adapter
@@ -62,6 +63,7 @@ class Registry:
         return {name: guarded.breaker.state(name) for name in guarded.adapter.capabilities}
 
     async def aclose(self) -> None:
-        """Give every connection back."""
-        for adapter in self._adapters.values():
-            await adapter.aclose()
+        """Give every connection back; one that fails keeps none of the others."""
+        async with AsyncExitStack() as stack:
+            for adapter in self._adapters.values():
+                stack.push_async_callback(adapter.aclose)

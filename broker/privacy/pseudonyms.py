@@ -11,6 +11,8 @@ from broker.domain.phone import PhoneNumber
 
 ROOT_KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
+MARK_BYTES = 16
+SALT_BYTES = 16
 
 
 class Pseudonyms:
@@ -32,6 +34,26 @@ class Pseudonyms:
     def digest(self, tenant: str, content: bytes) -> bytes:
         """A keyed name of 32 bytes for what a tenant is waiting for."""
         return hmac.digest(self._key(tenant, b"pending"), content, hashlib.sha256)
+
+    def salt(self, tenant: str, check_id: str) -> bytes:
+        """The salt of a check's action digest, 16 bytes; the log never holds it, the receipt does."""
+        return hmac.digest(self._key(tenant, b"salt"), check_id.encode("utf-8"), hashlib.sha256)[:SALT_BYTES]
+
+    def mark(self, tenant: str, value: bytes) -> bytes:
+        """A name for a value that a caller sent, 16 bytes: equal values can be told, and no value can be read."""
+        return hmac.digest(self._key(tenant, b"value"), value, hashlib.sha256)[:MARK_BYTES]
+
+    def fingerprint(self, tenant: str, digest: bytes) -> bytes:
+        """A keyed digest of the digest of a request, 32 bytes: a request holds a number, too easily guessed."""
+        return hmac.digest(self._key(tenant, b"fingerprint"), digest, hashlib.sha256)
+
+    def fingerprint_of_root(self) -> bytes:
+        """A name for the root key, 32 bytes, that says nothing about it: kept to notice when it is another one."""
+        return self._key("", b"root")
+
+    def sealing_key(self) -> bytes:
+        """The key that seals bearer keys, one for all tenants: whose a key is, is not known before it is read."""
+        return self._key("", b"bearer")
 
     def _key(self, tenant: str, use: bytes) -> bytes:
         # Length first, so that no tenant name can run into the use and collide with another pair.

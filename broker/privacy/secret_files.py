@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from broker.errors import Misconfigured
 
 _OWNER_ONLY = 0o600
+_SUFFIX_BYTES = 8
 
 
 def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -22,21 +24,30 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     try:
         if not path.exists():
             _create(path, make)
-        return _read(path)
     except OSError as error:
         raise Misconfigured(f"{path}: {error.strerror}; give the broker's user a directory it can write") from error
+    return read(path)
 
 
-def _read(path: Path) -> bytes:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Misconfigured(f"{path}: readable by others; run chmod 600 {path.name}")
-    return path.read_bytes()
+def read(path: Path) -> bytes:
+    """The secret in ``path``.
+
+    Raises:
+        Misconfigured: others than the owner can read the file, or it cannot be read.
+    """
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise Misconfigured(f"{path}: readable by others; run chmod 600 {path.name}")
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror}; put the file back, readable by its owner") from error
 
 
 def _create(path: Path, make: Callable[[], bytes]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Written aside and linked into place, so that no reader ever sees half a secret.
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    # Written aside and linked into place, so that no reader ever sees half a secret. What a crash leaves aside is in
+    # nobody's way: the next name is another one.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(_SUFFIX_BYTES)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -48,3 +59,13 @@ def _create(path: Path, make: Callable[[], bytes]) -> None:
             os.link(aside, path)
     finally:
         aside.unlink()
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """Make the directory's entries durable: a key must not vanish with the power after it was used."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

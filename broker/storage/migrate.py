@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from broker.storage.statements import SELECT_REVISION
 from broker.storage.unit_of_work import Backend, Refused, Unavailable
 from broker.storage.urls import SqliteFile, locate
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 """The newest revision under ``migrations/versions``; what this broker's statements are written for."""
 
 _UPGRADE_S = 600
@@ -83,6 +84,7 @@ def _create(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
     except FileExistsError:
+        _require_private(path)
         return
     except OSError as error:
         raise Misconfigured(f"storage.url: the database file cannot be made: {error.strerror}") from error
@@ -91,3 +93,9 @@ def _create(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _require_private(path: Path) -> None:
+    """Defensive: a database that was copied or restored often comes back readable by everybody."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Misconfigured(f"storage.url: {path} is readable by others; run chmod 600 {path.name}*")

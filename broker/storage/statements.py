@@ -34,6 +34,7 @@ from broker.storage.tables import (
     log_leaves,
     outcomes,
     pending_authentications,
+    root_key,
     schema_revision,
     tenants,
 )
@@ -235,6 +236,10 @@ DELETE_FORGOTTEN = delete(pending_authentications).where(
         .limit(bindparam("rows"))
     )
 )
+
+INSERT_ROOT_KEY = insert(root_key).on_conflict_do_nothing()
+
+SELECT_ROOT_KEY = select(root_key.c.fingerprint)
 
 SELECT_REVISION = select(schema_revision.c.version_num)
 

@@ -1,6 +1,7 @@
 """The store as the rest of the broker sees it."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -72,17 +73,19 @@ class Store:
         """What the writer has done since the store was opened."""
         return self._writer.stats
 
-    async def begin(self, intent: Intent | None, claim: IdempotencyClaim | None) -> BeginOutcome:
+    async def begin(
+        self, intent: Intent | None, claim: IdempotencyClaim | None, wait_s: float = math.inf
+    ) -> BeginOutcome:
         """Record what is about to be asked, and claim the idempotency key, together.
 
         Without an intent only the claim is written, without either nothing is. Unless the outcome is *Begun*, nothing
-        was written. Of any number of callers with one key exactly one begins.
+        was written. Of any number of callers with one key exactly one begins. ``wait_s`` is what the caller has left.
         """
         if intent is None and claim is None:
             return Begun()
-        return cast("BeginOutcome", await self._writer.submit(Begin(intent, claim)))
+        return cast("BeginOutcome", await self._writer.submit(Begin(intent, claim), wait_s))
 
-    async def settle(self, commit: CheckCommit) -> None:
+    async def settle(self, commit: CheckCommit, wait_s: float = math.inf) -> None:
         """Record a check with evidence, leaf and answer in one transaction; no record, no answer.
 
         The claim is completed only while it is this check's: one that was taken over belongs to somebody else's answer.
@@ -90,7 +93,7 @@ class Store:
         Raises:
             Conflict: the check is settled already. Nothing was changed.
         """
-        await self._writer.submit(Settle(commit))
+        await self._writer.submit(Settle(commit), wait_s)
 
     async def release(self, claim: IdempotencyClaim) -> None:
         """Give up a claim under which nothing was decided, so that a retry need not wait for the end of the lease.
@@ -98,6 +101,10 @@ class Store:
         A claim that is done, or was taken over by another check, stays as it is.
         """
         await self._writer.submit(Release(claim))
+
+    def release_soon(self, claim: IdempotencyClaim) -> None:
+        """Like :meth:`release`, with the next commit and without waiting; where that fails, the lease frees the key."""
+        self._writer.post(Release(claim))
 
     async def expired_intents(self, now_ms: int, limit: int) -> list[Intent]:
         """Intents of all tenants that nobody settled in time, oldest first; the sweeper settles them as abandoned."""
@@ -169,6 +176,15 @@ class Store:
                 yield past
             if len(rows) < self._limits.rows_max:
                 return
+
+    async def root_key_fingerprint(self) -> bytes | None:
+        """The fingerprint of the root key that this database was first used with; ``None`` when it never was."""
+        row = await self._reader.row(statements.SELECT_ROOT_KEY)
+        return None if row is None else bytes(_fields(row)[0])
+
+    async def keep_root_key_fingerprint(self, fingerprint: bytes) -> None:
+        """Keep the fingerprint where there is none; the first one stays."""
+        await self._writer.submit(Write((statements.INSERT_ROOT_KEY,), {"one": 1, "fingerprint": fingerprint}))
 
     async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
         """Make a tenant where there is none of that name."""

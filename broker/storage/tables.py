@@ -283,5 +283,14 @@ shadow_tallies = Table(
     ForeignKeyConstraint(["tenant", "shadow_id"], ["shadow_runs.tenant", "shadow_runs.shadow_id"]),
 )
 
+# One row: which root key made the pseudonyms in here. With another one every subject would become a stranger.
+root_key = Table(
+    "root_key",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    CheckConstraint("one = 1", name="one"),
+)
+
 # Alembic's own table, named here because the store refuses to run on another revision, and writes to it as a probe.
 schema_revision = table("alembic_version", column("version_num", Text))

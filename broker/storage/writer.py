@@ -15,12 +15,13 @@ to gather more would cost everybody that time; no wait at all costs a commit for
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
 
-from broker.errors import BrokerError, Overloaded, Unrecorded
+from broker.errors import BrokerError, Overloaded, Unrecorded, origin
 from broker.storage.records import StorageLimits
 from broker.storage.unit_of_work import Backend, Outcome, Refused, Unavailable, Unit, precedence
 
@@ -54,23 +55,17 @@ class GroupWriter:
         self._last_commit_s = float("-inf")
         self._task = asyncio.create_task(self._run(), name="storage-writer")
 
-    async def submit(self, unit: Unit) -> Outcome:
-        """Have a unit committed; what it came to.
+    async def submit(self, unit: Unit, wait_s: float = math.inf) -> Outcome:
+        """Have a unit committed; what it came to. The caller waits ``wait_s``, and never longer than the limits say.
 
         Raises:
             Overloaded: too many units are waiting.
             Unrecorded: it could not be committed in time; see the module on what that means.
             Conflict: as an outcome of the unit.
         """
-        if self._closing:
-            raise Unrecorded("The store is closing; nothing was decided. Retry.")
-        if len(self._queue) >= self._limits.queue_max:
-            raise Overloaded("Too many records are waiting to be written.", retry_after_s=1)
-        waiting: _Waiting = asyncio.get_running_loop().create_future()
-        self._queue[waiting] = unit
-        self._wake.set()
+        waiting = self.post(unit)
         try:
-            async with asyncio.timeout(self._limits.commit_wait_ms / 1000):
+            async with asyncio.timeout(max(0.0, min(wait_s, self._limits.commit_wait_ms / 1000))):
                 outcome = await waiting
         except TimeoutError as error:
             raise Unrecorded from error
@@ -79,6 +74,22 @@ class GroupWriter:
         if isinstance(outcome, BrokerError):
             raise outcome
         return outcome
+
+    def post(self, unit: Unit) -> _Waiting:
+        """Have a unit committed with the next batch; nobody has to wait for it.
+
+        Raises:
+            Overloaded: too many units are waiting.
+            Unrecorded: the writer is closing.
+        """
+        if self._closing:
+            raise Unrecorded("The store is closing; nothing was decided. Retry.")
+        if len(self._queue) >= self._limits.queue_max:
+            raise Overloaded("Too many records are waiting to be written.", retry_after_s=1)
+        waiting: _Waiting = asyncio.get_running_loop().create_future()
+        self._queue[waiting] = unit
+        self._wake.set()
+        return waiting
 
     async def aclose(self) -> None:
         """Take nothing more, write what waits as far as time allows, and stop."""
@@ -166,7 +177,8 @@ class GroupWriter:
     def _note_failure(self, error: Exception) -> None:
         self.stats.failures += 1
         if not isinstance(error, Unavailable):
-            _log.error("storage: an error of our own", exc_info=error)
+            # Defensive: neither the error's words nor its trace, for both may hold what was to be written.
+            _log.error("storage: an error of our own (%s at %s)", type(error).__name__, origin(error))
         elif not self._failing:
             _log.error("storage: cannot write (%s)", error.cause)
         self._failing = True

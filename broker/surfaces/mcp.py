@@ -24,6 +24,7 @@ from broker.domain.check import Principal
 from broker.domain.record import Check
 from broker.errors import BrokerError, InvalidRequest, NotAuthenticated
 from broker.surfaces import wire
+from broker.surfaces.credential import authorization
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked
 from broker.usecases.view import CheckView, view
@@ -79,9 +80,8 @@ class McpMount:
         return mcp_endpoint
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = dict(scope["headers"])
         try:
-            principal = await self._services.authenticate(headers.get(b"authorization", b"").decode("latin-1") or None)
+            principal = await self._services.authenticate(authorization(scope["headers"]))
         except NotAuthenticated as error:
             refusal = JSONResponse(
                 {"title": "Unauthorized", "status": 401, "code": error.code, "detail": str(error)},
@@ -120,7 +120,11 @@ class McpMount:
             return _failed(NotAuthenticated.code, "call over HTTP with a key")
         principal: Principal = context.request.scope["state"][_PRINCIPAL]
         try:
-            question = wire.to_request(params.arguments or {}, deadline_cap_ms=self._services.deadline_cap_ms)
+            question = wire.to_request(
+                params.arguments or {},
+                deadline_min_ms=self._services.deadline_min_ms,
+                deadline_cap_ms=self._services.deadline_cap_ms,
+            )
             answered = await self._services.run_check(Asked(principal, question, received_s, _renderer(principal)))
         except BrokerError as error:
             return _failed(error.code, _sentence(error))

@@ -27,6 +27,7 @@ class Services:
 
     clock: Clock
     public_url: str
+    deadline_min_ms: int
     deadline_cap_ms: int
     authenticate: Callable[[str | None], Awaitable[Principal]]
     run_check: Callable[[Asked], Awaitable[Answered]]
@@ -36,6 +37,6 @@ class Services:
     shadows: Shadows
     show_check: Callable[[Principal, str], Awaitable[CheckView]]
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
-    ready: Callable[[], Awaitable[None]]
+    ready: Callable[[], Awaitable[bool]]
     receipt_keys: Mapping[str, Any]
     client_keys: Mapping[str, Any]

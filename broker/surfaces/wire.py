@@ -1,7 +1,6 @@
 """The request of a trust check on the wire, for every surface that carries JSON: one reading, one set of refusals."""
 
 import hashlib
-import math
 import re
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,13 +9,13 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from broker import strict_json
+from broker.audit.jcs import SAFE_INTEGER_MAX
 from broker.domain.check import Action, Amount, CheckRequest, Circle, Claims, Principal, Subject
 from broker.domain.outcome import TurnedOut
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
 
 BODY_BYTES_MAX = 64 * 1024
-DEADLINE_MS_MIN = 100
 _LATITUDE_MAX, _LONGITUDE_MAX = 90, 180
 _EARTH_RADIUS_M = 6_371_000
 _DAY_S = 86_400
@@ -27,11 +26,16 @@ _Text = Annotated[str, msgspec.Meta(max_length=256)]
 _Token = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 _Decimal = Annotated[str, msgspec.Meta(max_length=24, pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$(?!\n)")]
 _Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
-_Attribute = str | bool | int | float
+# Not every verifier of a receipt would write fractions and larger numbers alike (RFC 8785 section 3.2.2.3).
+_Whole = Annotated[int, msgspec.Meta(ge=-SAFE_INTEGER_MAX, le=SAFE_INTEGER_MAX)]
+_Attribute = _Text | bool | _Whole
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Members in lowerCamelCase; unknown ones are refused, for a misspelt limit must not be ignored."""
+
+    def __repr__(self) -> str:  # whatever a caller sent stays out of logs and traces
+        return f"{type(self).__name__}(…)"
 
 
 class ClaimsIn(_Part, frozen=True):
@@ -120,22 +124,18 @@ def members_of(body: bytes) -> Any:
         raise InvalidRequest("the body cannot be read", [Fault("", f"{error}; send one JSON object")]) from error
 
 
-def to_request(members: Any, *, deadline_cap_ms: int) -> CheckRequest:
+def to_request(members: Any, *, deadline_min_ms: int, deadline_cap_ms: int) -> CheckRequest:
     """Decoded members as a question.
 
     Raises:
         InvalidRequest: with one JSON pointer for each fault.
     """
     sent = convert(members, CheckIn)
-    faults = [
-        Fault(f"/action/attributes/{name}", "send a finite number")
-        for name, value in sent.action.attributes.items()
-        if isinstance(value, float) and not math.isfinite(value)
-    ]
+    faults: list[Fault] = []
     phone = _phone(sent.subject.phone_number, faults)
-    if sent.deadline_ms is not None and not DEADLINE_MS_MIN <= sent.deadline_ms <= deadline_cap_ms:
+    if sent.deadline_ms is not None and not deadline_min_ms <= sent.deadline_ms <= deadline_cap_ms:
         faults.append(
-            Fault("/deadlineMs", f"send {DEADLINE_MS_MIN} to {deadline_cap_ms} milliseconds, or leave it out")
+            Fault("/deadlineMs", f"send {deadline_min_ms} to {deadline_cap_ms} milliseconds, or leave it out")
         )
     if phone is None or faults:
         raise InvalidRequest("the request cannot be understood", faults)
@@ -148,6 +148,15 @@ def to_request(members: Any, *, deadline_cap_ms: int) -> CheckRequest:
         deadline_ms=sent.deadline_ms,
         max_evidence_age_s=sent.max_evidence_age_s,
     )
+
+
+def to_action(members: Any) -> Action:
+    """The ``action`` member of a question alone, as a verifier of a receipt has it.
+
+    Raises:
+        InvalidRequest: with a JSON pointer into it.
+    """
+    return _action(convert(members, ActionIn))
 
 
 def fingerprint(members: Any, principal: Principal) -> bytes:
@@ -191,11 +200,13 @@ def _action(sent: ActionIn) -> Action:
     return Action(sent.type, amount, sent.resource, dict(sent.attributes))
 
 
+_ATTRIBUTE = "/action/attributes/*"
 _PATH = re.compile(r" - at (?:`key` in )?`\$?(?P<path>[^`]*)`\Z")
 _HINTS = {
     "/action/amount/value": 'send a decimal in a string, e.g. "950.00"; not negative, at most four decimals',
     "/action/amount/currency": 'send an ISO 4217 code, e.g. "EUR"',
     "/subject/claims/country": 'send an ISO 3166-1 alpha-2 code, e.g. "ES"',
+    _ATTRIBUTE: "send a text, a boolean, or a whole number up to 2^53 - 1; decimals go in a text",
     "/action/type": "send letters, digits and _ . : - only, e.g. payment.transfer",
 }
 _MEMBER = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
@@ -211,6 +222,9 @@ def _fault(message: str) -> Fault:
     member = _MEMBER.search(text)
     if member:
         pointer += "/" + member["name"].replace("~", "~0").replace("/", "~1")
+    pointer = pointer.replace("/...", "/*")
     if "regex" in text:
         text = _HINTS.get(pointer, "send letters, digits and _ . : - only")
-    return Fault(pointer.replace("/...", "/*"), text)
+    elif pointer == _ATTRIBUTE:
+        text = _HINTS[pointer]
+    return Fault(pointer, text)

@@ -43,8 +43,9 @@ class NewKey(msgspec.Struct, frozen=True):
 class ManageKeys:
     """The administration of keys, for whoever runs the broker."""
 
-    def __init__(self, shelf: KeyShelf, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, shelf: KeyShelf, clock: Clock, random_bytes: Callable[[int], bytes], sealing_key: bytes) -> None:
         self._shelf = shelf
+        self._sealing_key = sealing_key
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -56,7 +57,7 @@ class ManageKeys:
         """
         _require_sound(wanted)
         now = self._clock.now()
-        minted = keys.mint(self._random_bytes)
+        minted = keys.mint(self._random_bytes, self._sealing_key)
         await self._shelf.create_key(
             ApiKey(
                 tenant=wanted.tenant,

@@ -1,6 +1,5 @@
 """Run a trust check: may this agent do this, for this number, now?"""
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -40,11 +39,16 @@ _WINDOW_S = 30 * 86_400.0
 
 
 class CheckLimits(msgspec.Struct, frozen=True):
-    """Times of a check, in milliseconds; ``reserve_ms`` is kept back for scoring, signing and writing."""
+    """Times of a check, in milliseconds.
+
+    ``reserve_ms`` is kept back for scoring, signing and writing. All writing together may last until
+    ``record_grace_ms`` after the deadline: a late answer is worth more than none, for a while.
+    """
 
     deadline_default_ms: int
     deadline_cap_ms: int
     reserve_ms: int
+    record_grace_ms: int
 
 
 class CheckTools(msgspec.Struct, frozen=True):
@@ -117,10 +121,10 @@ class RunCheck:
             # (8) Gather; (9) to (12) score, decide, offer, commit.
             case, answers = await self._gather(case, enquiry, errand, recalled)
             evidence = Evidence.of([*case.plan.unavailable, *answers])
-            check, body = await self._settle(case, evidence)
+            check, body = await self._settle(case, evidence, wait_s=self._record_wait_s(case))
             self._tools.settled(check, asked.request.action)
         except BaseException:
-            await self._give_back(case)
+            self._give_back(case)
             raise
         # (13) Answer.
         return Answered(body, replayed=False)
@@ -133,7 +137,7 @@ class RunCheck:
         names = [item.signal for item in case.plan.items]
         plan = planning.without(case.plan, names, Unavailability.SKIPPED, "STOPPED")
         case = msgspec.structs.replace(case, plan=plan, claim=None)
-        _, body = await self._settle(case, Evidence.of(plan.unavailable))
+        _, body = await self._settle(case, Evidence.of(plan.unavailable), wait_s=self._record_wait_s(case))
         return Answered(body, replayed=False)
 
     def _require_purpose(self, asked: Asked, document: PolicyDocument) -> None:
@@ -217,7 +221,7 @@ class RunCheck:
         started_at: datetime,
     ) -> Case:
         check_id = self._tools.new_id()
-        claim = _claim(asked, check_id, started_at, plan.deadline_ms)
+        claim = self._claim(asked, check_id, started_at, plan.deadline_ms)
         return Case(check_id, asked, enquiry.subject, document, plan, route, started_at, claim)
 
     def _errand(self, case: Case, enquiry: Enquiry) -> Errand:
@@ -228,7 +232,7 @@ class RunCheck:
             phone=request.subject.phone,
             purpose=request.purpose,
             correlator=enquiry.correlator,
-            deadline_s=case.asked.received_s + (case.plan.deadline_ms - self._tools.limits.reserve_ms) / 1000,
+            deadline_s=self._ask_until_s(case),
             window_s=_WINDOW_S,
             location=request.subject.location,
             operator_token=request.subject.operator_token,
@@ -244,7 +248,13 @@ class RunCheck:
         tenant = case.asked.principal.tenant
         started_ms = _ms(case.started_at)
         intent = Intent(tenant, case.id, started_ms, started_ms + case.plan.deadline_ms + _ABANDON_EXTRA_MS)
-        match await self._tools.store.begin(intent if asks else None, case.claim):
+        try:
+            outcome = await self._tools.store.begin(intent if asks else None, case.claim, self._record_wait_s(case))
+        except BaseException:
+            # It may be written all the same, a moment later: the key must not wait for the end of its lease.
+            self._give_back(case)
+            raise
+        match outcome:
             case Replay(response=response):
                 return response
             case Running():
@@ -254,27 +264,37 @@ class RunCheck:
             case _:
                 return None
 
-    async def _give_back(self, case: Case) -> None:
-        """Free the idempotency key after a failure, so that a retry is not told to wait for a dead request."""
+    def _ask_until_s(self, case: Case) -> float:
+        return case.asked.received_s + (case.plan.deadline_ms - self._tools.limits.reserve_ms) / 1000
+
+    def _record_wait_s(self, case: Case) -> float:
+        limits = self._tools.limits
+        until_s = case.asked.received_s + (case.plan.deadline_ms + limits.record_grace_ms) / 1000
+        return until_s - self._tools.clock.monotonic_s()
+
+    def _give_back(self, case: Case) -> None:
+        """Free the idempotency key after a failure, so that a retry is not told to wait for a dead request.
+
+        Nobody waits for it: what went wrong is what the caller must hear, and in time.
+        """
         if case.claim is not None:
-            # What went wrong first is what the caller must hear; the lease frees the key in any case.
             with contextlib.suppress(BrokerError):
-                await asyncio.shield(self._tools.store.release(case.claim))
+                self._tools.store.release_soon(case.claim)
 
-
-def _claim(asked: Asked, check_id: str, at: datetime, deadline_ms: int) -> IdempotencyClaim | None:
-    if asked.idempotency is None:
-        return None
-    return IdempotencyClaim(
-        tenant=asked.principal.tenant,
-        endpoint=asked.idempotency.endpoint,
-        key=asked.idempotency.key,
-        fingerprint=asked.idempotency.fingerprint,
-        check_id=check_id,
-        now_ms=_ms(at),
-        lease_until_ms=_ms(at) + deadline_ms + _LEASE_EXTRA_MS,
-        expires_ms=_ms(at + _IDEMPOTENCY_RETENTION),
-    )
+    def _claim(self, asked: Asked, check_id: str, at: datetime, deadline_ms: int) -> IdempotencyClaim | None:
+        if asked.idempotency is None:
+            return None
+        tenant = asked.principal.tenant
+        return IdempotencyClaim(
+            tenant=tenant,
+            endpoint=asked.idempotency.endpoint,
+            key=asked.idempotency.key,
+            fingerprint=self._tools.pseudonyms.fingerprint(tenant, asked.idempotency.fingerprint),
+            check_id=check_id,
+            now_ms=_ms(at),
+            lease_until_ms=_ms(at) + deadline_ms + _LEASE_EXTRA_MS,
+            expires_ms=_ms(at + _IDEMPOTENCY_RETENTION),
+        )
 
 
 def _ms(at: datetime) -> int:

@@ -5,7 +5,8 @@ from datetime import datetime
 import msgspec
 
 from broker.audit import leaf as log
-from broker.audit.receipts import Receipt, ReceiptSigner, action_digest
+from broker.audit.action_digest import action_digest
+from broker.audit.receipts import Receipt, ReceiptSigner
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.domain.decision import Assessment, Decision
@@ -18,6 +19,7 @@ from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.marks import action_mark, recorded
 from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
 
@@ -43,8 +45,8 @@ class Settle:
     def __init__(self, tools: SettleTools) -> None:
         self._tools = tools
 
-    async def __call__(self, case: Case, evidence: Evidence) -> tuple[Check, bytes]:
-        """The settled check and its bytes for the caller, durable when this returns.
+    async def __call__(self, case: Case, evidence: Evidence, *, wait_s: float) -> tuple[Check, bytes]:
+        """The settled check and its bytes for the caller, durable when this returns, within ``wait_s`` seconds.
 
         The receipt is signed before the commit and leaves only after it: what was never recorded was never released.
 
@@ -67,14 +69,14 @@ class Settle:
         # (12) Commit.
         check, leaf_body = self._compose(case, evidence, assessment, decision, now)
         body = case.asked.render(check)
-        await tools.store.settle(self._commit(case, check, leaf_body, body))
+        await tools.store.settle(self._commit(case, check, leaf_body, body), wait_s)
         return check, body
 
     def _compose(
         self, case: Case, evidence: Evidence, assessment: Assessment, decision: Decision, now: datetime
     ) -> tuple[Check, bytes]:
         request, principal = case.asked.request, case.asked.principal
-        digest = action_digest(request.action)
+        salt = self._tools.pseudonyms.salt(principal.tenant, case.id)
         check = Check(
             id=case.id,
             tenant=principal.tenant,
@@ -82,8 +84,8 @@ class Settle:
             agent=principal.agent,
             key_id=principal.key_id,
             subject=case.subject.hex(),
-            action=request.action,
-            action_digest=log.b64url(digest),
+            action=recorded(request.action, principal.tenant, self._tools.pseudonyms),
+            action_digest=log.b64url(action_digest(request.action, salt)),
             purpose=request.purpose,
             conversation_id=request.conversation_id,
             policy_id=case.plan.policy_id,
@@ -104,10 +106,12 @@ class Settle:
             table_digest=self._tools.rulebook.table_digest,
             stop=case.stop,
             route=case.route,
+            channel=request.channel,
         )
         leaf_body = log.encode(self._leaf(check))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))
-        return msgspec.structs.replace(check, receipt=self._tools.signer.sign(self._receipt(check))), leaf_body
+        receipt = self._tools.signer.sign(self._receipt(check, salt))
+        return msgspec.structs.replace(check, receipt=receipt), leaf_body
 
     def _bases(self, case: Case, evidence: Evidence) -> dict[SignalName, str]:
         bases = {
@@ -134,7 +138,7 @@ class Settle:
             at=check.settled_at,
         )
 
-    def _receipt(self, check: Check) -> Receipt:
+    def _receipt(self, check: Check, salt: bytes) -> Receipt:
         return Receipt(
             iss=self._tools.signer.issuer,
             aud=check.tenant,
@@ -148,14 +152,14 @@ class Settle:
             check=check.id,
             action=check.action.type,
             action_digest=check.action_digest,
+            action_salt=log.b64url(salt),
             decision=check.decision.outcome.wire,
             policy=check.policy_id,
             policy_version=check.policy_version,
             leaf=check.leaf,
         )
 
-    @staticmethod
-    def _commit(case: Case, check: Check, leaf_body: bytes, body: bytes) -> CheckCommit:
+    def _commit(self, case: Case, check: Check, leaf_body: bytes, body: bytes) -> CheckCommit:
         claim = case.claim
         return CheckCommit(
             tenant=check.tenant,
@@ -167,7 +171,7 @@ class Settle:
             subject=case.subject,
             conversation_id=check.conversation_id,
             action_type=check.action.type,
-            action_digest=log.from_b64url(check.action_digest),
+            action_digest=action_mark(case.asked.request.action, check.tenant, self._tools.pseudonyms),
             action_class=check.action_class.wire,
             policy_id=check.policy_id,
             policy_version=check.policy_version,

@@ -107,6 +107,8 @@ def test_a_migration_that_fails_half_way_changes_nothing(empty_url: str) -> None
     if empty_url.startswith("sqlite"):
         sqlite_path(empty_url).parent.mkdir()
     rows(empty_url, "CREATE TABLE log_leaves (in_the_way integer)")
+    if empty_url.startswith("sqlite"):
+        sqlite_path(empty_url).chmod(0o600)
     with pytest.raises(Misconfigured, match="log_leaves"):
         upgrade(empty_url)
     if empty_url.startswith("sqlite"):
@@ -242,3 +244,22 @@ def test_the_server_never_loads_the_migration_tool(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, url], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_database_that_others_can_read_is_refused_with_the_fix(tmp_path: Path) -> None:
+    with database("sqlite", tmp_path) as url:
+        sqlite_path(url).chmod(0o640)
+        with pytest.raises(Misconfigured, match="chmod 600"):
+            upgrade(url)
+        sqlite_path(url).chmod(0o600)
+        upgrade(url)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_the_first_root_key_stays(backend: str, tmp_path: Path) -> None:
+    with database(backend, tmp_path) as url:
+        async with storing(url) as store:
+            assert await store.root_key_fingerprint() is None
+            await store.keep_root_key_fingerprint(b"one")
+            await store.keep_root_key_fingerprint(b"two")
+            assert await store.root_key_fingerprint() == b"one"

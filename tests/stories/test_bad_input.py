@@ -44,7 +44,7 @@ BAD: dict[str, tuple[bytes, int, str, str | None]] = {
     "too large": (number("+" + "1" * 70_000), 413, "REQUEST_ENTITY_TOO_LARGE", None),
     "unknown purpose": (changed(purpose="Curiosity"), 400, "INVALID_REQUEST", "/purpose"),
     "unknown action": (changed(action={"type": "world.domination"}), 400, "INVALID_REQUEST", "/action/type"),
-    "deadline too short": (changed(deadlineMs=99), 400, "INVALID_REQUEST", "/deadlineMs"),
+    "deadline too short": (changed(deadlineMs=249), 400, "INVALID_REQUEST", "/deadlineMs"),
     "deadline too long": (changed(deadlineMs=4001), 400, "INVALID_REQUEST", "/deadlineMs"),
 }
 

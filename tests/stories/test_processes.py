@@ -9,12 +9,15 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from adapters.mock.operator.authorization.clients import register
+from adapters.mock.operator.profile import load_profile
 from tests.support.broker import configure, free_socket
 from tests.support.mock_operator import running_operator
 
@@ -119,16 +122,35 @@ def test_every_answer_given_before_a_kill_is_recorded_and_none_twice(place: tupl
 
 
 def test_a_stop_finishes_what_is_under_way(place: tuple[Path, int, str]) -> None:
+    """The operator thinks for a second and a half; the stop comes while it does, and the answer comes all the same."""
     folder, port, key = place
-    with process(folder, port) as running:
-        httpx.post(
-            f"http://127.0.0.1:{port}/v1/trust-checks",
-            json=QUESTION,
-            headers={"authorization": f"Bearer {key}"},
-            trust_env=False,
-        ).raise_for_status()
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(_START_S) == 0
+    client = register(load_profile("alba").clients[0], jwks=f"http://127.0.0.1:{port}/.well-known/client-jwks.json")
+    with running_operator("alba", clients=[client]) as operator, ThreadPoolExecutor(1) as asking:
+        settings = folder / "config" / "operators" / "alba.toml"
+        lines = settings.read_text("utf-8").splitlines()
+        moved = [f'base_url = "{operator.url}"' if line.startswith("base_url") else line for line in lines]
+        settings.write_text("\n".join(moved), "utf-8")
+        operator.control.fault("latency", {"type": "api", "api": "sim-swap"}, delayMs=1500)
+        with process(folder, port) as running:
+            answer = asking.submit(
+                httpx.post,
+                f"http://127.0.0.1:{port}/v1/trust-checks",
+                json=QUESTION | {"deadlineMs": 4000},
+                headers={"authorization": f"Bearer {key}"},
+                trust_env=False,
+                timeout=_START_S,
+            )
+            while not any("sim-swap" in call["path"] for call in operator.control.requests()):
+                assert not answer.done(), answer.result().text
+            running.send_signal(signal.SIGTERM)
+            assert not answer.done(), "nothing was under way"
+            document = answer.result(_START_S).raise_for_status().json()
+            assert running.wait(_START_S) == 0
+    with closing(sqlite3.connect(folder / "broker.db")) as database:
+        assert database.execute("select check_id, decision from checks").fetchall() == [
+            (document["id"], document["decision"])
+        ]
+        assert database.execute("select count(*) from intents").fetchone() == (0,)
     log = (folder / "broker.log").read_text("utf-8")
     assert "600000101" not in log
     assert key not in log
@@ -161,6 +183,8 @@ BAD_SETTINGS = {
     "plain http": ("operators/alba.toml", "http://127.0.0.1", "http://operator.example", "https"),
     "unknown signal": ("purposes.toml", "sim_swap", "sim_swop", "sim_swop"),
     "unknown policy key": ("policies/payment.yaml", "id: payment", "id: payment\ncolour: red", "colour"),
+    "one table misspelt": ("routing/prefixes.toml", "[prefixes]", "[prefix]", "prefix"),
+    "one key for two purposes": ("operators/alba.toml", "alba-client.pem", "receipts.pem", "receipts.pem"),
     "unknown adapter": ("operators/alba.toml", 'adapter = "mock"', 'adapter = "nokia"', "nokia"),
 }
 

@@ -18,6 +18,7 @@ from broker.bootstrap import Deployment
 from broker.client import TrustBroker
 from broker.clock import Clock, SystemClock
 from broker.surfaces.api.app import create_app
+from broker.surfaces.server import configure as configure_server
 from broker.usecases.manage_keys import NewKey
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -127,7 +128,7 @@ def _serving(deployment: Deployment, bound: socket.socket) -> Iterator[None]:
 
     async def serve() -> None:
         async with deployment.services() as services:
-            server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, access_log=False))
+            server = uvicorn.Server(configure_server(create_app(services), request_read_s=deployment.request_read_s))
             servers.append(server)
             asyncio.get_running_loop().call_soon(_announce, server, started)
             await server.serve(sockets=[bound])
@@ -150,6 +151,7 @@ def _serving(deployment: Deployment, bound: socket.socket) -> Iterator[None]:
         for server in servers:
             server.should_exit = True
         thread.join(_START_S)
+        assert not thread.is_alive(), "the broker did not stop"
         bound.close()
 
 

@@ -160,6 +160,7 @@ def fresh_database(backend: str, folder: Path) -> str:
     """The URL of a new, migrated, empty database."""
     if backend == "sqlite":
         path = folder / f"broker{next(_numbers)}.db"
+        path.touch(mode=0o600)
         path.write_bytes(sqlite_template())
         return f"sqlite:///{path}"
     return empty_postgres(template=_TEMPLATE)

@@ -37,13 +37,12 @@ async def live() -> str:
     tags=["Operations"],
     summary="Checks can be recorded",
     media_type=MediaType.TEXT,
+    responses=contract.problem_responses(503),
 )
 async def ready(services: NamedDependency[Services]) -> str:
-    """Say so when the database answers; 503 otherwise, since without a record there is no decision."""
-    try:
-        await services.ready()
-    except Exception as error:
-        raise Unrecorded("the database does not answer") from error
+    """Say so when a record could be written within the last second; 503 otherwise, for then there is no decision."""
+    if not await services.ready():
+        raise Unrecorded("the database does not answer")
     return "ready"
 
 

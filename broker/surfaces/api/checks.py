@@ -15,6 +15,7 @@ from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
 from broker.surfaces.api import contract, correlator
+from broker.surfaces.credential import authorization
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
 from broker.usecases.view import CheckView, view
@@ -51,12 +52,14 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     # The hot route reads headers, body and services by hand: injection would cost as much as reading the question.
     services: Services = request.app.state.services
     received_s = services.clock.monotonic_s()
-    principal = await services.authenticate(request.headers.get("authorization"))
+    principal = await services.authenticate(authorization(request.scope["headers"]))
     correlator.require_valid(request.headers.get(correlator.HEADER))
     if request.content_type[0] != JSON:
         raise UnsupportedMediaType
     members = wire.members_of(await request.body())
-    question = wire.to_request(members, deadline_cap_ms=services.deadline_cap_ms)
+    question = wire.to_request(
+        members, deadline_min_ms=services.deadline_min_ms, deadline_cap_ms=services.deadline_cap_ms
+    )
     key = _key(request.headers.get("idempotency-key"), members, principal)
 
     def render(check: Check) -> bytes:
@@ -73,13 +76,13 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     operation_id="readTrustCheck",
     tags=["Trust checks"],
     summary="The check as it stands",
-    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404)},
+    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404, 503)},
 )
 async def read_check(
     request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
 ) -> Response[bytes]:
     """Give a check of the caller's tenant again; another tenant's is not found."""
-    principal = await services.authenticate(request.headers.get("authorization"))
+    principal = await services.authenticate(authorization(request.scope["headers"]))
     shown: CheckView = await services.show_check(principal, check_id)
     return Response(msgspec.json.encode(shown), media_type=JSON)
 

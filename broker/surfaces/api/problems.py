@@ -18,6 +18,7 @@ from broker.errors import (
     NotPermitted,
     Overloaded,
     Unrecorded,
+    origin,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,11 +72,7 @@ def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Res
 
 def on_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A mistake of ours. The caller learns that there was one; the log learns where, without the error's own words."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "unknown"
-    _log.error("%s %s: %s at %s", request.method, request.url.path, type(error).__name__, where)
+    _log.error("%s %s: %s at %s", request.method, request.url.path, type(error).__name__, origin(error))
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return respond(Problem(status.phrase, status, BrokerError.code, "the broker failed; nothing was decided"), None)
 

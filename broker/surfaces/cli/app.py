@@ -40,11 +40,24 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         config: Config = None,
         host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
         port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
+        workers: Annotated[int, typer.Option(min=1, max=256, help="Processes behind the port, one for each core")] = 1,
+        fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     ) -> None:
         """Run the broker: REST, MCP and the documentation page."""
-        from broker.surfaces.cli.serve import serve as run  # loads the web framework
+        from broker.surfaces.cli.serve import Place  # loads the web framework
+        from broker.surfaces.cli.serve import serve as run
 
-        run(open_deployment(config), host=host, port=port)
+        deployment = open_deployment(config)
+        place = Place(host or deployment.host, deployment.port if port is None else port, fd)
+        if workers == 1:
+            run(deployment, place)
+            return
+        from broker.surfaces import logs
+        from broker.surfaces.cli.workers import run_workers
+
+        logs.set_up(deployment.log_style)
+        arguments = ["serve", "--config", str(deployment.folder), "--host", place.host, "--port", str(place.port)]
+        raise typer.Exit(run_workers(arguments, workers, place.host, place.port))
 
     @cli.command()
     def demo(

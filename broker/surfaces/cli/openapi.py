@@ -35,6 +35,7 @@ class _Shape:
 
     clock = SystemClock()
     public_url = "http://127.0.0.1:8080"
+    deadline_min_ms = 250
     deadline_cap_ms = 4000
 
     def __getattr__(self, name: str) -> Any:

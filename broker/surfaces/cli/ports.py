@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
@@ -16,6 +16,8 @@ class Deployment(Protocol):
 
     host: str
     port: int
+    request_read_s: float
+    log_style: Literal["text", "json"]
     folder: Path
     evidence_table: Path
 

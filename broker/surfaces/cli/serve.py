@@ -5,41 +5,56 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
+import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import uvicorn
 import uvloop
 
+from broker.surfaces import logs
 from broker.surfaces.api.app import create_app
 from broker.surfaces.cli.ports import Deployment
+from broker.surfaces.server import configure
 
 _GC_THRESHOLDS = (50_000, 20, 50)
-_SHUTDOWN_S = 10
 
 
-def serve(deployment: Deployment, *, host: str | None, port: int | None) -> None:
+class Place(NamedTuple):
+    """Where to listen: an address, or ``fd``, a listening socket that this process was started with."""
+
+    host: str
+    port: int
+    fd: int | None = None
+
+
+def serve(deployment: Deployment, place: Place) -> None:
     """Serve until told to stop; what is under way is finished first."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("mcp").setLevel(logging.WARNING)
+    logs.set_up(deployment.log_style)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(deployment, host or deployment.host, deployment.port if port is None else port))
+        runner.run(_serve(deployment, place))
 
 
-async def _serve(deployment: Deployment, host: str, port: int) -> None:
+async def _serve(deployment: Deployment, place: Place) -> None:
     async with deployment.services() as services:
-        config = uvicorn.Config(
-            create_app(services),
-            host=host,
-            port=port,
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_S,
-        )
+        app = create_app(services)
+        config = configure(app, request_read_s=deployment.request_read_s, host=place.host, port=place.port)
         _settle_memory()
-        logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
-        await _Server(config).serve()
+        logging.getLogger(__name__).info("listening on http://%s:%d", place.host, place.port)
+        server = _Server(config)
+        if place.fd is None:
+            await server.serve()
+            return
+        # Standard input is a pipe from whoever started us: it ends when that process does, however that happens.
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _leave, server)
+        with socket.socket(fileno=place.fd) as shared:
+            await server.serve(sockets=[shared])
+
+
+def _leave(server: uvicorn.Server) -> None:
+    asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+    server.handle_exit(signal.SIGTERM, None)
 
 
 class _Server(uvicorn.Server):

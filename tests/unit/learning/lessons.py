@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from broker.domain.check import Action
 from broker.domain.decision import (
     ActionClass,
     Assessment,
@@ -15,7 +14,7 @@ from broker.domain.decision import (
 )
 from broker.domain.evidence import Evidence
 from broker.domain.outcome import TurnedOut
-from broker.domain.record import Check
+from broker.domain.record import Check, RecordedAction
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.learning.lesson import Lesson
 
@@ -63,7 +62,7 @@ def lesson(
         agent=None,
         key_id="k1",
         subject=subject,
-        action=Action("sign_in.hint"),
+        action=RecordedAction("sign_in.hint"),
         action_digest="x",
         purpose="FraudPreventionAndDetection",
         conversation_id=None,

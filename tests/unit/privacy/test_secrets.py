@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def test_a_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert first == second == b"one"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["root.key"]
+
+
+def test_what_a_crash_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    for name in (".root.key.1", f".root.key.{os.getpid()}"):
+        (tmp_path / name).write_bytes(b"half")
+    assert secret_files.read_or_create(tmp_path / "root.key", lambda: b"whole") == b"whole"
+
+
+def test_a_secret_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"root\.key: .*put the file back"):
+        secret_files.read(tmp_path / "root.key")
 
 
 def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -43,8 +55,15 @@ def test_pseudonyms_are_stable_and_differ_between_tenants_numbers_and_roots() ->
         names.subject("acme", PhoneNumber.parse("+34600000102")),
         Pseudonyms(b"\x01" * 32).subject("acme", PHONE),
         names.commitment("acme", b"+34600000101")[:16],
+        names.mark("acme", b"+34600000101"),
+        names.mark("globex", b"+34600000101"),
+        names.salt("acme", "+34600000101"),
+        names.salt("globex", "+34600000101"),
+        names.fingerprint("acme", b"+34600000101")[:16],
+        names.sealing_key()[:16],
+        names.fingerprint_of_root()[:16],
     }
-    assert len(others) == 5
+    assert len(others) == 12
 
 
 def test_a_short_root_key_is_refused() -> None:

@@ -33,7 +33,7 @@ QUESTION: dict[str, Any] = {
 
 
 def read(question: Any) -> Any:
-    return wire.to_request(wire.members_of(json.dumps(question).encode()), deadline_cap_ms=4000)
+    return wire.to_request(wire.members_of(json.dumps(question).encode()), deadline_min_ms=250, deadline_cap_ms=4000)
 
 
 def test_the_question_of_the_contract_is_read_whole() -> None:
@@ -86,11 +86,15 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (at("action", "amount", "value", value="9" * 30), "/action/amount/value"),
     (at("action", "amount", "currency", value="eur"), "/action/amount/currency"),
     (at("action", "attributes", "newPayee", value=[1]), "/action/attributes/*"),
+    (at("action", "attributes", "newPayee", value=1.5), "/action/attributes/*"),
+    (at("action", "attributes", "newPayee", value=1.0), "/action/attributes/*"),
+    (at("action", "attributes", "newPayee", value=2**53), "/action/attributes/*"),
+    (at("action", "attributes", "newPayee", value="x" * 257), "/action/attributes/*"),
     (at("action", "attributes", value={str(i): i for i in range(21)}), "/action/attributes"),
     (at("action", "class", value="low"), "/action/class"),
     (at("unknown", value=1), "/unknown"),
     (at("a/b~c", value=1), "/a~1b~0c"),
-    (at("deadlineMs", value=99), "/deadlineMs"),
+    (at("deadlineMs", value=249), "/deadlineMs"),
     (at("deadlineMs", value=4001), "/deadlineMs"),
     (at("deadlineMs", value="1500"), "/deadlineMs"),
     (at("deadlineMs", value=True), "/deadlineMs"),
@@ -114,7 +118,7 @@ def test_a_bad_member_is_pointed_at(change: Callable[[Any], None], pointer: str)
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null", b"true"])
 def test_anything_but_an_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRequest):
-        wire.to_request(wire.members_of(body), deadline_cap_ms=4000)
+        wire.to_request(wire.members_of(body), deadline_min_ms=250, deadline_cap_ms=4000)
 
 
 def test_a_refusal_does_not_repeat_the_number() -> None:

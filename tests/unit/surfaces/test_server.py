@@ -1,0 +1,155 @@
+"""Slow senders over raw sockets; the limit is short, and nothing is asserted but that the server ends first."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+
+from broker.errors import NotAuthenticated
+from broker.surfaces.credential import authorization
+from broker.surfaces.server import configure
+
+_LIMIT_S = 0.3
+_FOR_GOOD_S = 30
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the size of the body; says nothing to whoever leaves."""
+    if scope["type"] != "http":
+        return
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message["body"])
+        more = message["more_body"]
+    text = str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
+    await send({"type": "http.response.body", "body": text})
+
+
+class Announcing(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@asynccontextmanager
+async def serving(limit_s: float = _LIMIT_S) -> AsyncIterator[int]:
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    server = Announcing(configure(echo, request_read_s=limit_s, lifespan="off"))
+    task = asyncio.create_task(server._serve([bound]))
+    try:
+        await server.listening.wait()
+        yield bound.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+        bound.close()
+
+
+async def told(port: int, head: bytes, drip: bytes) -> bytes:
+    """All that the server says to somebody who sends ``head`` and then ``drip``, byte by byte, for good."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def dribble() -> None:
+        writer.write(head)
+        while True:
+            writer.write(drip)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    dribbling = asyncio.create_task(dribble())
+    try:
+        async with asyncio.timeout(_FOR_GOOD_S):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        dribbling.cancel()
+        with suppress(asyncio.CancelledError, ConnectionError):
+            await dribbling
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+SLOW = {
+    "headers": (b"GET / HTTP/1.1\r\nhost: x\r\n", b"a: b\r\n"),
+    "body": (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n", b"x"),
+    "chunks": (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "line breaks before a request": (b"", b"\r\n"),
+    "line breaks after a request": (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n"),
+    "nothing": (b"", b""),
+}
+
+
+@pytest.mark.parametrize(("head", "drip"), SLOW.values(), ids=SLOW.keys())
+async def test_a_sender_that_takes_for_good_is_cut_off(head: bytes, drip: bytes) -> None:
+    async with serving() as port:
+        said = await told(port, head, drip)
+    assert said.count(b"HTTP/1.1 200") == (1 if head.endswith(b"x\r\n\r\n") else 0)
+    assert b"HTTP/1.1 5" not in said
+
+
+async def test_a_sender_that_is_merely_slow_is_answered() -> None:
+    async with serving(limit_s=20) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for part in (b"POST / HTTP/1.1\r\nhost: x\r\n", b"content-length: 4\r\n\r\n", b"ab", b"cd"):
+            writer.write(part)
+            await asyncio.sleep(0.05)
+        assert b"200" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_one_authorization_header_is_taken_and_two_are_refused() -> None:
+    one = (b"authorization", b"Bearer a")
+    assert authorization([(b"host", b"x"), one]) == "Bearer a"
+    assert authorization([(b"host", b"x")]) is None
+    with pytest.raises(NotAuthenticated, match="one Authorization"):
+        authorization([one, (b"authorization", b"Bearer b")])
+
+
+_POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
+_SECOND = b"GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
+SMUGGLED = {
+    "length and chunks": _POST + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + _SECOND,
+    "chunks and length": _POST + b"transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n" + _SECOND,
+    "two lengths": _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\n" + _SECOND,
+    "a length with a sign": _POST + b"content-length: +4\r\n\r\nabcd" + _SECOND,
+    "a list of lengths": _POST + b"content-length: 4, 4\r\n\r\nabcd" + _SECOND,
+    "an unknown coding": _POST + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + _SECOND,
+    "chunked, and then something": _POST + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + _SECOND,
+    "a space before the colon": _POST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + _SECOND,
+    "a folded header": _POST + b"x: y\r\n content-length: 4\r\ncontent-length: 0\r\n\r\n" + _SECOND,
+    "a size that is no number": _POST + b"transfer-encoding: chunked\r\n\r\n0x4\r\nabcd\r\n0\r\n\r\n" + _SECOND,
+    "bare line feeds": b"POST / HTTP/1.1\nhost: x\ncontent-length: 0\n\n" + _SECOND,
+}
+
+
+@pytest.mark.parametrize("sent", SMUGGLED.values(), ids=SMUGGLED.keys())
+async def test_what_two_servers_may_cut_differently_is_refused(sent: bytes) -> None:
+    """Request smuggling (T30): nothing of it is answered as a second request."""
+    async with serving(limit_s=20) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        async with asyncio.timeout(_FOR_GOOD_S):
+            said = await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    assert said.startswith(b"HTTP/1.1 400")
+    assert b"200" not in said
