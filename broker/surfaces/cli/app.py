@@ -44,20 +44,9 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     ) -> None:
         """Run the broker: REST, MCP and the documentation page."""
-        from broker.surfaces.cli.serve import Place  # loads the web framework
-        from broker.surfaces.cli.serve import serve as run
+        from broker.surfaces.cli.serve import run  # loads the web framework
 
-        deployment = open_deployment(config)
-        place = Place(host or deployment.host, deployment.port if port is None else port, fd)
-        if workers == 1:
-            run(deployment, place)
-            return
-        from broker.surfaces import logs
-        from broker.surfaces.cli.workers import run_workers
-
-        logs.set_up(deployment.log_style)
-        arguments = ["serve", "--config", str(deployment.folder), "--host", place.host, "--port", str(place.port)]
-        raise typer.Exit(run_workers(arguments, workers, place.host, place.port))
+        raise typer.Exit(run(open_deployment(config), host=host, port=port, workers=workers, fd=fd))
 
     @cli.command()
     def demo(

@@ -16,6 +16,7 @@ import uvloop
 from broker.surfaces import logs
 from broker.surfaces.api.app import create_app
 from broker.surfaces.cli.ports import Deployment
+from broker.surfaces.cli.workers import run_workers
 from broker.surfaces.server import configure
 
 _GC_THRESHOLDS = (50_000, 20, 50)
@@ -27,6 +28,17 @@ class Place(NamedTuple):
     host: str
     port: int
     fd: int | None = None
+
+
+def run(deployment: Deployment, *, host: str | None, port: int | None, workers: int, fd: int | None) -> int:
+    """Serve in this process, or in several others behind one port; the exit code."""
+    place = Place(host or deployment.host, deployment.port if port is None else port, fd)
+    if workers == 1:
+        serve(deployment, place)
+        return 0
+    logs.set_up(deployment.log_style)
+    arguments = ["serve", "--config", str(deployment.folder), "--host", place.host, "--port", str(place.port)]
+    return run_workers(arguments, workers, place.host, place.port)
 
 
 def serve(deployment: Deployment, place: Place) -> None:
