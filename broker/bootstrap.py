@@ -31,6 +31,7 @@ from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.waves import FirstWaves
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
@@ -43,6 +44,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
+from broker.usecases.asking import AskingTools
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
@@ -197,7 +199,14 @@ class Deployment:
             resolver=parts.resolver,
             through=parts.registry.through,
             gate=parts.gate,
-            gatherer=Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
+            asking=AskingTools(
+                Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
+                self._clock,
+                FirstWaves(),
+            ),
+            table=parts.rulebook.table,
+            tariffs=parts.registry.tariffs,
+            tariffs_through=parts.registry.tariffs_through,
             pseudonyms=parts.pseudonyms,
             store=store,
             limits=CheckLimits(

@@ -121,6 +121,12 @@ class TlsSettings(_Section):
         return self
 
 
+class Latency(_Section):
+    """How long one call of an API typically takes, in milliseconds: what is asked first depends on it."""
+
+    typical_ms: dict[str, Annotated[float, Field(gt=0, le=10_000)]] = Field(default_factory=dict)
+
+
 class OperatorSettings(_Section):
     """One operator of this deployment."""
 
@@ -152,6 +158,7 @@ class OperatorSettings(_Section):
     disclosures: frozenset[str] = frozenset()
     """APIs that tell personal data in clear and are switched on all the same: location-retrieval, kyc-fill-in.
     Each order needs the tenant's grant besides."""
+    latency: Latency = Latency()
     attempt_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     token_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     body_bytes_max: int = Field(default=65_536, ge=1024, le=65_536)

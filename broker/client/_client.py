@@ -48,11 +48,19 @@ class TrustBroker:
     """A connection to one broker with one key. Use it as a context manager, or call :meth:`close`."""
 
     def __init__(
-        self, url: str, key: str, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_s: float = 10.0,
+        language: str | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """``language`` is that of explanations in words, e.g. ``es``."""
+        words = {"Accept-Language": language} if language else {}
         self._http = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}", **words},
             timeout=timeout_s,
             transport=transport,
             # Defensive: a proxy from the environment would see the key and every number.

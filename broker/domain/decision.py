@@ -120,6 +120,20 @@ class Assessment(msgspec.Struct, frozen=True):
     contributions: tuple[Contribution, ...]
 
 
+class Counterfactual(msgspec.Struct, frozen=True):
+    """The fewest signals whose clean answer would have made the decision ``outcome``, which is looser than it is."""
+
+    signals: tuple[SignalName, ...]
+    outcome: Outcome
+
+
+class Challenger(msgspec.Struct, frozen=True):
+    """What another model thinks, for comparison only: its probability of fraud and its likeliest scenarios."""
+
+    probability: float
+    scenarios: dict[str, float]
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What to do, and everything that made it so.
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 import msgspec
 
 from broker.domain.check import Action, Amount
-from broker.domain.decision import ActionClass, Assessment, Decision
+from broker.domain.cost import CheckCost
+from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
@@ -44,7 +45,8 @@ class Check(msgspec.Struct, frozen=True):
     ``action_digest`` is salted, and the salt is in the receipt. ``channel`` is the caller's word for where the action
     comes from. ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
-    decided by; ``stop`` is the id of the stop that halted it.
+    decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
+    loosen the decision, ``cost`` where the operator has no prices.
     """
 
     id: str
@@ -75,6 +77,9 @@ class Check(msgspec.Struct, frozen=True):
     table_digest: str = ""
     stop: str | None = None
     status: CheckStatus = CheckStatus.SETTLED
+    counterfactual: Counterfactual | None = None
+    cost: CheckCost | None = None
+    challenger: Challenger | None = None
     route: Route | None = None
     channel: str | None = None
 

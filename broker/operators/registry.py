@@ -13,6 +13,7 @@ from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.sources import InPreference
+from broker.operators.tariffs import Tariffs, of_sources, tariffs
 
 
 class Registry:
@@ -34,6 +35,10 @@ class Registry:
             for name, adapter in opened.items()
         }
         self._adapters = {name: guarded.adapter for name, guarded in self._guarded.items()}
+        self.tariffs: Mapping[str, Tariffs] = MappingProxyType(
+            {name: tariffs(name, settings, self._adapters[name].capabilities) for name, settings in operators.items()}
+        )
+        self._tariffs_together: dict[tuple[str, ...], Tariffs] = {}
         self._limits, self._clock = limits, surroundings.clock
         self._together: dict[tuple[str, ...], Adapter] = {}
 
@@ -46,6 +51,13 @@ class Registry:
             adapter = InPreference([self._adapters[name] for name in sources], self._limits, self._clock)
             self._together[sources] = adapter
         return adapter
+
+    def tariffs_through(self, sources: tuple[str, ...]) -> Tariffs:
+        """The tariffs of these operators together, the same object each time."""
+        found = self._tariffs_together.get(sources)
+        if found is None:
+            found = self._tariffs_together[sources] = of_sources(sources, self.tariffs)
+        return found
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:

@@ -16,16 +16,26 @@ from broker.policy.yaml_text import Path, YamlText, place
 class SignalWeights(msgspec.Struct, frozen=True):
     """What one signal weighs, in nats, along its states, worst first.
 
-    ``legitimate`` are the states' probabilities in legitimate life; ``information`` is the signal's information value
-    (sum of difference times log ratio); ``under_attack`` its mean weight if the subscriber is under attack, never
-    negative.
+    ``legitimate`` and ``attack`` are the states' probabilities on either side; ``information`` is the signal's
+    information value (sum of difference times log ratio); ``under_attack`` its mean weight if the subscriber is under
+    attack, never negative.
     """
 
     group: str
     weights: Row
     legitimate: Row
+    attack: Row
     information: float
     under_attack: float
+
+
+class ScenarioRow(msgspec.Struct, frozen=True):
+    """One scenario: its share of its side, and the probabilities of each signal's states in it, worst first."""
+
+    name: str
+    attack: bool
+    share: float
+    states: dict[SignalName, Row]
 
 
 class Derivation:
@@ -54,10 +64,20 @@ class Derivation:
             group=entry.group,
             weights=weights,
             legitimate=legitimate,
+            attack=attack,
             information=math.fsum(
                 (a - g) * _log(r) for a, g, r in zip(attack, legitimate, ratios, strict=True) if r > 0.0
             ),
             under_attack=max(0.0, math.fsum(a * w for a, w in zip(attack, weights, strict=True))),
+        )
+
+    def scenarios(self) -> tuple[ScenarioRow, ...]:
+        """Every scenario, with the background filled in."""
+        sides = ((False, self._file.scenarios.legitimate), (True, self._file.scenarios.attack))
+        return tuple(
+            ScenarioRow(name, attack, one.share, {signal: _states(self._file, one, signal) for signal in STATES})
+            for attack, side in sides
+            for name, one in side.items()
         )
 
     def pair(self, sim: SignalWeights, device: SignalWeights) -> Grid:

@@ -1,5 +1,6 @@
 """The evidence table: a scenario table with the weights that follow from it, ready for scoring."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from broker.domain.decision import ActionClass
 from broker.domain.signal import Overlap, SignalName
 from broker.policy import isotonic, scenarios
-from broker.policy.derive import Derivation, SignalWeights
+from broker.policy.derive import Derivation, ScenarioRow, SignalWeights
 from broker.policy.isotonic import Grid
 from broker.policy.scenarios import STATES, Calibration, Caps, ConfidenceSteps, Freshness, IdentitySteps, TableFile
 from broker.policy.yaml_text import YamlText, as_mapping, misconfigured
@@ -37,6 +38,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
     discounts: dict[str, float]
     signals: dict[SignalName, SignalWeights]
     pair: Grid
+    scenarios: tuple[ScenarioRow, ...]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any] | YamlText, *, source: str) -> "EvidenceTable":
@@ -71,12 +73,24 @@ class EvidenceTable(msgspec.Struct, frozen=True):
             discounts={name: group.discount for name, group in file.groups.items()},
             signals=signals,
             pair=derive.pair(signals[SignalName.SIM_SWAP], signals[SignalName.DEVICE_SWAP]),
+            scenarios=derive.scenarios(),
         )
 
     @classmethod
     def read(cls, text: str, *, source: str) -> "EvidenceTable":
         """The same from the text of a YAML file."""
         return cls.parse(YamlText(text, source), source=source)
+
+    def calibrated(self, intercept: float, slope: float) -> "EvidenceTable":
+        """The table with a map that was fitted to outcomes (:mod:`broker.policy.calibrate`) in place of its own.
+
+        Raises:
+            ValueError: not finite, or a slope that would turn the order round.
+        """
+        if not (math.isfinite(intercept) and math.isfinite(slope) and slope > 0.0):
+            raise ValueError("a calibration needs a finite intercept and a positive slope")
+        fitted = Calibration(calibrated=True, intercept=intercept, slope=slope, source="outcomes")
+        return msgspec.structs.replace(self, calibration=fitted)
 
     def weight(self, name: SignalName, state: str) -> float:
         """The weight of one state."""

@@ -35,6 +35,11 @@ def covered_s(value: Tenure, observed_at: datetime) -> float:
     return max(0.0, (observed_at - datetime.combine(value.since, time(), UTC)).total_seconds())
 
 
+def state_at(age_s: float) -> int:
+    """The index of the state that a tenure of this length has."""
+    return sum(age_s >= edge for edge in _EDGES_S[1:-1])
+
+
 def before_binding(evidence: Evidence, action_class: ActionClass) -> frozenset[SignalName]:
     """SIM and handset, where their last change lies before the person was linked to the number.
 
@@ -58,7 +63,7 @@ def _latest_day(change: Observed) -> date:
 
 
 def _state(age_s: float) -> str:
-    return TENURE_STATES[sum(age_s >= edge for edge in _EDGES_S[1:-1])]
+    return TENURE_STATES[state_at(age_s)]
 
 
 def _mean(weights: SignalWeights, from_s: float, to_s: float) -> float:

@@ -35,7 +35,7 @@ class Services:
     halt: Halt
     laboratory: Laboratory
     shadows: Shadows
-    show_check: Callable[[Principal, str], Awaitable[CheckView]]
+    show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
     receipt_keys: Mapping[str, Any]

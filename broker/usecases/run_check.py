@@ -1,7 +1,7 @@
 """Run a trust check: may this agent do this, for this number, now?"""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -11,25 +11,33 @@ from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
 from broker.domain.check import Action
+from broker.domain.cost import CheckCost, Tariff
 from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
 from broker.domain.record import Check
 from broker.domain.route import Route, RouteBasis
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.domain.signal import Observed, SignalName, Unavailability
 from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
+from broker.policy.cost import cost_of
 from broker.policy.document import PolicyDocument
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.waves import WavePlanner
+from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.country import country_of
 from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
-from broker.signals.gather import Errand, Gatherer
+from broker.signals.gather import Errand
 from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
+from broker.usecases.asking import Answers, Asking, AskingTools
 from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
+
+Tariffs = Mapping[SignalName, Tariff]
 
 _LEASE_EXTRA_MS = 10_000
 _ABANDON_EXTRA_MS = 30_000
@@ -61,7 +69,10 @@ class CheckTools(msgspec.Struct, frozen=True):
     resolver: Resolver
     through: Callable[[tuple[str, ...]], Adapter | None]
     gate: ConsentGate
-    gatherer: Gatherer
+    asking: AskingTools
+    table: EvidenceTable
+    tariffs: Mapping[str, Tariffs]
+    tariffs_through: Callable[[tuple[str, ...]], Tariffs]
     pseudonyms: Pseudonyms
     store: Store
     limits: CheckLimits
@@ -120,8 +131,9 @@ class RunCheck:
                 recalled = self._recall(case, errand)
             # (8) Gather; (9) to (12) score, decide, offer, commit.
             case, answers = await self._gather(case, enquiry, errand, recalled)
-            evidence = Evidence.of([*case.plan.unavailable, *answers])
-            check, body = await self._settle(case, evidence, wait_s=self._record_wait_s(case))
+            evidence = Evidence.of([*case.plan.unavailable, *answers.signals])
+            cost = self._cost(case, evidence, answers.asked)
+            check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
             self._tools.settled(check, asked.request.action)
         except BaseException:
             self._give_back(case)
@@ -192,24 +204,36 @@ class RunCheck:
 
     def _recall(self, case: Case, errand: Errand) -> dict[SignalName, Observed]:
         adapter = self._tools.through(case.route.sources)
-        return self._tools.gatherer.recall(case.plan, adapter, errand) if adapter else {}
+        return self._tools.asking.gatherer.recall(case.plan, adapter, errand) if adapter else {}
 
     async def _gather(
         self, case: Case, enquiry: Enquiry, errand: Errand, recalled: dict[SignalName, Observed]
-    ) -> tuple[Case, list[Signal]]:
+    ) -> tuple[Case, Answers]:
         """The answers, and the case with the route that they came over."""
         adapter = self._tools.through(case.route.sources)
         if adapter is None:
-            return case, []
+            return case, Answers((), frozenset())
         resolver, wrong = self._tools.resolver, case.route
         following = FollowsTheNumber(
             adapter,
             lambda deadline_s: resolver.look_again(enquiry, wrong, deadline_s=deadline_s),
             lambda route: self._tools.through(route.sources),
         )
-        answers = await self._tools.gatherer.gather(case.plan, following, errand, recalled)
+        tariffs = self._tools.tariffs_through(case.route.sources)
+        ask = Asking(self._tools.asking, following, tariffs)
+        answers = await ask(case.plan, errand, recalled, self._planner(case, tariffs))
         learnt = following.route or resolver.known(enquiry).route  # another check may have led the way meanwhile
         return msgspec.structs.replace(case, route=learnt if learnt.by is RouteBasis.FINDER_DEEP else wrong), answers
+
+    def _planner(self, case: Case, tariffs: Tariffs) -> WavePlanner:
+        rules = case.document.rules(case.plan.action_class)
+        table = self._tools.table
+        now = case.started_at
+        return WavePlanner(table, rules, WhatIf(table, case.document, rules, now), tariffs, now)
+
+    def _cost(self, case: Case, evidence: Evidence, asked: frozenset[SignalName]) -> CheckCost:
+        preferred = self._tools.tariffs_through(case.route.sources)
+        return cost_of(evidence, asked, preferred, self._tools.tariffs)
 
     def _open(
         self,

@@ -9,12 +9,15 @@ from broker.audit.action_digest import action_digest
 from broker.audit.receipts import Receipt, ReceiptSigner
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
-from broker.domain.decision import Assessment, Decision
+from broker.domain.cost import CheckCost
+from broker.domain.decision import Assessment, Challenger, Counterfactual, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check, CheckStatus
 from broker.domain.signal import SignalName
-from broker.policy.decide import decide, halted
-from broker.policy.score import assess
+from broker.policy.counterfactual import counterfactual
+from broker.policy.decide import halted
+from broker.policy.mixture import challenge
+from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
@@ -22,9 +25,6 @@ from broker.usecases.examine_policy import Rulebook
 from broker.usecases.marks import action_mark, recorded
 from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
-
-_CALIBRATED = False
-"""The shipped weights follow from a published table and not from any tenant's own outcomes."""
 
 
 class SettleTools(msgspec.Struct, frozen=True):
@@ -45,8 +45,12 @@ class Settle:
     def __init__(self, tools: SettleTools) -> None:
         self._tools = tools
 
-    async def __call__(self, case: Case, evidence: Evidence, *, wait_s: float) -> tuple[Check, bytes]:
+    async def __call__(
+        self, case: Case, evidence: Evidence, cost: CheckCost | None = None, *, wait_s: float
+    ) -> tuple[Check, bytes]:
         """The settled check and its bytes for the caller, durable when this returns, within ``wait_s`` seconds.
+
+        ``cost`` is that of the evidence.
 
         The receipt is signed before the commit and leaves only after it: what was never recorded was never released.
 
@@ -58,22 +62,33 @@ class Settle:
         # Asked again here, for the stop may have come while operators were asked.
         stop = (await tools.policies.of(principal.tenant)).stopping(principal, action, case.document.id)
         now = tools.clock.now()
-        # (9) Score.
-        rules = case.document.rules(case.plan.action_class)
-        assessment = assess(tools.rulebook.table, rules, evidence, now)
-        # (10) Decide, (11) offer.
-        decision = decide(assessment, evidence, rules, case.document)
+        # (9) Score, (10) decide, (11) offer.
+        judgement = self._judge(case, evidence, now)
         if stop is not None:
-            decision = halted(decision)
+            judgement = msgspec.structs.replace(judgement, decision=halted(judgement.decision))
             case = msgspec.structs.replace(case, stop=stop.stop_id)
         # (12) Commit.
-        check, leaf_body = self._compose(case, evidence, assessment, decision, now)
+        check, leaf_body = self._compose(case, evidence, judgement, cost, now)
         body = case.asked.render(check)
         await tools.store.settle(self._commit(case, check, leaf_body, body), wait_s)
         return check, body
 
+    def _judge(self, case: Case, evidence: Evidence, now: datetime) -> "_Judgement":
+        rules = case.document.rules(case.plan.action_class)
+        table = self._tools.rulebook.table
+        what_if = WhatIf(table, case.document, rules, now)
+        assessment = what_if.assess(evidence)
+        decision = what_if.decide(evidence, assessment)
+        return _Judgement(
+            assessment=assessment,
+            decision=decision,
+            counterfactual=counterfactual(what_if, evidence, assessment, decision),
+            challenger=challenge(table, rules.prior, evidence),
+            calibrated=table.calibration.calibrated,
+        )
+
     def _compose(
-        self, case: Case, evidence: Evidence, assessment: Assessment, decision: Decision, now: datetime
+        self, case: Case, evidence: Evidence, judgement: "_Judgement", cost: CheckCost | None, now: datetime
     ) -> tuple[Check, bytes]:
         request, principal = case.asked.request, case.asked.principal
         salt = self._tools.pseudonyms.salt(principal.tenant, case.id)
@@ -94,9 +109,12 @@ class Settle:
             operator=next(iter(case.route.sources), None),
             bases=self._bases(case, evidence),
             evidence=evidence,
-            assessment=assessment,
-            decision=decision,
-            calibrated=_CALIBRATED,
+            assessment=judgement.assessment,
+            decision=judgement.decision,
+            calibrated=judgement.calibrated,
+            counterfactual=judgement.counterfactual,
+            challenger=judgement.challenger,
+            cost=cost,
             started_at=case.started_at,
             settled_at=now,
             valid_until=self._tools.signer.valid_until(now),
@@ -189,3 +207,16 @@ class Settle:
             claim=claim,
             response=body if claim else None,
         )
+
+
+class _Judgement(msgspec.Struct, frozen=True):
+    """What the evidence weighs, what to do about it, what would have changed that, and what the challenger thinks.
+
+    ``calibrated`` says whether outcomes, and not the published table alone, are behind the probability.
+    """
+
+    assessment: Assessment
+    decision: Decision
+    counterfactual: Counterfactual | None
+    challenger: Challenger
+    calibrated: bool

@@ -27,7 +27,7 @@ class ShowCheck:
     def __init__(self, store: CheckReader) -> None:
         self._store = store
 
-    async def __call__(self, principal: Principal, check_id: str) -> CheckView:
+    async def __call__(self, principal: Principal, check_id: str, accept_language: str | None = None) -> CheckView:
         """The check, minimised for the caller.
 
         Raises:
@@ -35,7 +35,7 @@ class ShowCheck:
             NotFound: no such check, or another tenant's; without ``trust:explain`` also another agent's.
         """
         authorize.require(principal, authorize.CHECK)
-        return view(await own_check(self._store, principal, check_id), principal)
+        return view(await own_check(self._store, principal, check_id), principal, accept_language)
 
 
 async def own_check(store: CheckReader, principal: Principal, check_id: str) -> Check:

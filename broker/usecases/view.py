@@ -1,17 +1,31 @@
 """What a caller may see of a check. An agent sees what to do; whoever holds ``trust:explain`` sees why."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
 from broker.consumers import authorize
 from broker.domain.check import Principal
-from broker.domain.decision import ClassName, Confidence, Effect, OutcomeName, Reason, TrustBand, Verdict
+from broker.domain.cost import CheckCost
+from broker.domain.decision import (
+    Challenger,
+    ClassName,
+    Confidence,
+    Counterfactual,
+    Effect,
+    OutcomeName,
+    Reason,
+    TrustBand,
+    Verdict,
+)
 from broker.domain.record import Check, CheckStatus
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.policy.reasons import agent_safe
+from broker.policy.words import Language, language_of, sentences
 from broker.step_up.offer import offer
 
 
@@ -66,6 +80,41 @@ class RoutingView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     remembered: bool = False
 
 
+class ChargeView(msgspec.Struct, frozen=True):
+    """Money: a decimal in a string, and an ISO 4217 code."""
+
+    value: str
+    currency: str
+
+
+class CostView(msgspec.Struct, frozen=True):
+    """What operators charge for this check, and what was saved by leaving out what could not matter; by currency."""
+
+    total: tuple[ChargeView, ...]
+    saved: tuple[ChargeView, ...]
+
+
+class CounterfactualView(msgspec.Struct, frozen=True):
+    """The fewest signals whose clean answer would have led to the looser ``decision``."""
+
+    signals: tuple[SignalName, ...]
+    decision: OutcomeName
+
+
+class ChallengerView(msgspec.Struct, frozen=True):
+    """What a second model thinks, which decides nothing: its probability of fraud and its likeliest scenarios."""
+
+    probability: float
+    scenarios: dict[str, float]
+
+
+class WordsView(msgspec.Struct, frozen=True):
+    """Decision and reasons in fixed sentences for a person, in the language that ``Accept-Language`` asks for."""
+
+    language: Language
+    sentences: tuple[str, ...]
+
+
 class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One signal: ``observed`` with a coarse value, or ``unavailable`` with a reason and its code.
 
@@ -84,6 +133,7 @@ class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     legal_basis: str | None = None
     latency_ms: float | None = None
     contribution: float | None = None
+    cost: ChargeView | None = None
 
 
 class IntervalView(msgspec.Struct, frozen=True):
@@ -125,10 +175,17 @@ class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=T
     withheld_methods: tuple[str, ...]
     signals: tuple[SignalView, ...]
     routing: RoutingView | None = None
+    words: WordsView
+    counterfactual: CounterfactualView | None = None
+    cost: CostView | None = None
+    challenger: ChallengerView | None = None
 
 
-def view(check: Check, principal: Principal) -> CheckView:
-    """The check, minimised for this caller: no number, place, date or operator text, and no score without the scope."""
+def view(check: Check, principal: Principal, accept_language: str | None = None) -> CheckView:
+    """The check, minimised for this caller: no number, place, date or operator text, and no score without the scope.
+
+    ``accept_language`` is the header of that name; the words of an explanation follow it.
+    """
     if authorize.EXPLAIN not in principal.scopes:
         return CheckView(**_common(check, agent_safe(check.decision.reasons)))
     assessment = check.assessment
@@ -141,6 +198,10 @@ def view(check: Check, principal: Principal) -> CheckView:
         gates=check.decision.gates,
         withheld_methods=check.decision.methods_withheld,
         signals=tuple(_signal(signal, check) for signal in check.evidence.signals),
+        words=_words(check, language_of(accept_language)),
+        counterfactual=_counterfactual(check.counterfactual),
+        cost=_cost(check.cost),
+        challenger=_challenger(check.challenger),
         routing=None if check.route is None else _routing(check.route),
     )
 
@@ -168,11 +229,34 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
     }
 
 
+def _words(check: Check, language: Language) -> WordsView:
+    decision = check.decision
+    return WordsView(language, sentences(decision.outcome, decision.reasons, check.counterfactual, language))
+
+
+def _counterfactual(found: Counterfactual | None) -> CounterfactualView | None:
+    return None if found is None else CounterfactualView(found.signals, found.outcome.wire)
+
+
+def _cost(cost: CheckCost | None) -> CostView | None:
+    return None if cost is None else CostView(_charges(cost.total), _charges(cost.saved))
+
+
+def _charges(sums: Mapping[str, Decimal]) -> tuple[ChargeView, ...]:
+    return tuple(ChargeView(str(amount), currency) for currency, amount in sums.items())
+
+
+def _challenger(challenger: Challenger | None) -> ChallengerView | None:
+    return None if challenger is None else ChallengerView(challenger.probability, challenger.scenarios)
+
+
 def _signal(signal: Signal, check: Check) -> SignalView:
     contribution = next((part for part in check.assessment.contributions if part.signal is signal.name), None)
     source = SourceView(*msgspec.structs.astuple(signal.source)) if signal.source else None
     nats = contribution.nats if contribution else 0.0
     basis = check.bases.get(signal.name)
+    charge = check.cost.signals.get(signal.name) if check.cost else None
+    cost = None if charge is None else ChargeView(str(charge.amount), charge.currency)
     if isinstance(signal, Observed):
         return SignalView(
             name=signal.name,
@@ -185,6 +269,7 @@ def _signal(signal: Signal, check: Check) -> SignalView:
             legal_basis=basis,
             latency_ms=round(signal.latency_ms, 1),
             contribution=nats,
+            cost=cost,
         )
     return SignalView(
         name=signal.name,
@@ -195,4 +280,5 @@ def _signal(signal: Signal, check: Check) -> SignalView:
         legal_basis=basis,
         latency_ms=round(signal.latency_ms, 1),
         contribution=nats,
+        cost=cost,
     )

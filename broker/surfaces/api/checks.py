@@ -63,7 +63,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     key = _key(request.headers.get("idempotency-key"), members, principal)
 
     def render(check: Check) -> bytes:
-        return msgspec.json.encode(view(check, principal))
+        return msgspec.json.encode(view(check, principal, request.headers.get("accept-language")))
 
     answered = await services.run_check(Asked(principal, question, received_s, render, key))
     headers = {_REPLAYED: "true"} if answered.replayed else {}
@@ -83,7 +83,8 @@ async def read_check(
 ) -> Response[bytes]:
     """Give a check of the caller's tenant again; another tenant's is not found."""
     principal = await services.authenticate(authorization(request.scope["headers"]))
-    shown: CheckView = await services.show_check(principal, check_id)
+    language = request.headers.get("accept-language")
+    shown: CheckView = await services.show_check(principal, check_id, language)
     return Response(msgspec.json.encode(shown), media_type=JSON)
 
 

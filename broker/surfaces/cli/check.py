@@ -3,7 +3,7 @@
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -39,6 +39,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     purpose: Annotated[str, typer.Option(help="A W3C DPV purpose")] = DEFAULT_PURPOSE,
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the explanation in words: en or es")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as it came")] = False,
 ) -> None:
     """Ask whether an action may be done for a number now. Exit 0 for allow, 1 for anything else, 2 for no decision."""
@@ -46,7 +47,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
         raise typer.BadParameter("--amount and --currency go together")
     where = credentials(url, key)
     try:
-        with TrustBroker(where.url, where.key) as broker:
+        with TrustBroker(where.url, where.key, language=language) as broker:
             answer = broker.check(
                 number,
                 action,
@@ -96,8 +97,17 @@ def show(document: Mapping[str, Any]) -> None:
     for signal in document.get("signals", ()):
         said = signal.get("value") or f"{signal.get('reason')} {signal.get('code', '')}".strip()
         table.add_row(f"  {signal['name']}", f"{said} ({signal.get('contribution', 0.0):+.2f})")
+    if "cost" in document:
+        table.add_row("cost", f"{_money(document['cost']['total'])}, saved {_money(document['cost']['saved'])}")
     table.add_row("check", document["id"])
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for sentence in document.get("words", {}).get("sentences", ()):
+        console.print(f"  {sentence}", highlight=False)
+
+
+def _money(charges: Sequence[Mapping[str, str]]) -> str:
+    return " and ".join(f"{one['value']} {one['currency']}" for one in charges) or "nothing"
 
 
 def _score(document: Mapping[str, Any]) -> str:

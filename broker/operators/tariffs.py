@@ -1,0 +1,40 @@
+"""What each operator's signals cost and how long they take, from its file in ``config/operators``."""
+
+from collections.abc import Mapping, Sequence
+
+from broker.adapter_kit.adapter import Capability
+from broker.adapter_kit.deployment import OperatorSettings
+from broker.domain.cost import Tariff
+from broker.domain.signal import SignalName
+from broker.errors import Misconfigured
+
+Tariffs = Mapping[SignalName, Tariff]
+
+_TYPICAL_MS = 300.0
+"""For an API without a figure of its own."""
+
+
+def tariffs(operator: str, settings: OperatorSettings, capabilities: Mapping[SignalName, Capability]) -> Tariffs:
+    """The tariff of each signal that an operator offers.
+
+    Raises:
+        Misconfigured: a price or a time for an API that the operator does not offer; it would count nowhere.
+    """
+    prices = settings.price.per_call if settings.price else {}
+    offered = {one.api for one in capabilities.values()}
+    for key, named in (("price.per_call", prices), ("latency.typical_ms", settings.latency.typical_ms)):
+        if unknown := sorted(set(named) - offered):
+            raise Misconfigured(
+                f"config/operators/{operator}.toml, key {key}: {', '.join(unknown)} is not offered by its adapter; "
+                f"offered are {', '.join(sorted(offered))}"
+            )
+    currency = settings.price.currency if settings.price else ""
+    return {
+        name: Tariff(prices.get(one.api), currency, settings.latency.typical_ms.get(one.api, _TYPICAL_MS))
+        for name, one in capabilities.items()
+    }
+
+
+def of_sources(sources: Sequence[str], by_operator: Mapping[str, Tariffs]) -> Tariffs:
+    """The tariffs of several sources together, each signal at the most preferred one that offers it."""
+    return {name: tariff for source in reversed(sources) for name, tariff in by_operator[source].items()}

@@ -1,0 +1,52 @@
+"""What a check cost at operators, and what was saved by not asking."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from broker.domain.cost import Charge, CheckCost, Tariff
+from broker.domain.evidence import Evidence
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+
+Tariffs = Mapping[SignalName, Tariff]
+
+_NEVER_SENT = frozenset({Unavailability.BREAKER_OPEN, Unavailability.UNSUPPORTED, Unavailability.SKIPPED})
+
+
+def cost_of(
+    evidence: Evidence, asked: frozenset[SignalName], preferred: Tariffs, by_operator: Mapping[str, Tariffs]
+) -> CheckCost:
+    """The bill of a check: one call a question, at the price of whoever answered.
+
+    A call that was cut off, failed or brought nothing counts, for operators bill questions and not answers. What a
+    cache answered is free, and so is what a guard kept back. What has no price is left out.
+
+    Args:
+        evidence: every signal of the check.
+        asked: the signals that an operator was asked for in this check.
+        preferred: the tariffs of the sources that are asked first, for what nobody answered.
+        by_operator: the tariffs of each operator.
+    """
+    charges = {}
+    for one in evidence.signals:
+        tariffs = by_operator.get(one.source.operator, preferred) if one.source else preferred
+        charge = _charge(tariffs, one.name)
+        if charge is not None and one.name in asked and _reason(one) not in _NEVER_SENT:
+            charges[one.name] = charge
+    left = (_charge(preferred, one.name) for one in evidence.signals if _reason(one) is Unavailability.SKIPPED)
+    return CheckCost(charges, _sums(charges.values()), _sums(one for one in left if one is not None))
+
+
+def _charge(tariffs: Tariffs, name: SignalName) -> Charge | None:
+    tariff = tariffs.get(name)
+    return None if tariff is None or tariff.price is None else Charge(tariff.price, tariff.currency)
+
+
+def _sums(charges: Iterable[Charge]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for one in charges:
+        sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.amount
+    return dict(sorted(sums.items()))
+
+
+def _reason(signal: Signal) -> Unavailability | None:
+    return None if isinstance(signal, Observed) else signal.reason

@@ -1,0 +1,190 @@
+"""What to ask next, what to leave, and when to stop: a plan's signals in waves, most information for its cost first.
+
+A wave is the smallest set that would settle the decision if its answers came out clean, as most do. After it the same
+question is put again with what really came. A signal is left out when
+
+* no answer of it, nor of all that are left out together, could change the decision (:data:`DECIDED`), or
+* for low and medium, the probability that one would is at most :data:`UNLIKELY_MAX` (:data:`UNLIKELY`). For high and
+  critical nothing is left to chance.
+
+"The decision" is the outcome, and where it is a step-up, the methods offered: a cheaper plan must not offer a weaker
+one. For high and critical it is also whether the evidence is suspicious, for what a step-up proves is weighed with it.
+That only the two ends have to be tried rests on the laws of scoring: worse evidence never helps.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from broker.domain.cost import Tariff
+from broker.domain.decision import ActionClass, Decision, Outcome, Verdict
+from broker.domain.evidence import Evidence
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.policy import extremes
+from broker.policy.evidence_table import EvidenceTable
+from broker.policy.rules import ClassRules
+from broker.policy.scenarios import STATES
+from broker.policy.what_if import WhatIf
+
+DECIDED = "DECIDED"
+"""Not asked: no answer could have changed the decision."""
+UNLIKELY = "UNLIKELY"
+"""Not asked: an answer would hardly ever have changed the decision."""
+UNLIKELY_MAX = 0.002
+"""A share of checks; five in a thousand may come out differently, and the rest is kept for what is not foreseen."""
+
+# What a second of waiting may cost, so that of two signals with one price the quicker one is asked first.
+_PRICE_PER_S = 0.02
+_FREE = 1e-6
+
+
+class Wave(msgspec.Struct, frozen=True):
+    """What to ask now, most information for its cost first, and what to leave if the answers come out as expected."""
+
+    ask: tuple[SignalName, ...]
+    left: tuple[Unavailable, ...]
+
+
+class WavePlanner:
+    """Plans the waves of one check.
+
+    Args:
+        table: information and shares of states.
+        rules: of the action's class.
+        what_if: decides supposed evidence, under the same table and rules.
+        tariffs: what each signal costs and how long it takes; a signal left out is free and at once.
+        now: the instant of the check.
+    """
+
+    def __init__(
+        self,
+        table: EvidenceTable,
+        rules: ClassRules,
+        what_if: WhatIf,
+        tariffs: Mapping[SignalName, Tariff],
+        now: datetime,
+    ) -> None:
+        self._table = table
+        self._rules = rules
+        self._what_if = what_if
+        self._tariffs = tariffs
+        self._now = now
+
+    @property
+    def basis(self) -> Hashable:
+        """What a first wave depends on beside the signals: table, rules and tariffs, each by identity."""
+        return id(self._table), id(self._rules), id(self._tariffs)
+
+    def next(self, known: Evidence, open_: Collection[SignalName]) -> Wave:
+        """The next wave; nothing to ask means that the decision stands.
+
+        Args:
+            known: everything that is settled: answers, and signals that cannot be had.
+            open_: signals that could be asked.
+        """
+        ask = self.in_order(open_)
+        code = self._why_not(known, (), ask)  # after most first waves this is all there is to see
+        left = [] if code is None else ask
+        for name in reversed(ask if code is None else ()):
+            found = self._why_not(known, [one for one in ask if one != name and one not in left], [*left, name])
+            if found is not None:
+                code, left = found, [*left, name]
+        skipped = (Unavailable(name, Unavailability.SKIPPED, code) for name in sorted(left))
+        return Wave(tuple(name for name in ask if name not in left), tuple(skipped))
+
+    def in_order(self, names: Iterable[SignalName]) -> list[SignalName]:
+        """Most information per cost and time first."""
+        return sorted(names, key=lambda name: (-self._worth(name), name))
+
+    def _worth(self, name: SignalName) -> float:
+        tariff = self._tariffs.get(name)
+        cost = 0.0 if tariff is None else float(tariff.price or 0) + _PRICE_PER_S * tariff.typical_ms / 1000.0
+        return self._table.signals[name].information / (cost + _FREE)
+
+    def _why_not(self, known: Evidence, asked: Sequence[SignalName], left: Sequence[SignalName]) -> str | None:
+        """Why these may be left if the asked ones come out clean; ``None`` if they may not."""
+        usual = _with(known, (extremes.clean(name, self._now) for name in asked))
+        plain = self._decide(usual, (Unavailable(name, Unavailability.SKIPPED, DECIDED) for name in left))
+        if all(self._same(plain, self._decide(usual, answers)) for answers in self._ends(left)):
+            return DECIDED
+        if self._rules.action_class >= ActionClass.HIGH:
+            return None
+        return UNLIKELY if self._chance(usual, plain, left) <= UNLIKELY_MAX else None
+
+    def _ends(self, left: Sequence[SignalName]) -> Iterator[list[Observed]]:
+        """The extremes between which every combination of answers lies.
+
+        Tenure has two clean ends: a long one, and one since today, which excuses a young SIM.
+        """
+        clean = [extremes.clean(name, self._now) for name in left]
+        yield clean
+        if SignalName.KYC_TENURE in left:
+            others = [one for one in clean if one.name is not SignalName.KYC_TENURE]
+            yield [*others, extremes.bound_today(self._now)]
+        yield [extremes.worst(name, self._now) for name in left]
+
+    def _chance(self, usual: Evidence, plain: Decision, left: Sequence[SignalName]) -> float:
+        """How probable it is that one of these signals alone would change the decision."""
+        fraud = self._what_if.assess(usual).probability
+        chance = 0.0
+        for name in left:
+            weights = self._table.signals[name]
+            rest = [Unavailable(one, Unavailability.SKIPPED, UNLIKELY) for one in left if one != name]
+            for at, state in enumerate(STATES[name]):
+                share = (1.0 - fraud) * weights.legitimate[at] + fraud * weights.attack[at]
+                answers: list[Signal] = [extremes.supposed(name, state, self._now), *rest]
+                if not self._same(plain, self._decide(usual, answers)):
+                    chance += share
+            if chance > UNLIKELY_MAX:
+                break
+        return chance
+
+    def _same(self, left: Decision, right: Decision) -> bool:
+        if left.outcome is not right.outcome:
+            return False
+        if self._rules.action_class >= ActionClass.HIGH and _suspicious(left) is not _suspicious(right):
+            return False
+        return left.outcome is not Outcome.STEP_UP or left.methods_offered == right.methods_offered
+
+    def _decide(self, known: Evidence, more: Iterable[Signal]) -> Decision:
+        return self._what_if.decide(_with(known, more))
+
+
+class FirstWaves:
+    """Remembers first waves, which depend on no answer yet: most checks of a class begin alike.
+
+    Args:
+        entries_max: how many; the least recently used go first.
+    """
+
+    def __init__(self, *, entries_max: int = 1024) -> None:
+        self._entries_max = entries_max
+        self._entries: OrderedDict[Hashable, tuple[Wave, object]] = OrderedDict()
+
+    def next(self, planner: WavePlanner, known: Evidence, open_: frozenset[SignalName]) -> Wave:
+        """The planner's next wave; from memory where nothing has been observed."""
+        if any(isinstance(one, Observed) for one in known.signals):
+            return planner.next(known, open_)
+        key = (planner.basis, open_, tuple((one.name, one.reason, one.code) for one in _absent(known)))
+        found = self._entries.get(key)
+        if found is None:
+            # The planner goes with it: what its basis names by identity must outlive the key.
+            found = self._entries[key] = (planner.next(known, open_), planner)
+            if len(self._entries) > self._entries_max:
+                self._entries.popitem(last=False)
+        self._entries.move_to_end(key)
+        return found[0]
+
+
+def _absent(known: Evidence) -> list[Unavailable]:
+    return [one for one in known.signals if isinstance(one, Unavailable)]
+
+
+def _with(known: Evidence, more: Iterable[Signal]) -> Evidence:
+    return Evidence.of([*known.signals, *more])
+
+
+def _suspicious(decision: Decision) -> bool:
+    return decision.verdict is Verdict.SUSPICIOUS

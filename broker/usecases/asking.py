@@ -1,0 +1,97 @@
+"""Hop 8 in waves: ask what settles the decision, look again, and stop when nothing could change it."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from broker.adapter_kit.adapter import Adapter
+from broker.clock import Clock
+from broker.domain.cost import Tariff
+from broker.domain.evidence import Evidence
+from broker.domain.plan import Plan
+from broker.domain.signal import Observed, Signal, SignalName
+from broker.policy.waves import FirstWaves, WavePlanner
+from broker.signals.gather import Errand, Gatherer
+
+_PATIENCE = 2.0
+"""A wave may take this many times its typical time before everything else is sent after it."""
+_TYPICAL_MS = 300.0
+"""For an API without a figure of its own."""
+
+
+class AskingTools(msgspec.Struct, frozen=True):
+    """What asking works with, the same for every check."""
+
+    gatherer: Gatherer
+    clock: Clock
+    first_waves: FirstWaves
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """What came, what was left out with its reason, and which signals an operator was asked for."""
+
+    signals: tuple[Signal, ...]
+    asked: frozenset[SignalName]
+
+
+class Asking:
+    """Asks one operator for the items of one plan.
+
+    Waves never cost a check its deadline: where it leaves no room for a second one, or the first is slow, everything
+    that is still open is asked at once.
+    """
+
+    def __init__(self, tools: AskingTools, adapter: Adapter, tariffs: Mapping[SignalName, Tariff]) -> None:
+        self._gatherer = tools.gatherer
+        self._clock = tools.clock
+        self._first_waves = tools.first_waves
+        self._adapter = adapter
+        self._tariffs = tariffs
+
+    async def __call__(
+        self, plan: Plan, errand: Errand, recalled: Mapping[SignalName, Observed], planner: WavePlanner
+    ) -> Answers:
+        """Every item of the plan as a signal, by ``errand.query.deadline_s``; operators' trouble never raises."""
+        signals: list[Signal] = list(recalled.values())
+        open_ = {item.signal for item in plan.items} - recalled.keys()
+        asked: set[SignalName] = set()
+        while open_:
+            known = Evidence.of([*plan.unavailable, *signals])
+            wave = self._first_waves.next(planner, known, frozenset(open_))
+            if not wave.ask:
+                signals += wave.left
+                break
+            first = set(wave.ask) if self._has_room(wave.ask, errand) else open_
+            answers = await self._wave(plan, errand, first, open_ - first)
+            signals += answers
+            asked |= {one.name for one in answers}
+            open_ -= asked
+        return Answers(tuple(signals), frozenset(asked))
+
+    async def _wave(
+        self, plan: Plan, errand: Errand, first: Collection[SignalName], rest: Collection[SignalName]
+    ) -> list[Signal]:
+        """The answers to the first ones; and to the rest, if those let us wait too long."""
+        tasks = [asyncio.create_task(self._gather(plan, errand, first))]
+        try:
+            if rest:
+                await asyncio.wait(tasks, timeout=self._patience_s(first))
+                if not tasks[0].done():
+                    tasks.append(asyncio.create_task(self._gather(plan, errand, rest)))
+            return [signal for answers in await asyncio.gather(*tasks) for signal in answers]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _gather(self, plan: Plan, errand: Errand, names: Collection[SignalName]) -> list[Signal]:
+        part = msgspec.structs.replace(plan, items=tuple(item for item in plan.items if item.signal in names))
+        return await self._gatherer.gather(part, self._adapter, errand, {})
+
+    def _has_room(self, names: Iterable[SignalName], errand: Errand) -> bool:
+        """Whether there is time for this wave at its slowest, and for as long a one after it."""
+        return errand.query.deadline_s - self._clock.monotonic_s() >= 2 * self._patience_s(names)
+
+    def _patience_s(self, names: Iterable[SignalName]) -> float:
+        tariffs = (self._tariffs.get(name) for name in names)
+        return _PATIENCE * max(_TYPICAL_MS if one is None else one.typical_ms for one in tariffs) / 1000.0
