@@ -39,6 +39,7 @@ class Operator(ClosedAdapter):
         super().__init__("north")
         self.asked: list[SignalName] = []
         self.leave = asyncio.Event()
+        self.heard_all = asyncio.Event()
         self._answers = answers or {}
         self._slow = slow
 
@@ -48,6 +49,8 @@ class Operator(ClosedAdapter):
 
     async def observe(self, query: SignalQuery) -> Signal:
         self.asked.append(query.signal)
+        if set(self.asked) == set(NAMES):
+            self.heard_all.set()
         if query.signal in self._slow:
             await self.leave.wait()
         now, source = SystemClock().now(), Source("north", query.signal.value, "1")
@@ -118,8 +121,7 @@ async def test_a_slow_first_wave_lets_the_rest_be_asked_meanwhile() -> None:
     operator = Operator(slow=frozenset({SIM}))
     asking = asyncio.create_task(ask(operator, typical_ms=10.0))
     async with asyncio.timeout(5):
-        while set(operator.asked) != set(NAMES):
-            await asyncio.sleep(0.001)
+        await operator.heard_all.wait()
     operator.leave.set()
     answers = await asking
     assert not skipped(answers)
