@@ -105,6 +105,10 @@ REASONS: Mapping[ReasonCode | SafeCode, Phrases] = {
     ReasonCode.POLICY_FLOOR: _phrases(
         "The policy asks for at least this much in such a case.", "La política exige como mínimo esto en un caso así."
     ),
+    ReasonCode.STOPPED: _phrases(
+        "Somebody has stopped this agent, this kind of action, or everything, until it is looked into.",
+        "Alguien ha detenido este agente, este tipo de acción o todo, hasta que se revise.",
+    ),
     SafeCode.LINE_RISK: _phrases("Something about the line calls for care.", "Algo en la línea exige cautela."),
     SafeCode.POSSESSION_RISK: _phrases(
         "It is not certain that the person holds the phone.", "No es seguro que la persona tenga el teléfono."
