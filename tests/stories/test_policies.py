@@ -326,6 +326,8 @@ def test_every_node_stops_within_a_second(backend: str, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     with database(backend, tmp_path) as url:
         changes = [{f"sqlite:///{tmp_path}/{name}/broker.db": url} for name in ("one", "two")]
+        # Nodes of one database have one root key.
+        changes[1][f'directory = "{tmp_path}/two/keys"'] = f'directory = "{tmp_path}/one/keys"'
         with (
             set_stage(tmp_path / "one", changes=changes[0]) as one,
             set_stage(tmp_path / "two", changes=changes[1]) as two,
