@@ -8,6 +8,7 @@ import secrets
 import tomllib
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -23,6 +24,7 @@ from broker.audit.signing_key import SigningKey
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate, LegalBasis, Purpose
 from broker.consumers.authenticate import Authenticator
+from broker.consumers.pace import Pace, PaceLimits
 from broker.domain.ids import new_id
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
@@ -30,6 +32,7 @@ from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.book import PolicyBook
+from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import FirstWaves
 from broker.privacy.pseudonyms import Pseudonyms
@@ -49,6 +52,7 @@ from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
+from broker.usecases.look_back import LookBack
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
@@ -109,6 +113,16 @@ class Deployment:
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(_running(work))
             yield self._services(parts, store, policies, shadows)
+
+    def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
+        caution = self._settings.caution
+        limits = CautionLimits(
+            class_window=timedelta(seconds=caution.class_window_s),
+            adverse_window=timedelta(seconds=caution.adverse_window_s),
+            amount_window=timedelta(seconds=caution.amount_window_s),
+        )
+        pace = Pace(PaceLimits(**self._settings.pace.model_dump()))
+        return LookBack(store, self._clock, parts.pseudonyms, limits, pace)
 
     @contextlib.asynccontextmanager
     async def key_ring(self) -> AsyncIterator[ManageKeys]:
@@ -213,6 +227,7 @@ class Deployment:
                 checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
             ),
             settled=shadows.offer,
+            look_back=self._look_back(parts, store),
         )
         return Services(
             clock=self._clock,

@@ -9,7 +9,8 @@
     ├── NotFound              the thing is not there, or not yours (404)
     ├── Conflict              wait, then look at what is there (409)
     ├── IdempotencyMismatch   use another key, or the first body again (422)
-    ├── Overloaded            come back after ``retry_after_s`` (429 or 503)
+    ├── Overloaded            come back after ``retry_after_s`` (503)
+    ├── TooManyRequests       slow down, for ``retry_after_s`` (429)
     ├── Unrecorded            nothing was decided, for no record could be written; retry (503)
     ├── Misconfigured         fix a file or a setting; names the file and the key; raised at start
     └── OperatorFault         an operator gave no usable answer; never leaves the adapter, becomes a signal
@@ -92,6 +93,16 @@ class Overloaded(BrokerError):
     """More work than the limits allow; nothing was started."""
 
     code = "OVERLOADED"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyRequests(BrokerError):
+    """The caller asks more than it may, or goes about it as nobody does who serves people; nothing was started."""
+
+    code = "TOO_MANY_REQUESTS"
 
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)

@@ -168,6 +168,23 @@ class GuardSettings(_Section):
         return self
 
 
+class CautionSettings(_Section):
+    """How long what was asked about a subject counts for what is asked next; 0 switches a rule off."""
+
+    class_window_s: int = Field(default=900, ge=0, le=86_400)
+    adverse_window_s: int = Field(default=3600, ge=0, le=604_800)
+    amount_window_s: int = Field(default=86_400, ge=0, le=604_800)
+
+
+class PaceSettings(_Section):
+    """When an agent is conspicuous, in people a minute and neighbouring numbers in a row; 0 switches a rule off."""
+
+    subjects_flagged: int = Field(default=60, ge=0, le=1_000_000)
+    subjects_max: int = Field(default=600, ge=0, le=1_000_000)
+    run_flagged: int = Field(default=10, ge=0, le=1_000_000)
+    agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
+
+
 class Settings(BaseSettings):
     """Everything that can be set. A value in the environment, ``TRUST_BROKER__SECTION__KEY``, beats the file."""
 
@@ -183,6 +200,8 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     routing: RoutingSettings = RoutingSettings()
     guards: GuardSettings = GuardSettings()
+    caution: CautionSettings = CautionSettings()
+    pace: PaceSettings = PaceSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -13,14 +13,15 @@ import msgspec
 from broker.domain.check import Action, Amount
 from broker.domain.decision import ActionClass, Outcome
 from broker.policy.document import PolicyDocument
+from broker.policy.reasons import ReasonCode
 
-ADVERSE_STANDS = "ADVERSE_STANDS"
+ADVERSE_STANDS = ReasonCode.ADVERSE_STANDS.value
 """The very same action was refused, or left to a human, a short while ago."""
 
-CLASS_RAISED = "CLASS_RAISED"
+CLASS_RAISED = ReasonCode.CLASS_RAISED.value
 """Something more sensitive was asked about this subject a short while ago."""
 
-AMOUNT_ACCUMULATED = "AMOUNT_ACCUMULATED"
+AMOUNT_ACCUMULATED = ReasonCode.AMOUNT_ACCUMULATED.value
 """Together with what was allowed lately the amount is of a more sensitive class."""
 
 

@@ -29,7 +29,13 @@ _SUSPICIOUS_GATES = frozenset(
 )
 
 
-def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument) -> Decision:
+def decide(
+    assessment: Assessment,
+    evidence: Evidence,
+    rules: ClassRules,
+    document: PolicyDocument,
+    floors: tuple[Gate, ...] = (),
+) -> Decision:
     """Choose the outcome of least expected cost, then let gates, floors and the interval tighten it.
 
     Every step after the first is a maximum over outcomes, so nothing can loosen what was there before.
@@ -39,8 +45,9 @@ def decide(assessment: Assessment, evidence: Evidence, rules: ClassRules, docume
         evidence: what the gates look at.
         rules: of the action's class, from ``document``.
         document: the step-up methods there are.
+        floors: what the past of the subject and the conduct of the agent ask for.
     """
-    fired = gates(evidence, rules)
+    fired = gates(evidence, rules) + floors
     withheld = frozenset().union(in_doubt(assessment), *(gate.withholds for gate in fired))
     offered = tuple(method for method in document.methods if method not in withheld)
     weak = bool(withheld) and not set(offered) - ON_THE_PHONE_NETWORK

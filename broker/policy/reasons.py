@@ -47,6 +47,10 @@ class ReasonCode(StrEnum):
     ACTION_SENSITIVE = "ACTION_SENSITIVE"
     POLICY_FLOOR = "POLICY_FLOOR"
     STOPPED = "STOPPED"
+    ADVERSE_STANDS = "ADVERSE_STANDS"
+    CLASS_RAISED = "CLASS_RAISED"
+    AMOUNT_ACCUMULATED = "AMOUNT_ACCUMULATED"
+    AGENT_UNUSUAL = "AGENT_UNUSUAL"
 
 
 class SafeCode(StrEnum):
@@ -86,6 +90,10 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.ACTION_SENSITIVE: SafeCode.ACTION_SENSITIVE,
     ReasonCode.POLICY_FLOOR: SafeCode.POLICY_FLOOR,
     ReasonCode.STOPPED: SafeCode.STOPPED,
+    ReasonCode.ADVERSE_STANDS: SafeCode.POLICY_FLOOR,
+    ReasonCode.CLASS_RAISED: SafeCode.ACTION_SENSITIVE,
+    ReasonCode.AMOUNT_ACCUMULATED: SafeCode.ACTION_SENSITIVE,
+    ReasonCode.AGENT_UNUSUAL: SafeCode.POLICY_FLOOR,
 }
 """Reassuring facts have no safe form: which of them helped is what an attacker would like to know."""
 

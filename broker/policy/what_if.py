@@ -9,6 +9,7 @@ from broker.policy import extremes
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.gates import Gate
 from broker.policy.rules import ClassRules
 from broker.policy.score import assess
 
@@ -16,11 +17,19 @@ from broker.policy.score import assess
 class WhatIf:
     """Weighs and decides under one table, document and class at one instant, also what is only supposed."""
 
-    def __init__(self, table: EvidenceTable, document: PolicyDocument, rules: ClassRules, now: datetime) -> None:
+    def __init__(
+        self,
+        table: EvidenceTable,
+        document: PolicyDocument,
+        rules: ClassRules,
+        now: datetime,
+        floors: tuple[Gate, ...] = (),
+    ) -> None:
         self._table = table
         self._document = document
         self._rules = rules
         self._now = now
+        self._floors = floors
 
     def assess(self, evidence: Evidence) -> Assessment:
         """The weight of the evidence."""
@@ -28,7 +37,7 @@ class WhatIf:
 
     def decide(self, evidence: Evidence, assessment: Assessment | None = None) -> Decision:
         """What would be decided; ``assessment`` where it is known already."""
-        return decide(assessment or self.assess(evidence), evidence, self._rules, self._document)
+        return decide(assessment or self.assess(evidence), evidence, self._rules, self._document, self._floors)
 
     def if_clean(self, evidence: Evidence, names: tuple[SignalName, ...]) -> Outcome:
         """What would be decided, had these signals come out clean."""

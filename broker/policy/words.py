@@ -109,6 +109,22 @@ REASONS: Mapping[ReasonCode | SafeCode, Phrases] = {
         "Somebody has stopped this agent, this kind of action, or everything, until it is looked into.",
         "Alguien ha detenido este agente, este tipo de acción o todo, hasta que se revise.",
     ),
+    ReasonCode.ADVERSE_STANDS: _phrases(
+        "This very action was refused or left to a human a short while ago.",
+        "Esta misma acción se rechazó o se dejó a una persona hace poco.",
+    ),
+    ReasonCode.CLASS_RAISED: _phrases(
+        "Something more sensitive was asked about this number a short while ago.",
+        "Hace poco se consultó algo más delicado sobre este número.",
+    ),
+    ReasonCode.AMOUNT_ACCUMULATED: _phrases(
+        "With what was allowed lately the amount is no longer small.",
+        "Sumado a lo permitido hace poco, el importe ya no es pequeño.",
+    ),
+    ReasonCode.AGENT_UNUSUAL: _phrases(
+        "The agent asks about more people, or nearer numbers, than is usual.",
+        "El agente consulta más personas, o números más próximos, de lo habitual.",
+    ),
     SafeCode.LINE_RISK: _phrases("Something about the line calls for care.", "Algo en la línea exige cautela."),
     SafeCode.POSSESSION_RISK: _phrases(
         "It is not certain that the person holds the phone.", "No es seguro que la persona tenga el teléfono."

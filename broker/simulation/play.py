@@ -17,9 +17,11 @@ from broker.domain.decision import ActionClass, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName
 from broker.policy.book import PolicyBook
+from broker.policy.caution import CautionLimits, Recent, caution
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.gates import Gate
 from broker.policy.proving import require_proven
 from broker.policy.rules import ClassRules
 from broker.policy.scenarios import TableFile
@@ -32,6 +34,7 @@ from broker.simulation.parameters import WorldFile
 from broker.simulation.traffic import Adaptation, Behaviour, Question, Traffic
 
 SHARDS = 16
+_LIMITS = CautionLimits()
 _NEVER_AGAIN = frozenset({SignalName.NUMBER_VERIFICATION})
 _NAIVE_WINDOW_S = 7 * DAY_S
 
@@ -187,6 +190,7 @@ class _Player:
         self._scenario_at = {name: at for at, name in enumerate(self._names.scenarios)}
         self._operator_at = {name: at for at, name in enumerate(self._names.operators)}
         self._earlier: dict[SignalName, Observed] = {}
+        self._recent: list[Recent] = []
         self._session = 0
 
     def run(self) -> Tally:
@@ -212,12 +216,18 @@ class _Player:
         return action_class, document.rules(action_class).prior
 
     def _answer(self, question: Question, tally: Tally) -> None:
-        document, action_class = self._book.resolve(question.action)
-        rules = document.rules(action_class)
-        evidence, asked = self._evidence(question, rules)
+        if question.session != self._session:
+            self._session, self._earlier, self._recent = question.session, {}, []
+        document, _ = self._book.resolve(question.action)
         now = EPOCH + timedelta(seconds=question.at_s)
+        name = msgspec.json.encode(question.action)
+        care = caution(document, question.action, name, self._recent, now, _LIMITS)
+        action_class, rules = care.action_class, document.rules(care.action_class)
+        evidence, asked = self._evidence(question, rules)
         assessment = assess(self._table, rules, evidence, now)
-        decision = decide(assessment, evidence, rules, document)
+        decision = decide(assessment, evidence, rules, document, tuple(Gate(code, care.floor) for code in care.codes))
+        action = question.action
+        self._recent.append(Recent(now, action.type, action_class, name, decision.outcome, action.amount))
         tally.probability.append(assessment.probability)
         tally.weight.append(question.weight)
         tally.attack.append(question.attack)
@@ -233,8 +243,6 @@ class _Player:
 
     def _evidence(self, question: Question, rules: ClassRules) -> tuple[Evidence, int]:
         """What is known within this session, and the operator's answers to the rest."""
-        if question.session != self._session:
-            self._session, self._earlier = question.session, {}
         known = self._still_good(question, rules)
         rest = [name for name in rules.wanted if name not in known]
         network = self._networks[question.operator.name]

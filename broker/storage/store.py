@@ -147,14 +147,14 @@ class Store:
         )
         return [_report(row) for row in rows]
 
-    async def about(self, tenant: str, subject: bytes, since_ms: int) -> list[SubjectCheck]:
-        """A tenant's settled checks about a subject since an instant, newest first; no more than ``rows_max``."""
+    async def about(self, tenant: str, subject: bytes, since_ms: int, limit: int) -> list[SubjectCheck]:
+        """A tenant's settled checks about a subject since an instant, newest first; ``limit`` at most."""
         rows = await self._reader.rows(
             statements.SELECT_ABOUT_SUBJECT,
             tenant=tenant,
             subject=subject,
             since_ms=since_ms,
-            rows=self._limits.rows_max,
+            rows=self._bounded(limit),
         )
         return [SubjectCheck(*_fields(row)) for row in rows]
 

@@ -10,6 +10,7 @@ from broker.domain.plan import Plan
 from broker.domain.record import Check
 from broker.domain.route import Route
 from broker.policy.document import PolicyDocument
+from broker.policy.gates import Gate
 from broker.storage.records import IdempotencyClaim
 
 Render = Callable[[Check], bytes]
@@ -57,3 +58,4 @@ class Case(msgspec.Struct, frozen=True):
     started_at: datetime
     claim: IdempotencyClaim | None
     stop: str | None = None
+    floors: tuple[Gate, ...] = ()

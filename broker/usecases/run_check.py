@@ -33,7 +33,8 @@ from broker.signals.gather import Errand
 from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
-from broker.usecases.policies_in_force import PoliciesInForce
+from broker.usecases.look_back import Bearing, LookBack
+from broker.usecases.policies_in_force import InForce, PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
 
@@ -77,6 +78,17 @@ class CheckTools(msgspec.Struct, frozen=True):
     store: Store
     limits: CheckLimits
     settled: Callable[[Check, Action], None]
+    look_back: LookBack
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """A check that may be asked: the rules in force for it, what came before it, and whom it is about."""
+
+    governing: InForce
+    document: PolicyDocument
+    bearing: Bearing
+    enquiry: Enquiry
+    started_at: datetime
 
 
 class RunCheck:
@@ -101,17 +113,22 @@ class RunCheck:
         # (3) Begin: permission, and the class of the action as the policy has it.
         authorize.require(asked.principal, authorize.CHECK)
         governing = await self._tools.policies.of(asked.principal.tenant)
-        document, action_class = governing.book.resolve(asked.request.action)
+        document, _ = governing.book.resolve(asked.request.action)
         self._require_purpose(asked, document)
         started_at = self._tools.clock.now()
-
-        # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        plan = self._permitted(self._draft(asked, document, action_class), document, asked)
         enquiry = self._enquiry(asked)
+        with self._tools.look_back.under_way(asked, enquiry.subject, document, started_at) as ours:
+            bearing = await self._tools.look_back.bearing(asked, enquiry.subject, document, ours)
+            return await self._run(asked, _Begun(governing, document, bearing, enquiry, started_at))
+
+    async def _run(self, asked: Asked, begun: "_Begun") -> Answered:
+        document, enquiry = begun.document, begun.enquiry
+        # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
+        plan = self._permitted(self._draft(asked, document, begun.bearing.action_class), document, asked)
         standing = self._tools.resolver.known(enquiry)
-        if governing.stopping(asked.principal, asked.request.action, document.id):
-            return await self._halt(self._open(asked, document, plan, standing.route, enquiry, started_at))
-        case = self._open(asked, document, plan, standing.route, enquiry, started_at)
+        if begun.governing.stopping(asked.principal, asked.request.action, document.id):
+            return await self._halt(self._open(asked, begun, plan, standing.route))
+        case = self._open(asked, begun, plan, standing.route)
         if not standing.ask_first:
             case = self._bound(case, standing.route)
 
@@ -229,24 +246,26 @@ class RunCheck:
         rules = case.document.rules(case.plan.action_class)
         table = self._tools.table
         now = case.started_at
-        return WavePlanner(table, rules, WhatIf(table, case.document, rules, now), tariffs, now)
+        return WavePlanner(table, rules, WhatIf(table, case.document, rules, now, case.floors), tariffs, now)
 
     def _cost(self, case: Case, evidence: Evidence, asked: frozenset[SignalName]) -> CheckCost:
         preferred = self._tools.tariffs_through(case.route.sources)
         return cost_of(evidence, asked, preferred, self._tools.tariffs)
 
-    def _open(
-        self,
-        asked: Asked,
-        document: PolicyDocument,
-        plan: Plan,
-        route: Route,
-        enquiry: Enquiry,
-        started_at: datetime,
-    ) -> Case:
+    def _open(self, asked: Asked, begun: "_Begun", plan: Plan, route: Route) -> Case:
         check_id = self._tools.new_id()
-        claim = self._claim(asked, check_id, started_at, plan.deadline_ms)
-        return Case(check_id, asked, enquiry.subject, document, plan, route, started_at, claim)
+        claim = self._claim(asked, check_id, begun.started_at, plan.deadline_ms)
+        return Case(
+            id=check_id,
+            asked=asked,
+            subject=begun.enquiry.subject,
+            document=begun.document,
+            plan=plan,
+            route=route,
+            started_at=begun.started_at,
+            claim=claim,
+            floors=begun.bearing.floors,
+        )
 
     def _errand(self, case: Case, enquiry: Enquiry) -> Errand:
         request = case.asked.request

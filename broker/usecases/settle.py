@@ -76,7 +76,7 @@ class Settle:
     def _judge(self, case: Case, evidence: Evidence, now: datetime) -> "_Judgement":
         rules = case.document.rules(case.plan.action_class)
         table = self._tools.rulebook.table
-        what_if = WhatIf(table, case.document, rules, now)
+        what_if = WhatIf(table, case.document, rules, now, case.floors)
         assessment = what_if.assess(evidence)
         decision = what_if.decide(evidence, assessment)
         return _Judgement(

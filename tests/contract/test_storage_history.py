@@ -57,10 +57,11 @@ async def test_what_was_asked_about_a_subject_newest_first(store: Store) -> None
     await store.settle(a_commit("chk_other", subject=b"another"))
     await store.settle(a_commit("chk_tenant", tenant="globex"))
     await store.settle(a_commit("chk_gone", status="abandoned"))
-    found = await store.about(TENANT, b"pseudonym", 20)
+    found = await store.about(TENANT, b"pseudonym", 20, 10)
     assert [(one.settled_ms, one.amount) for one in found] == [(50, "2.10"), (40, "3.10")]
     assert found[0].decision == "step_up"
-    assert await store.about("nobody", b"pseudonym", 0) == []
+    assert len(await store.about(TENANT, b"pseudonym", 0, 1)) == 1
+    assert await store.about("nobody", b"pseudonym", 0, 10) == []
 
 
 async def test_abandoned_checks_teach_nothing(store: Store) -> None:

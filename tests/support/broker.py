@@ -64,6 +64,17 @@ def share_secrets(folder: Path) -> None:
         (keys / f"{name}.secret").write_text(SECRET, "utf-8")
 
 
+# Most stories ask about the same few people again and again; what is remembered of them is the story of test_cautious.
+FORGETFUL = {
+    "class_window_s = 900": "class_window_s = 0",
+    "adverse_window_s = 3600": "adverse_window_s = 0",
+    "amount_window_s = 86400": "amount_window_s = 0",
+    "subjects_flagged = 60": "subjects_flagged = 0",
+    "subjects_max = 600": "subjects_max = 0",
+    "run_flagged = 10": "run_flagged = 0",
+}
+
+
 def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Mapping[str, Any] | None = None) -> None:
     """A copy of the shipped configuration in ``folder/config``, with operators at the given addresses."""
     config = folder / "config"
@@ -72,7 +83,7 @@ def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Ma
         path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")
     broker = config / "broker.toml"
     text = broker.read_text("utf-8").replace("8080", str(port))
-    for before, after in (changes or {}).items():
+    for before, after in (FORGETFUL | dict(changes or {})).items():
         assert text.count(before) == 1, before
         text = text.replace(before, str(after))
     broker.write_text(text, "utf-8")

@@ -41,7 +41,7 @@ class UnsupportedMediaType(ClientException):
     summary="May this agent do this, for this number, now?",
     responses={
         200: contract.check_response("Decided and recorded, also when it says no"),
-        **contract.problem_responses(400, 401, 403, 409, 413, 415, 422, 503),
+        **contract.problem_responses(400, 401, 403, 409, 413, 415, 422, 429, 503),
     },
     response_headers=[
         ResponseHeader(name=_REPLAYED, description="true when the answer was decided earlier", documentation_only=True)

@@ -17,6 +17,7 @@ from broker.errors import (
     NotFound,
     NotPermitted,
     Overloaded,
+    TooManyRequests,
     Unrecorded,
     origin,
 )
@@ -31,6 +32,7 @@ STATUS: dict[type[BrokerError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unrecorded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _log = logging.getLogger(__name__)

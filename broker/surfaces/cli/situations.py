@@ -48,7 +48,7 @@ SITUATIONS = (
         attributes=(("newPayee", True),),
     ),
     Situation("phone answers for another number", "+34600000111", "credential.reset", with_token=True),
-    Situation("agent orders a new SIM", "+34600000101", "sim.order", with_token=True),
+    Situation("agent orders a new SIM", "+34600000128", "sim.order", with_token=True),
     Situation("number of nobody", "+34600000404", "credential.reset"),
     Situation("steady, at the older operator", "+447700000101", "payment.transfer", ("950.00", "EUR")),
     Situation("ported to the older operator", "+34600000141", "payment.transfer", ("950.00", "EUR"), home=LONDON),

@@ -1,0 +1,90 @@
+"""A clever caller tries smaller things, the same again, parts, many numbers; the broker remembers."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.support.broker import FORGETFUL
+from tests.support.stage import MADRID, Stage, set_stage
+
+REMEMBERING = {line: line for line in FORGETFUL} | {
+    "subjects_flagged = 60": "subjects_flagged = 25",
+    "subjects_max = 600": "subjects_max = 30",
+}
+PLACE = dict(zip(("latitude", "longitude", "radiusM"), MADRID, strict=True))
+
+
+@pytest.fixture
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One for each story, for people are remembered."""
+    with set_stage(tmp_path_factory.mktemp("cautious"), changes=REMEMBERING) as standing:
+        yield standing
+
+
+def ask(stage: Stage, key: str, number: str, action: str, amount: str | None = None) -> Any:
+    told: dict[str, Any] = {"type": action}
+    if amount is not None:
+        told |= {"amount": {"value": amount, "currency": "EUR"}, "attributes": {"newPayee": False}}
+    question = {
+        "subject": {"phoneNumber": number, "location": PLACE},
+        "action": told,
+        "purpose": "FraudPreventionAndDetection",
+    }
+    with stage.broker.http(key) as http:
+        return http.post("/v1/trust-checks", json=question)
+
+
+def decided(stage: Stage, number: str, action: str, amount: str | None = None) -> Any:
+    return ask(stage, stage.broker.analyst_key, number, action, amount).raise_for_status().json()
+
+
+def test_whoever_asked_for_much_does_not_get_a_little_next(stage: Stage) -> None:
+    alone = decided(stage, "+34600000117", "payment.transfer", "20.00")
+    assert alone["policy"]["actionClass"] == "low"
+    decided(stage, "+34600000101", "sim.order")
+    after = decided(stage, "+34600000101", "payment.transfer", "20.00")
+    assert after["policy"]["actionClass"] == "high"
+    assert "CLASS_RAISED" in after["gates"]
+    assert {"code": "CLASS_RAISED", "effect": "worse"} in after["reasons"]
+
+
+def test_a_refusal_stands_although_the_evidence_is_asked_for_again(stage: Stage) -> None:
+    first = decided(stage, "+34600000102", "payment.transfer", "950.00")
+    assert first["decision"] == "deny"
+    again = decided(stage, "+34600000102", "payment.transfer", "950.00")
+    assert (again["decision"], "ADVERSE_STANDS" in again["gates"]) == ("deny", True)
+
+
+def test_parts_add_up(stage: Stage) -> None:
+    found = [decided(stage, "+34600000101", "payment.transfer", "45.00") for _ in range(8)]
+    assert found[0]["policy"]["actionClass"] == "low"
+    assert found[0]["decision"] == "allow"
+    assert found[-1]["policy"]["actionClass"] != "low"
+    assert any("AMOUNT_ACCUMULATED" in one["gates"] for one in found)
+
+
+def test_parts_at_the_same_time_add_up_too(stage: Stage) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        parts = [threads.submit(decided, stage, "+34600000101", "payment.transfer", "45.00") for _ in range(8)]
+        found = [part.result() for part in parts]
+    allowed = [one for one in found if one["policy"]["actionClass"] == "low"]
+    assert len(allowed) < len(found)
+
+
+def test_another_tenant_remembers_nothing_of_it(stage: Stage) -> None:
+    decided(stage, "+34600000101", "sim.order")
+    key = stage.broker.key("globex", "trust:check", "trust:explain")
+    other = ask(stage, key, "+34600000101", "payment.transfer", "20.00").raise_for_status().json()
+    assert other["policy"]["actionClass"] == "low"
+
+
+def test_an_agent_that_tries_out_numbers_is_flagged_and_then_has_to_wait(stage: Stage) -> None:
+    answers = [ask(stage, stage.broker.agent_key, f"+3460001{at:04d}", "sign_in.hint") for at in range(31)]
+    assert [one.status_code for one in answers[:30]] == [200] * 30
+    assert answers[12].json()["decision"] != "allow"
+    last = answers[30]
+    assert (last.status_code, last.json()["code"]) == (429, "TOO_MANY_REQUESTS")
+    assert int(last.headers["retry-after"]) > 0
+    assert ask(stage, stage.broker.analyst_key, "+34600000101", "sign_in.hint").status_code == 200
