@@ -111,7 +111,7 @@ def test_the_first_check_answers_as_the_readme_says(demo: Demo) -> None:
 
 
 def test_the_check_from_the_command_line(demo: Demo) -> None:
-    done = demo.shell(shells(containing="+34600000101 --action payment.transfer"))
+    done = demo.shell(shells(containing="+34600000105 --action payment.transfer"))
     assert done.returncode == 0, done.stderr
     assert "allow" in done.stdout
 
@@ -168,7 +168,7 @@ def test_every_block_of_the_readme_is_covered_here() -> None:
     covered = (
         "make demo",
         "trust-checks",
-        "+34600000101 --action payment.transfer",
+        "+34600000105 --action payment.transfer",
         "receipt verify",
         "keys create",
         "simulate",

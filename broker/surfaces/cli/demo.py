@@ -203,7 +203,7 @@ def _row(situation: Situation, answer: Answer, explained: Answer, latency_ms: fl
 def _invite(stage: Stage, key: str, console: Console) -> None:
     question = (
         '{"subject":{"phoneNumber":"+34600000102"},'
-        '"action":{"type":"payment.transfer","amount":{"value":"950.00","currency":"EUR"}},'
+        '"action":{"type":"payment.transfer","amount":{"value":"120.00","currency":"EUR"}},'
         '"purpose":"FraudPreventionAndDetection"}'
     )
     console.print("\n[bold]Still running.[/bold] Try:\n")
@@ -212,7 +212,7 @@ def _invite(stage: Stage, key: str, console: Console) -> None:
     )
     console.print(f"{command} -d '{question}'\n", soft_wrap=True, highlight=False, markup=False)
     console.print(
-        ".venv/bin/trust-broker check +34600000101 --action payment.transfer --amount 950 --currency EUR\n",
+        ".venv/bin/trust-broker check +34600000105 --action payment.transfer --amount 120 --currency EUR\n",
         soft_wrap=True,
         highlight=False,
     )
