@@ -147,6 +147,20 @@ class PastCheck(msgspec.Struct, frozen=True):
         return f"PastCheck({self.check_id})"
 
 
+class AboutSubject(msgspec.Struct, frozen=True):
+    """What to look back for: a subject of a tenant, and the action that is asked now."""
+
+    tenant: str
+    subject: bytes
+    since_ms: int
+    action_type: str
+    action_digest: bytes
+    currency: str | None
+
+    def __repr__(self) -> str:
+        return f"AboutSubject({self.tenant})"
+
+
 class SubjectCheck(msgspec.Struct, frozen=True):
     """What was asked about one subject at some instant, and how it was decided; for rules that look back."""
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import msgspec
+
 from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import statements
@@ -14,6 +16,7 @@ from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
 from broker.storage.reader import Reader
 from broker.storage.records import (
+    AboutSubject,
     ApiKey,
     BeginOutcome,
     Begun,
@@ -147,14 +150,17 @@ class Store:
         )
         return [_report(row) for row in rows]
 
-    async def about(self, tenant: str, subject: bytes, since_ms: int, limit: int) -> list[SubjectCheck]:
-        """A tenant's settled checks about a subject since an instant, newest first; ``limit`` at most."""
+    async def classes_about(self, tenant: str, subject: bytes, since_ms: int) -> list[str]:
+        """The classes of everything that a tenant asked about a subject since an instant."""
         rows = await self._reader.rows(
-            statements.SELECT_ABOUT_SUBJECT,
-            tenant=tenant,
-            subject=subject,
-            since_ms=since_ms,
-            rows=self._bounded(limit),
+            statements.SELECT_CLASSES_ABOUT_SUBJECT, tenant=tenant, subject=subject, since_ms=since_ms
+        )
+        return [str(action_class) for (action_class,) in rows]
+
+    async def about(self, question: AboutSubject, limit: int) -> list[SubjectCheck]:
+        """Refusals of one action, and what was allowed of its type and currency, newest first; ``limit`` at most."""
+        rows = await self._reader.rows(
+            statements.SELECT_ABOUT_SUBJECT, **msgspec.structs.asdict(question), rows=self._bounded(limit)
         )
         return [SubjectCheck(*_fields(row)) for row in rows]
 

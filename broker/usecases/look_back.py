@@ -1,5 +1,6 @@
 """Hop 3, looking back: what was asked about this subject lately, and how the asking agent goes about it."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from broker.policy.document import PolicyDocument
 from broker.policy.gates import Gate
 from broker.policy.reasons import ReasonCode
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.storage.records import SubjectCheck
+from broker.storage.records import AboutSubject, SubjectCheck
 from broker.usecases.marks import action_mark
 from broker.usecases.ports import Asked
 
@@ -29,8 +30,12 @@ _SLOW_DOWN_S = 60
 class SubjectHistory(Protocol):
     """Where settled checks are kept."""
 
-    async def about(self, tenant: str, subject: bytes, since_ms: int, limit: int) -> list[SubjectCheck]:
-        """A tenant's checks about a subject, newest first."""
+    async def classes_about(self, tenant: str, subject: bytes, since_ms: int) -> list[str]:
+        """The classes of everything that a tenant asked about a subject since an instant."""
+        ...
+
+    async def about(self, question: AboutSubject, limit: int) -> list[SubjectCheck]:
+        """Refusals of one action, and what was allowed of its type and currency, newest first."""
         ...
 
 
@@ -97,13 +102,28 @@ class LookBack:
     async def _recent(self, tenant: str, subject: bytes, ours: Recent) -> list[Recent]:
         if not self._limits.longest:
             return []
-        since = ours.at - self._limits.longest
-        rows = await self._store.about(tenant, subject, int(since.timestamp() * 1000), _ROWS_MAX)
+        question = AboutSubject(
+            tenant=tenant,
+            subject=subject,
+            since_ms=_ms(ours.at - max(self._limits.adverse_window, self._limits.amount_window)),
+            action_type=ours.action_type,
+            action_digest=ours.action_digest,
+            currency=ours.amount.currency if ours.amount else None,
+        )
+        classes, rows = await asyncio.gather(
+            self._store.classes_about(tenant, subject, _ms(ours.at - self._limits.class_window)),
+            self._store.about(question, _ROWS_MAX),
+        )
         recent = [_recalled(row) for row in rows]
+        recent += [Recent(ours.at, "", ActionClass[name.upper()], b"", None) for name in classes]
         if len(rows) >= _ROWS_MAX:
-            # Defensive: a flood of small questions must not push a large one out of sight.
-            recent.append(Recent(ours.at, "", ActionClass.CRITICAL, b"", Outcome.DENY))
+            # Defensive: nobody pays so often in a day, and a flood must not push what came before it out of sight.
+            recent.append(Recent(ours.at, "", ActionClass.CRITICAL, b"", None))
         return [*recent, *(one for one in self._under_way.get((tenant, subject), ()) if one is not ours)]
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 _STANDS = ReasonCode.ADVERSE_STANDS.value

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import httpx
 
 from tests.bench.report import Cell, Figures, write
-from tests.support.broker import configure, free_socket, share_secrets
+from tests.support.broker import FORGETFUL, configure, free_socket, share_secrets
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -26,6 +26,10 @@ _WANTED = "wanted: [sim_swap, number_verification, location, number_recycling]"
 _FOUR_WANTED = "wanted: [sim_swap, device_swap, call_forwarding, location]"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+# Looking back is part of what a check costs; the tests' configuration leaves it out.
+_REMEMBERING = {line: line for line in FORGETFUL if "window" in line}
 
 
 class Program(NamedTuple):
@@ -79,7 +83,7 @@ class Bench:
         port, folder = _free_port(), self._folder / name
         folder.mkdir()
         url = f"http://127.0.0.1:{operator_port}"
-        configure(folder, {"alba": url, "borealis": url, "cadenza": url}, port)
+        configure(folder, {"alba": url, "borealis": url, "cadenza": url}, port, _REMEMBERING)
         if others is not None:
             alba = (folder / "config" / "operators" / "alba.toml").read_text("utf-8")
             cetus = alba.replace(url, f"http://127.0.0.1:{others}")

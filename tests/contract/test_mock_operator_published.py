@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -72,16 +71,6 @@ def test_the_readme_names_what_the_profiles_offer() -> None:
 @pytest.mark.parametrize(("profile", "number"), [("alba", "+34600000102"), ("borealis", "+447700000102")])
 def test_a_magic_number_is_prefix_zeros_and_ending(profile: str, number: str) -> None:
     assert magic_number(load_profile(profile).numbers[0], "000102") == number
-
-
-def test_starting_is_quick() -> None:
-    assert min(_start_s() for _ in range(3)) < 0.5
-
-
-def _start_s() -> float:
-    began = time.monotonic()
-    with running_operator("alba"):
-        return time.monotonic() - began
 
 
 def _toml(**changes: str) -> str:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker.domain.outcome import TurnedOut
-from broker.storage.records import PastCheck, StorageLimits
+from broker.storage.records import AboutSubject, PastCheck, StorageLimits
 from broker.storage.store import Store
 from tests.support.databases import BACKENDS, database, storing
 from tests.support.stored import TENANT, a_commit, an_outcome
@@ -51,17 +52,38 @@ async def test_the_last_word_counts(store: Store) -> None:
     assert (after.record, after.evidence) == (a_commit().record, a_commit().evidence)
 
 
-async def test_what_was_asked_about_a_subject_newest_first(store: Store) -> None:
-    for number, at in ((1, 30), (2, 50), (3, 40), (4, 10)):
-        await store.settle(a_commit(f"chk_{number}", settled_ms=at, amount=f"{number}.10"))
-    await store.settle(a_commit("chk_other", subject=b"another"))
-    await store.settle(a_commit("chk_tenant", tenant="globex"))
-    await store.settle(a_commit("chk_gone", status="abandoned"))
-    found = await store.about(TENANT, b"pseudonym", 20, 10)
-    assert [(one.settled_ms, one.amount) for one in found] == [(50, "2.10"), (40, "3.10")]
-    assert found[0].decision == "step_up"
-    assert len(await store.about(TENANT, b"pseudonym", 0, 1)) == 1
-    assert await store.about("nobody", b"pseudonym", 0, 10) == []
+ASKED = AboutSubject(TENANT, b"pseudonym", 20, "payment.transfer", b"digest", "EUR")
+
+
+async def test_refusals_of_one_action_and_allowed_amounts_of_its_kind(store: Store) -> None:
+    for number, changes in enumerate(
+        (
+            {"settled_ms": 30, "decision": "allow"},
+            {"settled_ms": 50, "decision": "deny"},
+            {"settled_ms": 40, "decision": "review"},
+            {"settled_ms": 45, "decision": "step_up"},
+            {"settled_ms": 46, "decision": "deny", "action_digest": b"another"},
+            {"settled_ms": 47, "decision": "allow", "currency": "CHF"},
+            {"settled_ms": 48, "decision": "allow", "action_type": "payment.request"},
+            {"settled_ms": 10, "decision": "allow"},
+            {"settled_ms": 49, "decision": "allow", "subject": b"somebody"},
+            {"settled_ms": 49, "decision": "allow", "tenant": "globex"},
+            {"settled_ms": 49, "decision": "allow", "status": "abandoned"},
+        )
+    ):
+        await store.settle(a_commit(f"chk_{number}", **changes))
+    assert [one.settled_ms for one in await store.about(ASKED, 2)] == [50, 40]
+    one_page = msgspec.structs.replace(ASKED, since_ms=0, action_digest=b"unknown")
+    assert [(one.settled_ms, one.amount) for one in await store.about(one_page, 2)] == [(30, "950.00"), (10, "950.00")]
+    assert await store.about(msgspec.structs.replace(one_page, currency=None), 2) == []
+
+
+async def test_every_class_that_was_asked_once(store: Store) -> None:
+    for number, (action_class, at) in enumerate((("low", 30), ("low", 40), ("high", 50), ("critical", 10))):
+        await store.settle(a_commit(f"chk_{number}", action_class=action_class, settled_ms=at))
+    await store.settle(a_commit("chk_other", tenant="globex", action_class="critical"))
+    assert sorted(await store.classes_about(TENANT, b"pseudonym", 20)) == ["high", "low"]
+    assert await store.classes_about("nobody", b"pseudonym", 0) == []
 
 
 async def test_abandoned_checks_teach_nothing(store: Store) -> None:
