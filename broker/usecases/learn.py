@@ -16,6 +16,7 @@ from broker.figures import Rate, Row
 from broker.learning.drift import Drift, drifts
 from broker.learning.lesson import Lesson
 from broker.learning.sources import SourceFigures, SourceKey, SourceTally, figures_of, take_in
+from broker.policy.calibrate import Labelled, Platt, fit
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.scenarios import STATES
 from broker.storage.records import PastCheck
@@ -33,12 +34,16 @@ class History(Protocol):
 
 
 class ClassFigures(msgspec.Struct, frozen=True, rename="camel"):
-    """Calibration of one action class, over checks whose outcome is known or that are ripe."""
+    """Calibration of one action class, over checks whose outcome is known or that are ripe.
+
+    ``platt`` is the map that these outcomes suggest; it changes nothing by itself.
+    """
 
     labelled: int
     fraud: int
     observed_over_expected: Rate
     auc: float
+    platt: Platt
 
 
 class Lessons(msgspec.Struct, frozen=True, rename="camel"):
@@ -101,6 +106,7 @@ class _Pupil:
         self._now = now
         self._recent_from = recent_from
         self._rows: dict[ActionClass, list[Row]] = {}
+        self._labels: dict[ActionClass, list[Labelled]] = {}
         self._kept = 0
         self._delays_s: list[float] = []
         self.checks = 0
@@ -125,8 +131,9 @@ class _Pupil:
             self.truncated = True
             return
         self._kept += 1
-        row = Row(lesson.check.assessment.probability, label is TurnedOut.FRAUD, 1.0)
-        self._rows.setdefault(lesson.check.action_class, []).append(row)
+        assessment, fraud = lesson.check.assessment, label is TurnedOut.FRAUD
+        self._rows.setdefault(lesson.check.action_class, []).append(Row(assessment.probability, fraud, 1.0))
+        self._labels.setdefault(lesson.check.action_class, []).append(Labelled(assessment.log_odds, fraud))
         if label is TurnedOut.FRAUD and lesson.delay is not None:
             self._delays_s.append(lesson.delay.total_seconds())
 
@@ -135,12 +142,13 @@ class _Pupil:
         return ordered[len(ordered) // 2] if ordered else None
 
     def classes(self) -> dict[str, ClassFigures]:
-        return {one.wire: _class_figures(rows) for one, rows in sorted(self._rows.items())}
+        maps = fit(self._labels)
+        return {one.wire: _class_figures(rows, maps[one]) for one, rows in sorted(self._rows.items())}
 
 
-def _class_figures(rows: list[Row]) -> ClassFigures:
+def _class_figures(rows: list[Row], platt: Platt) -> ClassFigures:
     fraud = sum(row.attack for row in rows)
-    return ClassFigures(len(rows), fraud, figures.observed_over_expected(rows), figures.auc(rows))
+    return ClassFigures(len(rows), fraud, figures.observed_over_expected(rows), figures.auc(rows), platt)
 
 
 def _lesson(past: PastCheck) -> Lesson:

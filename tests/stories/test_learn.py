@@ -56,6 +56,8 @@ def test_what_the_checks_of_a_tenant_taught(stage: Stage) -> None:
     assert sum(sim["missing"].values()) == 1
     assert sim["precision"] == [0.5, *sim["precision"][1:3], 2]
     assert sum(one["labelled"] for one in lessons["classes"].values()) == 3
+    # Too few to move anything.
+    assert {(one["platt"]["intercept"], one["platt"]["slope"]) for one in lessons["classes"].values()} == {(0.0, 1.0)}
     shown = learn(stage, "--tenant", "learner")
     assert "sim_swap" in shown.stdout
     assert "+3460" not in shown.stdout + done.stdout
