@@ -85,6 +85,13 @@ class Reason(msgspec.Struct, frozen=True):
     effect: Effect
 
 
+class Floor(msgspec.Struct, frozen=True):
+    """The least outcome that something outside the evidence asks for, and the code of why."""
+
+    code: str
+    outcome: Outcome
+
+
 class Contribution(msgspec.Struct, frozen=True):
     """What one signal added to the log-odds of fraud, in nats.
 

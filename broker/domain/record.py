@@ -7,7 +7,7 @@ import msgspec
 
 from broker.domain.check import Action, Amount
 from broker.domain.cost import CheckCost
-from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision
+from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor
 from broker.domain.evidence import Evidence
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
@@ -46,7 +46,7 @@ class Check(msgspec.Struct, frozen=True):
     comes from. ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
-    loosen the decision, ``cost`` where the operator has no prices.
+    loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Check(msgspec.Struct, frozen=True):
     challenger: Challenger | None = None
     route: Route | None = None
     channel: str | None = None
+    floors: tuple[Floor, ...] = ()
 
     def __repr__(self) -> str:  # a receipt is worth something to whoever reads it in a log
         return f"Check({self.tenant}, {self.id}, {self.status})"

@@ -25,6 +25,10 @@ AMOUNT_ACCUMULATED = ReasonCode.AMOUNT_ACCUMULATED.value
 """Together with what was allowed lately the amount is of a more sensitive class."""
 
 
+RAISING = frozenset({CLASS_RAISED, AMOUNT_ACCUMULATED})
+"""The codes with which a check has another class than its action by itself."""
+
+
 class Recent(msgspec.Struct, frozen=True):
     """A check of the same tenant and subject: settled, or under way, where ``outcome`` is not known yet."""
 
@@ -79,7 +83,7 @@ def caution(
     asked = document.actions[action.type].classify(action)
     together = document.actions[action.type].classify(_accumulated(action, known, now - limits.amount_window))
     earlier = [one.action_class for one in known if one.at > now - limits.class_window]
-    highest = max([asked, together, *(_defined(document, one) for one in earlier)])
+    highest = max([asked, together, *(defined(document, one) for one in earlier)])
     stands = _adverse(digest, known, now - limits.adverse_window)
     codes = (
         (CLASS_RAISED, highest > max(asked, together)),
@@ -89,7 +93,7 @@ def caution(
     return Caution(highest, stands, tuple(code for code, holds in codes if holds))
 
 
-def _defined(document: PolicyDocument, action_class: ActionClass) -> ActionClass:
+def defined(document: PolicyDocument, action_class: ActionClass) -> ActionClass:
     """The class itself where the document has it, else the nearest stricter, else its strictest."""
     stricter = [one for one in document.classes if one >= action_class]
     return min(stricter) if stricter else max(document.classes)

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from broker.domain.decision import ActionClass, Assessment, Decision, Effect, Outcome, Reason, TrustBand, Verdict
+from broker.domain.decision import ActionClass, Assessment, Decision, Effect, Floor, Outcome, Reason, TrustBand, Verdict
 from broker.domain.evidence import Evidence
 from broker.domain.signal import Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
@@ -34,7 +34,7 @@ def decide(
     evidence: Evidence,
     rules: ClassRules,
     document: PolicyDocument,
-    floors: tuple[Gate, ...] = (),
+    floors: tuple[Floor, ...] = (),
 ) -> Decision:
     """Choose the outcome of least expected cost, then let gates, floors and the interval tighten it.
 
@@ -47,7 +47,7 @@ def decide(
         document: the step-up methods there are.
         floors: what the past of the subject and the conduct of the agent ask for.
     """
-    fired = gates(evidence, rules) + floors
+    fired = gates(evidence, rules) + tuple(Gate(floor.code, floor.outcome) for floor in floors)
     withheld = frozenset().union(in_doubt(assessment), *(gate.withholds for gate in fired))
     offered = tuple(method for method in document.methods if method not in withheld)
     weak = bool(withheld) and not set(offered) - ON_THE_PHONE_NETWORK

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from broker.domain.decision import ActionClass, Assessment, Decision
+from broker.domain.decision import ActionClass, Assessment, Decision, Floor
 from broker.domain.evidence import Evidence
 from broker.policy.decide import decide, halted
 from broker.policy.document import PolicyDocument
@@ -32,6 +32,7 @@ def redo(
     evidence: Evidence,
     at: datetime,
     stopped: bool = False,
+    floors: tuple[Floor, ...] = (),
 ) -> Redone:
     """Assessment and decision for a class.
 
@@ -42,11 +43,12 @@ def redo(
         evidence: as it was recorded.
         at: the instant of the first decision, from which ages count.
         stopped: whether a stop was in force then.
+        floors: what looking back asked for then.
 
     Raises:
         KeyError: the document does not define the class.
     """
     rules = document.rules(action_class)
     assessment = assess(table, rules, evidence, at)
-    decision = decide(assessment, evidence, rules, document)
+    decision = decide(assessment, evidence, rules, document, floors)
     return Redone(action_class, assessment, halted(decision) if stopped else decision)

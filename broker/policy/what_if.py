@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from broker.domain.decision import Assessment, Decision, Outcome
+from broker.domain.decision import Assessment, Decision, Floor, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import SignalName
 from broker.policy import extremes
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
-from broker.policy.gates import Gate
 from broker.policy.rules import ClassRules
 from broker.policy.score import assess
 
@@ -23,7 +22,7 @@ class WhatIf:
         document: PolicyDocument,
         rules: ClassRules,
         now: datetime,
-        floors: tuple[Gate, ...] = (),
+        floors: tuple[Floor, ...] = (),
     ) -> None:
         self._table = table
         self._document = document

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from broker.domain.check import Action
-from broker.domain.decision import ActionClass, Outcome
+from broker.domain.decision import ActionClass, Floor, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName
 from broker.policy.book import PolicyBook
@@ -21,7 +21,6 @@ from broker.policy.caution import CautionLimits, Recent, caution
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
-from broker.policy.gates import Gate
 from broker.policy.proving import require_proven
 from broker.policy.rules import ClassRules
 from broker.policy.scenarios import TableFile
@@ -225,7 +224,7 @@ class _Player:
         action_class, rules = care.action_class, document.rules(care.action_class)
         evidence, asked = self._evidence(question, rules)
         assessment = assess(self._table, rules, evidence, now)
-        decision = decide(assessment, evidence, rules, document, tuple(Gate(code, care.floor) for code in care.codes))
+        decision = decide(assessment, evidence, rules, document, tuple(Floor(code, care.floor) for code in care.codes))
         action = question.action
         self._recent.append(Recent(now, action.type, action_class, name, decision.outcome, action.amount))
         tally.probability.append(assessment.probability)

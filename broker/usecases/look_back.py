@@ -12,11 +12,10 @@ import msgspec
 from broker.clock import Clock
 from broker.consumers.pace import Gait, Pace
 from broker.domain.check import Amount
-from broker.domain.decision import ActionClass, Outcome
+from broker.domain.decision import ActionClass, Floor, Outcome
 from broker.errors import TooManyRequests
 from broker.policy.caution import Caution, CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
-from broker.policy.gates import Gate
 from broker.policy.reasons import ReasonCode
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.records import AboutSubject, SubjectCheck
@@ -43,7 +42,7 @@ class Bearing(msgspec.Struct, frozen=True):
     """What looking back asks for: the class that applies, and the floors with their codes."""
 
     action_class: ActionClass
-    floors: tuple[Gate, ...]
+    floors: tuple[Floor, ...]
 
 
 class LookBack:
@@ -90,14 +89,14 @@ class LookBack:
         floors = self._gait(asked, subject)
         recent = await self._recent(asked.principal.tenant, subject, ours)
         found: Caution = caution(document, asked.request.action, ours.action_digest, recent, ours.at, self._limits)
-        floors += tuple(Gate(code, found.floor if code == _STANDS else Outcome.ALLOW) for code in found.codes)
+        floors += tuple(Floor(code, found.floor if code == _STANDS else Outcome.ALLOW) for code in found.codes)
         return Bearing(found.action_class, floors)
 
-    def _gait(self, asked: Asked, subject: bytes) -> tuple[Gate, ...]:
+    def _gait(self, asked: Asked, subject: bytes) -> tuple[Floor, ...]:
         gait = self._pace.step(asked.principal, asked.request.subject.phone, subject, self._clock.monotonic_s())
         if gait is Gait.TOO_FAST:
             raise TooManyRequests("this agent asks about too many people; slow down", retry_after_s=_SLOW_DOWN_S)
-        return (Gate(ReasonCode.AGENT_UNUSUAL, Outcome.STEP_UP),) if gait is Gait.UNUSUAL else ()
+        return (Floor(ReasonCode.AGENT_UNUSUAL, Outcome.STEP_UP),) if gait is Gait.UNUSUAL else ()
 
     async def _recent(self, tenant: str, subject: bytes, ours: Recent) -> list[Recent]:
         if not self._limits.longest:

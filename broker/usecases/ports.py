@@ -6,11 +6,11 @@ from datetime import datetime
 import msgspec
 
 from broker.domain.check import CheckRequest, Principal
+from broker.domain.decision import Floor
 from broker.domain.plan import Plan
 from broker.domain.record import Check
 from broker.domain.route import Route
 from broker.policy.document import PolicyDocument
-from broker.policy.gates import Gate
 from broker.storage.records import IdempotencyClaim
 
 Render = Callable[[Check], bytes]
@@ -58,4 +58,4 @@ class Case(msgspec.Struct, frozen=True):
     started_at: datetime
     claim: IdempotencyClaim | None
     stop: str | None = None
-    floors: tuple[Gate, ...] = ()
+    floors: tuple[Floor, ...] = ()

@@ -117,6 +117,7 @@ class Settle:
             cost=cost,
             started_at=case.started_at,
             settled_at=now,
+            floors=case.floors,
             valid_until=self._tools.signer.valid_until(now),
             leaf="",
             receipt="",

@@ -11,6 +11,7 @@ from broker.domain.check import Action, Principal
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
 from broker.errors import Conflict, Fault, InvalidRequest, Misconfigured, NotFound
+from broker.policy.caution import RAISING, defined
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.redo import Redone, redo
@@ -124,6 +125,7 @@ class Laboratory:
             evidence=evidence,
             at=check.settled_at,
             stopped=check.stop is not None,
+            floors=check.floors,
         )
         first = Redone(check.action_class, check.assessment, check.decision)
         return ReplayView(
@@ -204,7 +206,12 @@ def beside(
     if check.stop is not None or action.type not in candidate.actions:
         return None
     action_class = candidate.actions[action.type].classify(action)
-    again = redo(candidate, table, action_class=action_class, evidence=evidence, at=check.settled_at)
+    if RAISING & {floor.code for floor in check.floors}:
+        # What came before is not told again: the class that it led to stands.
+        action_class = defined(candidate, max(action_class, check.action_class))
+    again = redo(
+        candidate, table, action_class=action_class, evidence=evidence, at=check.settled_at, floors=check.floors
+    )
     wanted, there = set(candidate.rules(again.action_class).wanted), {signal.name for signal in evidence.signals}
     costs = check.decision.expected_costs
     cost = costs[check.decision.outcome.wire]

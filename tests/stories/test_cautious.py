@@ -88,3 +88,12 @@ def test_an_agent_that_tries_out_numbers_is_flagged_and_then_has_to_wait(stage: 
     assert (last.status_code, last.json()["code"]) == (429, "TOO_MANY_REQUESTS")
     assert int(last.headers["retry-after"]) > 0
     assert ask(stage, stage.broker.analyst_key, "+34600000101", "sign_in.hint").status_code == 200
+
+
+def test_a_check_that_was_raised_is_replayed_to_the_last_bit(stage: Stage) -> None:
+    decided(stage, "+34600000101", "sim.order")
+    raised = decided(stage, "+34600000101", "payment.transfer", "20.00")
+    key = stage.broker.key("acme", "policy:read")
+    with stage.broker.http(key) as http:
+        replayed = http.post(f"/v1/trust-checks/{raised['id']}/replay").raise_for_status().json()
+    assert replayed["identical"] is True
