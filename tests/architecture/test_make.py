@@ -1,5 +1,6 @@
 """The targets of the Makefile: each is listed, and each runs something that is there."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,15 +15,25 @@ TARGETS = re.findall(r"^([a-z]+):.*?(?:##|$)", MAKEFILE, flags=re.MULTILINE)
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
+def make(*arguments: str, timeout_s: float = 30.0) -> "subprocess.CompletedProcess[str]":
+    """As somebody at a shell runs it: a make that runs these tests would have its own say in the output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
 def dry_run(target: str) -> str:
-    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = make("-n", target)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @needs_make
 def test_help_lists_every_target_and_nothing_else() -> None:
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = make("help")
+    assert done.returncode == 0, done.stderr
     listed = {line.split()[0] for line in done.stdout.splitlines() if line}
     (declared,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)
     assert listed == set(TARGETS) == set(declared.split())
@@ -45,8 +56,6 @@ def test_what_a_target_runs_is_there(target: str) -> None:
 @needs_make
 @pytest.mark.proof
 def test_the_demo_ends_after_its_table() -> None:
-    done = subprocess.run(
-        ["make", "demo", "ONCE=1"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=110
-    )
+    done = make("demo", "ONCE=1", timeout_s=110)
     assert done.returncode == 0, done.stderr
     assert {"allow", "step_up", "deny"} <= set(re.findall(r"[a-z_]+", done.stdout))
