@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from broker import bootstrap
 from broker.bootstrap import Deployment, open_deployment
+from broker.bootstrap.files import policy_seeds
 from broker.errors import Misconfigured
 from tests.support.broker import CONFIG
 
@@ -20,7 +20,7 @@ def config(tmp_path: Path) -> Path:
 def start(folder: Path) -> None:
     """As much of a start as reads policies and purposes."""
     deployment: Deployment = open_deployment(folder)
-    bootstrap._seeds(folder / "policies", deployment.rulebook())
+    policy_seeds(folder / "policies", deployment.rulebook())
 
 
 def test_the_shipped_configuration_starts(config: Path) -> None:

@@ -2,36 +2,32 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import secrets
-import tomllib
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 import msgspec
 
 from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
-from broker.adapter_kit.deployment import OperatorSettings, load_operators
+from broker.adapter_kit.deployment import load_operators
 from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
+from broker.bootstrap.background import running, sweeping
+from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.clock import Clock, SystemClock
-from broker.consent.gate import ConsentGate, LegalBasis, Purpose
+from broker.consent.gate import ConsentGate
 from broker.consumers.authenticate import Authenticator
 from broker.consumers.pace import Pace, PaceLimits
 from broker.domain.ids import new_id
-from broker.domain.signal import SignalName
-from broker.errors import Misconfigured
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
-from broker.policy.book import PolicyBook
 from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import FirstWaves
@@ -65,9 +61,6 @@ from broker.usecases.show_check import ShowCheck
 from broker.usecases.sweep import Sweep
 from broker.usecases.try_policies import Laboratory
 
-_SWEEP_S = 10.0
-_log = logging.getLogger(__name__)
-
 
 def open_deployment(folder: Path | None = None) -> "Deployment":
     """Read a configuration folder; nothing is opened yet.
@@ -95,9 +88,9 @@ class Deployment:
 
     def rulebook(self) -> Rulebook:
         """What policy documents are judged by here; no database is opened."""
-        text = _text(self.evidence_table)
+        text = text_of(self.evidence_table)
         table = EvidenceTable.read(text, source=str(self.evidence_table))
-        return Rulebook(table, text, frozenset(_gate(self.folder / "purposes.toml").known()))
+        return Rulebook(table, text, frozenset(consent_gate(self.folder / "purposes.toml").known()))
 
     @contextlib.asynccontextmanager
     async def services(self) -> AsyncIterator[Services]:
@@ -107,11 +100,11 @@ class Deployment:
             parts = self._parts(store, await open_pseudonyms(self._keys / "root.key", store))
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
-            await stack.enter_async_context(_sweeping(Sweep(store, self._clock)))
+            await stack.enter_async_context(sweeping(Sweep(store, self._clock)))
             policies = self._policies(parts, store)
             shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
             for work in (policies.keep_current(), shadows.work()):
-                await stack.enter_async_context(_running(work))
+                await stack.enter_async_context(running(work))
             yield self._services(parts, store, policies, shadows)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
@@ -159,8 +152,8 @@ class Deployment:
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
         operators = load_operators(self.folder / "operators")
         finder = self._finder()
-        require_apart(_files(self._keys, operators, finder))
-        client_keys = _client_keys(operators, finder)
+        require_apart(secret_files(self._keys, operators, finder))
+        signing = client_keys(operators, finder)
         surroundings = Surroundings(
             self._clock,
             SystemRandom(),
@@ -170,11 +163,11 @@ class Deployment:
         )
         return _Parts(
             resolver=self._resolver(frozenset(operators), finder),
-            gate=_gate(self.folder / "purposes.toml"),
-            seeds=_seeds(self.folder / "policies", rulebook := self.rulebook()),
+            gate=consent_gate(self.folder / "purposes.toml"),
+            seeds=policy_seeds(self.folder / "policies", rulebook := self.rulebook()),
             rulebook=rulebook,
             receipt_key=open_signing_key(self._keys / "receipts.pem"),
-            client_keys=client_keys,
+            client_keys=signing,
             pseudonyms=pseudonyms,
             # Last, so that nothing after it can fail and leave its adapters open.
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
@@ -259,113 +252,3 @@ class _Parts(msgspec.Struct, frozen=True):
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
     registry: Registry
-
-
-@contextlib.asynccontextmanager
-async def _sweeping(sweep: Sweep) -> AsyncIterator[None]:
-    """Sweep now and then, for as long as the broker runs."""
-
-    async def now_and_then() -> None:
-        while True:
-            try:
-                if closed := await sweep():
-                    _log.warning("closed %d checks whose process died before it could decide", closed)
-            except Exception as error:  # noqa: BLE001 - a sweeper that died would leave abandoned checks unrecorded
-                _log.warning("could not sweep: %s", type(error).__name__)
-            await asyncio.sleep(_SWEEP_S)
-
-    async with _running(now_and_then()):
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have something run beside, for as long as the block lasts."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def _client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> tuple[SigningKey, ...]:
-    """The keys of our client assertions, one for each operator; made on first start where a file is named."""
-    refs = [settings.client_key for settings in operators.values()]
-    if finder is not None:
-        refs.append(finder.client_key)
-    files = dict.fromkeys(ref.file for ref in refs if ref is not None and ref.file is not None)
-    return tuple(open_signing_key(file) for file in files)
-
-
-def _files(keys: Path, operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> dict[str, Path]:
-    """Every file of a secret by what it is for. Operators may share the key of our assertions, and nothing else."""
-    uses = {"the root key": keys / "root.key", "the key of receipts": keys / "receipts.pem"}
-    for name, settings in operators.items():
-        for kind in ("client_secret", "api_key"):
-            ref = getattr(settings, kind)
-            if ref is not None and ref.file is not None:
-                uses[f"{kind} of {name}"] = ref.file
-    signing = [settings.client_key for settings in operators.values()]
-    signing.append(finder.client_key if finder is not None else None)
-    files = {ref.file.resolve() for ref in signing if ref is not None and ref.file is not None}
-    return uses | {f"a client_key ({file.name})": file for file in files}
-
-
-def _gate(path: Path) -> ConsentGate:
-    purposes = {}
-    for name, entries in _toml(path).items():
-        try:
-            signals = {SignalName(signal): LegalBasis(basis) for signal, basis in entries.items()}
-        except ValueError as error:
-            raise Misconfigured(
-                f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
-            ) from error
-        if not signals:
-            raise Misconfigured(
-                f"{path}: [{name}] names no signal, so nothing could be asked for it: name some, or remove it"
-            )
-        purposes[name] = Purpose(name, signals)
-    if not purposes:
-        raise Misconfigured(
-            f"{path}: no purpose, so nothing could be asked of anybody: add one, such as [FraudPreventionAndDetection]"
-        )
-    return ConsentGate(purposes)
-
-
-def _seeds(folder: Path, rulebook: Rulebook) -> tuple[Seed, ...]:
-    texts = [(path, _text(path)) for path in _policy_files(folder)]
-    seeds = tuple(Seed(rulebook.read(text, str(path)), text) for path, text in texts)
-    PolicyBook(seed.document for seed in seeds)  # refuses what clashes
-    return seeds
-
-
-def _policy_files(folder: Path) -> list[Path]:
-    """The policy documents of a folder.
-
-    Defensive: ``payment.yml`` would be left out without a word, and with it whatever it made stricter.
-    """
-    if not folder.is_dir():
-        raise Misconfigured(f"{folder}: no such folder; it holds the policy documents")
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    for path in paths:
-        if path.suffix != ".yaml" or not path.is_file():
-            raise Misconfigured(
-                f"{path}: policy documents are files that end in .yaml; rename it, or move it elsewhere"
-            )
-    return paths
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{path}: not TOML: {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}: cannot be read as text") from error

@@ -1,29 +1,25 @@
-"""Typed settings: ``broker.toml``, overridden by the environment; unknown keys are refused in both."""
+"""The tables of ``broker.toml``, one class each."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-
-from broker.errors import Misconfigured
-
-_PREFIX = "TRUST_BROKER__"
-CONFIG_VARIABLE = "TRUST_BROKER_CONFIG"
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of ``broker.toml``."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _require_order(section: BaseModel, *pairs: tuple[str, str]) -> None:
+def require_order(section: BaseModel, *pairs: tuple[str, str]) -> None:
+    """Refuse pairs of limits that contradict each other."""
     for low, high in pairs:
         if getattr(section, low) > getattr(section, high):
             raise ValueError(f"{low} is above {high}: lower the one or raise the other")
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """Where the broker listens and how much it takes on at once."""
 
     host: str = "127.0.0.1"
@@ -34,7 +30,7 @@ class ServerSettings(_Section):
     log: Literal["text", "json"] = "text"
 
 
-class StorageSettings(_Section):
+class StorageSettings(Section):
     """Which database, as a URL: ``sqlite:///path`` or ``postgresql://…``."""
 
     url: str = "sqlite:///var/broker.db"
@@ -45,11 +41,11 @@ class StorageSettings(_Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> "StorageSettings":
-        _require_order(self, ("lock_wait_ms", "commit_wait_ms"))
+        require_order(self, ("lock_wait_ms", "commit_wait_ms"))
         return self
 
 
-class KeySettings(_Section):
+class KeySettings(Section):
     """Where secrets are kept, one file each."""
 
     directory: Path = Path("var/keys")
@@ -59,7 +55,7 @@ ASKING_MS_MIN = 100
 """Less than this, and no operator could be asked: connecting alone takes longer."""
 
 
-class CheckSettings(_Section):
+class CheckSettings(Section):
     """Time limits of a check, in milliseconds."""
 
     deadline_default_ms: int = Field(default=1500, ge=100, le=10_000)
@@ -74,7 +70,7 @@ class CheckSettings(_Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> "CheckSettings":
-        _require_order(self, ("deadline_default_ms", "deadline_cap_ms"))
+        require_order(self, ("deadline_default_ms", "deadline_cap_ms"))
         if self.deadline_default_ms < self.deadline_min_ms:
             raise ValueError(
                 f"deadline_default_ms leaves less than {ASKING_MS_MIN} ms to ask operators after reserve_ms;"
@@ -83,20 +79,20 @@ class CheckSettings(_Section):
         return self
 
 
-class ReceiptSettings(_Section):
+class ReceiptSettings(Section):
     """How long a receipt holds, in seconds."""
 
     ttl_s: int = Field(default=300, ge=1, le=300)
 
 
-class EvidenceSettings(_Section):
+class EvidenceSettings(Section):
     """The scenario table behind the weights, relative to the configuration folder, and the memory for answers."""
 
     table: str = "evidence/default.yaml"
     cache_entries_max: int = Field(default=50_000, ge=0, le=10_000_000)
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     """How current a node keeps itself with policies and stops, and how long a looser version waits once approved."""
 
     refresh_ms: int = Field(default=250, ge=10, le=1000)
@@ -104,13 +100,13 @@ class PolicySettings(_Section):
     loosening_delay_s: int = Field(default=3600, ge=60, le=30 * 86_400)
 
 
-class HttpSettings(_Section):
+class HttpSettings(Section):
     """Which HTTP client carries calls to operators."""
 
     client: Literal["aiohttp", "httpx"] = "aiohttp"
 
 
-class RoutingSettings(_Section):
+class RoutingSettings(Section):
     """Who knows which network serves a number. Times are in seconds."""
 
     finder: str = Field(default="", pattern=r"^([a-z][a-z0-9_-]*\.toml)?$")
@@ -122,7 +118,7 @@ class RoutingSettings(_Section):
     searches_in_flight_max: int = Field(default=64, ge=1, le=10_000)
 
 
-class GuardSettings(_Section):
+class GuardSettings(Section):
     """What protects the broker from operators, and operators from the broker. Shares are between 0 and 1."""
 
     operator_in_flight_max: int = Field(default=192, ge=1, le=10_000)
@@ -156,7 +152,7 @@ class GuardSettings(_Section):
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> "GuardSettings":
-        _require_order(
+        require_order(
             self,
             ("attempt_min_ms", "attempt_start_ms"),
             ("attempt_start_ms", "attempt_max_ms"),
@@ -168,7 +164,7 @@ class GuardSettings(_Section):
         return self
 
 
-class CautionSettings(_Section):
+class CautionSettings(Section):
     """How long what was asked about a subject counts for what is asked next; 0 switches a rule off."""
 
     class_window_s: int = Field(default=900, ge=0, le=86_400)
@@ -176,87 +172,10 @@ class CautionSettings(_Section):
     amount_window_s: int = Field(default=86_400, ge=0, le=604_800)
 
 
-class PaceSettings(_Section):
+class PaceSettings(Section):
     """When an agent is conspicuous, in people a minute and neighbouring numbers in a row; 0 switches a rule off."""
 
     subjects_flagged: int = Field(default=60, ge=0, le=1_000_000)
     subjects_max: int = Field(default=600, ge=0, le=1_000_000)
     run_flagged: int = Field(default=10, ge=0, le=1_000_000)
     agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
-
-
-class Settings(BaseSettings):
-    """Everything that can be set. A value in the environment, ``TRUST_BROKER__SECTION__KEY``, beats the file."""
-
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
-
-    server: ServerSettings = ServerSettings()
-    storage: StorageSettings = StorageSettings()
-    keys: KeySettings = KeySettings()
-    checks: CheckSettings = CheckSettings()
-    receipts: ReceiptSettings = ReceiptSettings()
-    evidence: EvidenceSettings = EvidenceSettings()
-    policies: PolicySettings = PolicySettings()
-    http: HttpSettings = HttpSettings()
-    routing: RoutingSettings = RoutingSettings()
-    guards: GuardSettings = GuardSettings()
-    caution: CautionSettings = CautionSettings()
-    pace: PaceSettings = PaceSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then the values handed in (those of the file)."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
-
-
-def config_folder(given: Path | None) -> Path:
-    """The folder to read: the one given, the one in ``TRUST_BROKER_CONFIG``, ``./config``, or the one shipped.
-
-    Raises:
-        Misconfigured: the folder has no ``broker.toml``.
-    """
-    named = given or (Path(os.environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in os.environ else None)
-    shipped = Path(__file__).parent / "_config"
-    folder = named or (Path("config") if Path("config/broker.toml").exists() else shipped)
-    if not (folder / "broker.toml").is_file():
-        raise Misconfigured(f"{folder}: no broker.toml there; point --config or {CONFIG_VARIABLE} at one that has it")
-    return folder
-
-
-def load(folder: Path) -> Settings:
-    """Read ``broker.toml`` and the environment.
-
-    Raises:
-        Misconfigured: a key is unknown or a value does not fit; names each one.
-    """
-    path = folder / "broker.toml"
-    try:
-        values = TomlConfigSettingsSource(Settings, path)()
-        settings = Settings(**values)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise Misconfigured(f"{path} or the environment: {faults}") from error
-    except ValueError as error:
-        raise Misconfigured(f"{path}: {error}") from error
-    _refuse_unknown_variables()
-    return settings
-
-
-def _refuse_unknown_variables() -> None:
-    """Defensive: a misspelt variable would otherwise leave a limit at its default without a word."""
-    for name in os.environ:
-        if not name.upper().startswith(_PREFIX):
-            continue
-        section, _, key = name[len(_PREFIX) :].lower().partition("__")
-        field = Settings.model_fields.get(section)
-        known = field is not None and isinstance(field.default, BaseModel) and key in type(field.default).model_fields
-        if not known:
-            raise Misconfigured(f"environment variable {name}: no such setting; see config/broker.toml for the names")

@@ -1,0 +1,103 @@
+"""What the files of a configuration folder say."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from broker.adapter_kit.deployment import OperatorSettings
+from broker.audit.signing_key import SigningKey
+from broker.consent.gate import ConsentGate, LegalBasis, Purpose
+from broker.domain.signal import SignalName
+from broker.errors import Misconfigured
+from broker.policy.book import PolicyBook
+from broker.routing.telco_finder import FinderSettings
+from broker.usecases.examine_policy import Rulebook
+from broker.usecases.open_keys import open_signing_key
+from broker.usecases.policies_in_force import Seed
+
+
+def client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> tuple[SigningKey, ...]:
+    """The keys of our client assertions, one for each operator; made on first start where a file is named."""
+    refs = [settings.client_key for settings in operators.values()]
+    if finder is not None:
+        refs.append(finder.client_key)
+    files = dict.fromkeys(ref.file for ref in refs if ref is not None and ref.file is not None)
+    return tuple(open_signing_key(file) for file in files)
+
+
+def secret_files(
+    keys: Path, operators: Mapping[str, OperatorSettings], finder: FinderSettings | None
+) -> dict[str, Path]:
+    """Every file of a secret by what it is for. Operators may share the key of our assertions, and nothing else."""
+    uses = {"the root key": keys / "root.key", "the key of receipts": keys / "receipts.pem"}
+    for name, settings in operators.items():
+        for kind in ("client_secret", "api_key"):
+            ref = getattr(settings, kind)
+            if ref is not None and ref.file is not None:
+                uses[f"{kind} of {name}"] = ref.file
+    signing = [settings.client_key for settings in operators.values()]
+    signing.append(finder.client_key if finder is not None else None)
+    files = {ref.file.resolve() for ref in signing if ref is not None and ref.file is not None}
+    return uses | {f"a client_key ({file.name})": file for file in files}
+
+
+def consent_gate(path: Path) -> ConsentGate:
+    """The purposes that signals may be asked for, from ``purposes.toml``."""
+    purposes = {}
+    for name, entries in _toml(path).items():
+        try:
+            signals = {SignalName(signal): LegalBasis(basis) for signal, basis in entries.items()}
+        except ValueError as error:
+            raise Misconfigured(
+                f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
+            ) from error
+        if not signals:
+            raise Misconfigured(
+                f"{path}: [{name}] names no signal, so nothing could be asked for it: name some, or remove it"
+            )
+        purposes[name] = Purpose(name, signals)
+    if not purposes:
+        raise Misconfigured(
+            f"{path}: no purpose, so nothing could be asked of anybody: add one, such as [FraudPreventionAndDetection]"
+        )
+    return ConsentGate(purposes)
+
+
+def policy_seeds(folder: Path, rulebook: Rulebook) -> tuple[Seed, ...]:
+    """The policy documents that every tenant starts with; clashing ones are refused."""
+    texts = [(path, text_of(path)) for path in _policy_files(folder)]
+    seeds = tuple(Seed(rulebook.read(text, str(path)), text) for path, text in texts)
+    PolicyBook(seed.document for seed in seeds)  # refuses what clashes
+    return seeds
+
+
+def _policy_files(folder: Path) -> list[Path]:
+    """The policy documents of a folder.
+
+    Defensive: ``payment.yml`` would be left out without a word, and with it whatever it made stricter.
+    """
+    if not folder.is_dir():
+        raise Misconfigured(f"{folder}: no such folder; it holds the policy documents")
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in paths:
+        if path.suffix != ".yaml" or not path.is_file():
+            raise Misconfigured(
+                f"{path}: policy documents are files that end in .yaml; rename it, or move it elsewhere"
+            )
+    return paths
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text_of(path))
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path}: not TOML: {error}") from error
+
+
+def text_of(path: Path) -> str:
+    """The text of a file of the configuration."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: cannot be read as text") from error

@@ -1,0 +1,49 @@
+"""The tables, once. Every statement of both back ends is compiled from them, and the migrations are compared with them.
+
+``tenant`` comes first in every primary key, so that a look-up cannot forget whose data it reads. Instants are integers:
+milliseconds since the epoch, UTC. Only :data:`log_leaves` is keyed by its place in the log; see there.
+"""
+
+from broker.storage.tables.checking import (
+    api_keys,
+    checks,
+    evidence,
+    idempotency,
+    intents,
+    log_leaves,
+    outcomes,
+    tenants,
+)
+from broker.storage.tables.governing import (
+    policy_changes,
+    policy_heads,
+    policy_stops,
+    policy_versions,
+    rule_texts,
+    shadow_runs,
+    shadow_tallies,
+)
+from broker.storage.tables.keeping import pending_authentications, root_key
+from broker.storage.tables.schema import metadata, schema_revision
+
+__all__ = [
+    "api_keys",
+    "checks",
+    "evidence",
+    "idempotency",
+    "intents",
+    "log_leaves",
+    "metadata",
+    "outcomes",
+    "pending_authentications",
+    "policy_changes",
+    "policy_heads",
+    "policy_stops",
+    "policy_versions",
+    "root_key",
+    "rule_texts",
+    "schema_revision",
+    "shadow_runs",
+    "shadow_tallies",
+    "tenants",
+]
