@@ -1,13 +1,37 @@
-"""The Python client of the trust broker. Imports nothing else of ``broker``, so that an agent carries only this.
+"""The Python client of the trust broker: for agents, platforms, and whoever executes what an agent asks for.
 
-::
+It imports nothing else of ``broker`` and needs ``httpx`` alone, so that an agent carries only this::
 
-    with TrustBroker("http://127.0.0.1:8080", key="tb_…") as broker:
+    with TrustBroker("http://127.0.0.1:8080", "tb_…") as broker:
         answer = broker.check("+34600000101", "payment.transfer", amount=("950.00", "EUR"))
         if answer.allowed:
             ...
 """
 
-from broker.client._client import Answer, BrokerRefused, BrokerUnreachable, ClientError, TrustBroker
+from broker.client._answers import Answer, NextStep, Outcome, Policy, Reason
+from broker.client._client import AsyncTrustBroker, Options, TrustBroker
+from broker.client._credentials import ApiKey
+from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
+from broker.client._exchange import Credential, Retry
+from broker.client._operations import DEFAULT_PURPOSE, About
 
-__all__ = ["Answer", "BrokerRefused", "BrokerUnreachable", "ClientError", "TrustBroker"]
+__all__ = [
+    "DEFAULT_PURPOSE",
+    "About",
+    "Answer",
+    "AnswerMalformed",
+    "ApiKey",
+    "AsyncTrustBroker",
+    "BrokerRefused",
+    "BrokerUnreachable",
+    "ClientError",
+    "Credential",
+    "NextStep",
+    "Options",
+    "Outcome",
+    "Policy",
+    "Reason",
+    "ReceiptInvalid",
+    "Retry",
+    "TrustBroker",
+]

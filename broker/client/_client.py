@@ -1,133 +1,129 @@
-"""The synchronous client."""
+"""The two clients: the same operations, driven over httpx in a blocking way and in an asynchronous one."""
 
+import random
+import time
 from collections.abc import Mapping
-from datetime import date
 from types import TracebackType
-from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
+import anyio
 import httpx
 
-DEFAULT_PURPOSE = "FraudPreventionAndDetection"
+from broker.client._answers import Answer, Outcome
+from broker.client._credentials import ApiKey
+from broker.client._exchange import (
+    BODY_BYTES_MAX,
+    Ask,
+    Credential,
+    Reply,
+    Retry,
+    Silence,
+    Surroundings,
+    Told,
+    Work,
+)
+from broker.client._operations import About, Operations, Terms
+
+_T = TypeVar("_T")
 
 
-class ClientError(Exception):
-    """No decision was obtained. Whoever asked must not act."""
+class Options(TypedDict, total=False):
+    """How a client goes about it, all of it optional.
+
+    ``timeout_s`` bounds one attempt; keep it above the longest deadline that is sent. ``language`` is that of
+    explanations in words, e.g. ``es``.
+    """
+
+    timeout_s: float
+    retry: Retry
+    language: str | None
 
 
-class BrokerUnreachable(ClientError):
-    """The broker did not answer in time, or at all."""
+class _Unwanted(Exception):
+    """The body is larger than any answer, came too slowly, or is packed although nobody asked for that."""
 
 
-class BrokerRefused(ClientError):
-    """The broker answered with a problem document (RFC 9457); ``code`` is stable, ``faults`` name what to change."""
+class _Intake:
+    """Takes a body piece by piece. Defensive: a timeout of the socket bounds each piece and not the whole."""
 
-    def __init__(self, status: int, code: str, detail: str, faults: tuple[tuple[str, str], ...]) -> None:
-        where = "".join(f"\n  {pointer or '/'}: {text}" for pointer, text in faults)
-        super().__init__(f"{status} {code}: {detail}{where}")
-        self.status = status
-        self.code = code
-        self.faults = faults
+    def __init__(self, timeout_s: float) -> None:
+        self._body = bytearray()
+        self._ends_s = time.monotonic() + timeout_s
 
+    def begin(self, response: httpx.Response) -> None:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise _Unwanted
 
-class Answer(NamedTuple):
-    """A decision. ``document`` is the whole answer as decoded JSON; the rest names what an agent acts on."""
+    def take(self, piece: bytes) -> None:
+        self._body += piece
+        if len(self._body) > BODY_BYTES_MAX or time.monotonic() > self._ends_s:
+            raise _Unwanted
 
-    decision: str
-    verdict: str
-    receipt: str
-    document: Mapping[str, Any]
-
-    @property
-    def allowed(self) -> bool:
-        """Whether to act; anything but ``allow`` is no."""
-        return self.decision == "allow"
+    def reply(self, response: httpx.Response) -> Reply:
+        return Reply(response.status_code, response.headers, bytes(self._body))
 
 
 class TrustBroker:
-    """A connection to one broker with one key. Use it as a context manager, or call :meth:`close`."""
+    """A connection to one broker. Use it as a context manager, or call :meth:`close`. Threads may share it.
+
+    Every method raises a ``ClientError`` where no decision was obtained, and then nothing may be done.
+    """
 
     def __init__(
         self,
         url: str,
-        key: str,
+        credential: str | Credential,
         *,
-        timeout_s: float = 10.0,
-        language: str | None = None,
         transport: httpx.BaseTransport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        """``language`` is that of explanations in words, e.g. ``es``."""
-        words = {"Accept-Language": language} if language else {}
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}", **words},
-            timeout=timeout_s,
-            transport=transport,
-            # Defensive: a proxy from the environment would see the key and every number.
-            trust_env=False,
-        )
+        """``credential`` is a key of the broker, or one of the other credentials of this package."""
+        self._operations = _operations(credential, options)
+        self._http = httpx.Client(base_url=_address(url), transport=transport, **_SAFE)
 
-    def check(  # noqa: PLR0913 - the members of the question, all but two optional and by name
-        self,
-        phone_number: str,
-        action: str,
-        *,
-        amount: tuple[str, str] | None = None,
-        attributes: Mapping[str, str | bool | int | float] | None = None,
-        resource: str | None = None,
-        location: tuple[float, float, float] | None = None,
-        operator_token: str | None = None,
-        bound_since: date | None = None,
-        claims: Mapping[str, str] | None = None,
-        purpose: str = DEFAULT_PURPOSE,
-        max_evidence_age_s: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> Answer:
-        """Ask whether ``action`` may be done for ``phone_number`` now.
-
-        ``amount`` is a decimal and an ISO 4217 code, ``location`` latitude, longitude (degrees) and radius (metres).
-        ``bound_since`` is the day on which the number was linked to the person, ``claims`` what the person says about
-        themself, in CAMARA's names (``givenName``, ``birthdate``, …). ``max_evidence_age_s`` is how old an earlier
-        answer of an operator may be; 0 asks anew.
+    def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
+        """Ask whether ``action`` may be done for ``phone_number`` now; :class:`About` says what may be added.
 
         Raises:
             BrokerRefused: the broker refused the question.
             BrokerUnreachable: there was no answer.
         """
-        subject = _present(
-            phoneNumber=phone_number,
-            location=dict(zip(("latitude", "longitude", "radiusM"), location, strict=True)) if location else None,
-            operatorToken=operator_token,
-            boundSince=bound_since.isoformat() if bound_since else None,
-            claims=dict(claims) if claims else None,
-        )
-        act = _present(
-            type=action,
-            amount=dict(zip(("value", "currency"), amount, strict=True)) if amount else None,
-            resource=resource,
-            attributes=dict(attributes) if attributes else None,
-        )
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        question = _present(subject=subject, action=act, purpose=purpose, maxEvidenceAgeS=max_evidence_age_s)
-        return self._send("POST", "/v1/trust-checks", json=question, headers=headers)
+        return self.run(self._operations.check(phone_number, action, about))
 
     def read(self, check_id: str) -> Answer:
-        """A check that was decided earlier, as this key may see it; raises as :meth:`check`."""
-        return self._send("GET", f"/v1/trust-checks/{quote(check_id, safe='')}")
+        """A check that was decided earlier, as it stands now and as this caller may see it."""
+        return self.run(self._operations.read(check_id))
 
-    def report_outcome(self, check_id: str, outcome: str) -> Mapping[str, Any]:
-        """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back.
+    def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
+        """Wait while a challenge or a review is open; the answer may still be pending when the time is over."""
+        return self.run(self._operations.wait(check_id, up_to_s))
 
-        Raises:
-            BrokerRefused: no such check, or another word.
-            BrokerUnreachable: there was no answer; say it again.
-        """
-        path = f"/v1/trust-checks/{quote(check_id, safe='')}/outcome"
-        return self._request("POST", path, json={"outcome": outcome})
+    def report_outcome(self, check_id: str, outcome: str) -> Outcome:
+        """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back."""
+        return self.run(self._operations.report_outcome(check_id, outcome))
+
+    def keys(self) -> dict[str, Any]:
+        """The public keys of receipts, as a JWK set."""
+        return self.run(self._operations.keys())
 
     def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Any other operation of the published contract; its answer as decoded JSON. Raises as :meth:`check`."""
-        return self._request(method, path, **({} if members is None else {"json": members}))
+        """Any other operation of the published contract; its answer as decoded JSON."""
+        return self.run(self._operations.call(method, path, members))
+
+    def run(self, work: Work[_T]) -> _T:
+        """Drive an operation to its result."""
+        told: Told = None
+        while True:
+            try:
+                step = work.send(told)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            if isinstance(step, Ask):
+                told = self._send(step)
+            else:
+                told = None
+                time.sleep(step.seconds)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -141,42 +137,132 @@ class TrustBroker:
     ) -> None:
         self.close()
 
-    def _send(self, method: str, path: str, **content: Any) -> Answer:
-        return _answer(self._request(method, path, **content))
-
-    def _request(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+    def _send(self, ask: Ask) -> Reply | Silence:
+        intake = _Intake(ask.timeout_s)
         try:
-            response = self._http.request(method, path, **content)
-        except httpx.HTTPError as error:
-            raise BrokerUnreachable(f"no answer from the broker ({type(error).__name__})") from error
-        if response.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
-            raise _refusal(response)
-        return _members(response)
+            with self._http.stream(**_request(ask)) as response:
+                intake.begin(response)
+                for piece in response.iter_bytes():
+                    intake.take(piece)
+                return intake.reply(response)
+        except (httpx.HTTPError, httpx.StreamError, _Unwanted) as error:
+            return _silence(error)
 
 
-def _answer(document: dict[str, Any]) -> Answer:
-    try:
-        return Answer(document["decision"], document["verdict"], document["receipt"], document)
-    except KeyError as error:
-        # Defensive: an answer without a decision must never be taken for one.
-        raise BrokerUnreachable("the answer holds no decision; is this a trust broker?") from error
+class AsyncTrustBroker:
+    """:class:`TrustBroker` for asyncio and trio; enter it with ``async with``, or call :meth:`aclose`."""
+
+    def __init__(
+        self,
+        url: str,
+        credential: str | Credential,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """As :class:`TrustBroker`."""
+        self._operations = _operations(credential, options)
+        self._http = httpx.AsyncClient(base_url=_address(url), transport=transport, **_SAFE)
+
+    async def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
+        """As :meth:`TrustBroker.check`."""
+        return await self.run(self._operations.check(phone_number, action, about))
+
+    async def read(self, check_id: str) -> Answer:
+        """As :meth:`TrustBroker.read`."""
+        return await self.run(self._operations.read(check_id))
+
+    async def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
+        """As :meth:`TrustBroker.wait`."""
+        return await self.run(self._operations.wait(check_id, up_to_s))
+
+    async def report_outcome(self, check_id: str, outcome: str) -> Outcome:
+        """As :meth:`TrustBroker.report_outcome`."""
+        return await self.run(self._operations.report_outcome(check_id, outcome))
+
+    async def keys(self) -> dict[str, Any]:
+        """As :meth:`TrustBroker.keys`."""
+        return await self.run(self._operations.keys())
+
+    async def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As :meth:`TrustBroker.call`."""
+        return await self.run(self._operations.call(method, path, members))
+
+    async def run(self, work: Work[_T]) -> _T:
+        """Drive an operation to its result."""
+        told: Told = None
+        while True:
+            try:
+                step = work.send(told)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            if isinstance(step, Ask):
+                told = await self._send(step)
+            else:
+                told = None
+                await anyio.sleep(step.seconds)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _send(self, ask: Ask) -> Reply | Silence:
+        intake = _Intake(ask.timeout_s)
+        try:
+            with anyio.fail_after(ask.timeout_s):
+                async with self._http.stream(**_request(ask)) as response:
+                    intake.begin(response)
+                    async for piece in response.aiter_bytes():
+                        intake.take(piece)
+                    return intake.reply(response)
+        except (httpx.HTTPError, httpx.StreamError, _Unwanted, TimeoutError) as error:
+            return _silence(error)
 
 
-def _refusal(response: httpx.Response) -> BrokerRefused:
-    members = _members(response)
-    faults = tuple((fault.get("pointer", ""), fault.get("detail", "")) for fault in members.get("errors", ()))
-    return BrokerRefused(response.status_code, members.get("code", "UNKNOWN"), members.get("detail", ""), faults)
+# Defensive: a proxy from the environment would see the key and every number; a redirect would carry both elsewhere; and
+# two hundred kilobytes of gzip are two hundred megabytes.
+_SAFE: Any = {"trust_env": False, "follow_redirects": False, "headers": {"accept-encoding": "identity"}}
 
 
-def _members(response: httpx.Response) -> dict[str, Any]:
-    try:
-        members = response.json()
-    except ValueError as error:
-        raise BrokerUnreachable(f"status {response.status_code} without JSON; is this a trust broker?") from error
-    if not isinstance(members, dict):
-        raise BrokerUnreachable(f"status {response.status_code} without a JSON object; is this a trust broker?")
-    return members
+def _address(url: str) -> httpx.URL:
+    address = httpx.URL(url)
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ValueError("the broker's address begins with https:// (or, on this machine, http://)")
+    return address
 
 
-def _present(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+def _operations(credential: str | Credential, options: Options) -> Operations:
+    return Operations(
+        Terms(
+            credential=ApiKey(credential) if isinstance(credential, str) else credential,
+            timeout_s=options.get("timeout_s", 10.0),
+            retry=options.get("retry", Retry()),
+            around=Surroundings(time.monotonic, random.random),
+            language=options.get("language"),
+        )
+    )
+
+
+def _request(ask: Ask) -> Any:
+    return {
+        "method": ask.method,
+        "url": ask.path,
+        "headers": dict(ask.headers),
+        "content": ask.body,
+        "timeout": ask.timeout_s,
+    }
+
+
+def _silence(error: Exception) -> Silence:
+    """Only a connection that was never made is sure to have carried nothing."""
+    before = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    return Silence(type(error).__name__.strip("_"), arrived=not isinstance(error, before))

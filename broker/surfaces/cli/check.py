@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from broker.client import ClientError, TrustBroker
-from broker.client._client import DEFAULT_PURPOSE
+from broker.client import DEFAULT_PURPOSE, ClientError, TrustBroker
 from broker.domain.outcome import TurnedOut
 
 URL_VARIABLE = "TRUST_BROKER_URL"
@@ -81,7 +80,7 @@ def outcome(
     except ClientError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from error
-    typer.echo(f"{kept['id']} {kept['outcome']}")
+    typer.echo(f"{kept.check_id} {kept.outcome}")
 
 
 def show(document: Mapping[str, Any]) -> None:

@@ -1,0 +1,141 @@
+"""What the broker answers, typed and frozen. ``document`` is always the whole answer as decoded JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from broker.client import _members
+
+DECISIONS = frozenset({"allow", "step_up", "review", "deny"})
+SETTLED, PENDING = "settled", "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason code and the direction in which it moved the decision: ``better`` or ``worse``."""
+
+    code: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human. ``href`` is where to ask for it."""
+
+    type: str
+    method: str | None = None
+    href: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy that decided, its version, and the class it gave to the action."""
+
+    id: str
+    version: int
+    action_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A check and its decision: ``decision`` is what to do, ``verdict`` what the evidence says.
+
+    ``replayed`` when this is the stored answer to an idempotency key that was used before.
+    """
+
+    id: str
+    status: str
+    decision: str
+    verdict: str
+    trust_band: str
+    confidence: str
+    reasons: tuple[Reason, ...]
+    next_steps: tuple[NextStep, ...]
+    policy: Policy
+    degraded: bool
+    valid_until: datetime
+    receipt: str
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+    replayed: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        """Whether to act; anything but a settled ``allow`` is no."""
+        return self.decision == "allow" and self.status == SETTLED
+
+    @property
+    def pending(self) -> bool:
+        """Whether a challenge or a review is open, so that waiting may change the decision."""
+        return self.status == PENDING
+
+    @property
+    def reason_codes(self) -> tuple[str, ...]:
+        """The codes of the reasons, strongest first as they came."""
+        return tuple(reason.code for reason in self.reasons)
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the decision is too old to act on."""
+        return now >= self.valid_until
+
+
+def answer(members: Mapping[str, Any], *, replayed: bool = False) -> Answer:
+    """Decoded members as an answer.
+
+    Raises:
+        AnswerMalformed: a part of the contract is missing. Half an answer must never be taken for a decision.
+    """
+    policy = _members.part(members, "policy")
+    return Answer(
+        id=_members.text(members, "id"),
+        status=_members.text(members, "status"),
+        decision=_members.choice(members, "decision", DECISIONS),
+        verdict=_members.text(members, "verdict"),
+        trust_band=_members.text(members, "trustBand"),
+        confidence=_members.text(members, "confidence"),
+        reasons=tuple(
+            Reason(_members.text(each, "code"), _members.text(each, "effect"))
+            for each in _members.parts(members, "reasons")
+        ),
+        next_steps=tuple(_next_step(each) for each in _members.parts(members, "nextSteps")),
+        policy=Policy(
+            _members.text(policy, "id"), _members.whole(policy, "version"), _members.text(policy, "actionClass")
+        ),
+        degraded=_members.truth(members, "degraded"),
+        valid_until=_members.instant(members, "validUntil"),
+        receipt=_members.text(members, "receipt"),
+        document=members,
+        replayed=replayed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A report of what a check turned out to be, as the broker took it."""
+
+    check_id: str
+    outcome: str
+    found_at: datetime
+    reported_at: datetime
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def outcome(members: Mapping[str, Any]) -> Outcome:
+    """Decoded members as a report; raises as :func:`answer`."""
+    return Outcome(
+        check_id=_members.text(members, "id"),
+        outcome=_members.text(members, "outcome"),
+        found_at=_members.instant(members, "foundAt"),
+        reported_at=_members.instant(members, "reportedAt"),
+        document=members,
+    )
+
+
+def _next_step(members: Mapping[str, Any]) -> NextStep:
+    return NextStep(
+        type=_members.text(members, "type"),
+        method=_members.text_if_any(members, "method"),
+        href=_members.text_if_any(members, "href"),
+        expires_at=_members.instant_if_any(members, "expiresAt"),
+    )

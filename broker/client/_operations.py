@@ -1,0 +1,166 @@
+"""The operations of the published contract, each written once, for the blocking client and the other one."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, TypedDict
+from urllib.parse import quote
+
+from broker.client import _answers, _members
+from broker.client._answers import Answer, Outcome
+from broker.client._exchange import Ask, Credential, Pause, Reply, Retry, Surroundings, Work, exchange
+
+DEFAULT_PURPOSE = "FraudPreventionAndDetection"
+POLL_MAX_S = 20.0
+_POLL_EARLY_S = 1.0
+_CHECKS = "/v1/trust-checks"
+
+
+class About(TypedDict, total=False):
+    """What may be said about a question beside the number and the action; everything may be left out.
+
+    ``amount`` is a decimal and an ISO 4217 code; ``location`` latitude, longitude (degrees) and radius (metres).
+    ``bound_since`` is the day on which the number was linked to the person, ``claims`` what the person says about
+    themself, in CAMARA's names (``givenName``, ``birthdate``, …). ``max_evidence_age_s`` is how old an earlier answer
+    of an operator may be; 0 asks anew. ``idempotency_key`` is made where it is left out; give the same one to ask the
+    same question again without deciding again.
+    """
+
+    amount: tuple[str, str] | None
+    resource: str | None
+    attributes: Mapping[str, str | bool | int] | None
+    location: tuple[float, float, float] | None
+    operator_token: str | None
+    bound_since: date | None
+    claims: Mapping[str, str] | None
+    purpose: str
+    channel: str | None
+    conversation_id: str | None
+    deadline_ms: int | None
+    max_evidence_age_s: int | None
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms a client asks."""
+
+    credential: Credential
+    timeout_s: float
+    retry: Retry
+    around: Surroundings
+    language: str | None = None
+
+
+class Operations:
+    """Every method is a generator of steps whose value is the result; see :mod:`broker.client._exchange`."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+
+    def check(self, phone_number: str, action: str, about: About) -> Work[Answer]:
+        """``POST /v1/trust-checks``; one idempotency key for all attempts, so that there is one decision."""
+        key = about.get("idempotency_key") or secrets.token_urlsafe(18)
+        headers = {"idempotency-key": key}
+        reply = yield from self._reply("POST", _CHECKS, question(phone_number, action, about), headers, again=True)
+        replayed = reply.headers.get("idempotency-replayed") == "true"
+        return _answers.answer(_members.decoded(reply.body), replayed=replayed)
+
+    def read(self, check_id: str) -> Work[Answer]:
+        """``GET /v1/trust-checks/{id}``."""
+        return (yield from self._read(check_id, wait_s=0))
+
+    def wait(self, check_id: str, up_to_s: float) -> Work[Answer]:
+        """Long polls until the check is no longer pending, or the time is over."""
+        clock = self._terms.around.monotonic_s
+        ends_s = clock() + up_to_s
+        while True:
+            asked_s = clock()
+            wait_s = max(0.0, min(POLL_MAX_S, ends_s - asked_s))
+            found = yield from self._read(check_id, wait_s)
+            if not found.pending or clock() >= ends_s:
+                return found
+            # A broker that answers at once, whatever it was asked, is not asked in a circle.
+            early_s = min(_POLL_EARLY_S, wait_s) - (clock() - asked_s)
+            if early_s > 0:
+                yield Pause(early_s)
+
+    def report_outcome(self, check_id: str, outcome: str) -> Work[Outcome]:
+        """``POST /v1/trust-checks/{id}/outcome``; saying the same twice is saying it once."""
+        reply = yield from self._reply("POST", f"{_path(check_id)}/outcome", {"outcome": outcome}, again=True)
+        return _answers.outcome(_members.decoded(reply.body))
+
+    def keys(self) -> Work[dict[str, Any]]:
+        """``GET /.well-known/jwks.json``: the public keys of receipts."""
+        return (yield from self.call("GET", "/.well-known/jwks.json", None))
+
+    def call(self, method: str, path: str, members: Mapping[str, Any] | None) -> Work[dict[str, Any]]:
+        """Any operation; only reading is repeated after the broker may have heard it."""
+        reply = yield from self._reply(method, path, members, again=method == "GET")
+        return _members.decoded(reply.body)
+
+    def _read(self, check_id: str, wait_s: float) -> Work[Answer]:
+        wait_ms = int(wait_s * 1000)
+        path = f"{_path(check_id)}?waitMs={wait_ms}" if wait_ms else _path(check_id)
+        reply = yield from self._reply("GET", path, again=True, longer_s=wait_s)
+        return _answers.answer(_members.decoded(reply.body))
+
+    def _reply(
+        self,
+        method: str,
+        path: str,
+        members: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        again: bool,
+        longer_s: float = 0,
+    ) -> Work[Reply]:
+        terms = self._terms
+        body = None if members is None else json.dumps(members, ensure_ascii=False, allow_nan=False).encode()
+        ask = Ask(method, path, self._headers(headers, body), body, terms.timeout_s + longer_s, again)
+        retry = replace(terms.retry, total_s=terms.retry.total_s + longer_s)
+        return (yield from exchange(ask, terms.credential, retry, terms.around))
+
+    def _headers(self, own: Mapping[str, str] | None, body: bytes | None) -> dict[str, str]:
+        headers = dict(own or {})
+        if body is not None:
+            headers["content-type"] = "application/json"
+        if self._terms.language:
+            headers["accept-language"] = self._terms.language
+        return headers
+
+
+def question(phone_number: str, action: str, about: About) -> dict[str, Any]:
+    """A question as it goes over the wire."""
+    place, amount, since = about.get("location"), about.get("amount"), about.get("bound_since")
+    subject = _present(
+        phoneNumber=phone_number,
+        location=dict(zip(("latitude", "longitude", "radiusM"), place, strict=True)) if place else None,
+        operatorToken=about.get("operator_token"),
+        boundSince=since.isoformat() if since else None,
+        claims=dict(about.get("claims") or {}),
+    )
+    act = _present(
+        type=action,
+        amount=dict(zip(("value", "currency"), amount, strict=True)) if amount else None,
+        resource=about.get("resource"),
+        attributes=dict(about.get("attributes") or {}),
+    )
+    return _present(
+        subject=subject,
+        action=act,
+        purpose=about.get("purpose", DEFAULT_PURPOSE),
+        context=_present(channel=about.get("channel"), conversationId=about.get("conversation_id")),
+        deadlineMs=about.get("deadline_ms"),
+        maxEvidenceAgeS=about.get("max_evidence_age_s"),
+    )
+
+
+def _path(check_id: str) -> str:
+    return f"{_CHECKS}/{quote(check_id, safe='')}"
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None and value != {}}
