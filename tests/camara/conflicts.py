@@ -234,6 +234,34 @@ CONFLICTS = (
         instead=r'\1Ended"',
     ),
     Conflict(
+        "sim-swap-subscriptions",
+        r'(.*is )"DEVICE_NOT_APPLICABLE"',
+        "the definition calls a number without the service PHONE_NUMBER_NOT_APPLICABLE",
+        versions=r"0\.1\.2",
+        instead=r'\1"PHONE_NUMBER_NOT_APPLICABLE"',
+    ),
+    Conflict(
+        "geofencing-subscriptions",
+        r"(.*)subscriptionexpiretime(.*)",
+        "the definition calls it subscriptionExpireTime",
+        versions=r"0\.4\.0",
+        instead=r"\1subscriptionExpireTime\2",
+    ),
+    *(
+        Conflict(
+            "iot-sim-fraud-prevention",
+            step,
+            "the definition answers 422 MISSING_IDENTIFIER where nothing names a device, as its next scenario says",
+            scenario=r".*_400_missing_device",
+            instead=instead,
+        )
+        for step, instead in (
+            ("the response status code is 400", "the response status code is 422"),
+            (r'(.*"\$\.status" is )400', r"\g<1>422"),
+            (r'(.*is )"INVALID_ARGUMENT"', r'\1"MISSING_IDENTIFIER"'),
+        )
+    ),
+    Conflict(
         ".*",
         r'(the response property "\$\.code" is )"AUTHENTICATION_REQUIRED"',
         "for an expired token the definition allows UNAUTHENTICATED too, and that is what this operator answers",

@@ -187,9 +187,9 @@ class Contract:
             case _:
                 return _string(schema)
 
-    def wrong(self, schema: Any) -> Any:
-        """A value that does not fit."""
-        for candidate in WRONG:
+    def wrong(self, schema: Any, *, kind: bool = False) -> Any:
+        """A value that does not fit; with ``kind`` one of another JSON type, where there is a choice."""
+        for candidate in reversed(WRONG) if kind else WRONG:
             if self.errors_by(candidate, schema):
                 return candidate
         raise NotApplicable("the YAML allows any value here")

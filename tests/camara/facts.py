@@ -92,7 +92,7 @@ class Facts:
         clock = self.operator.control.http.get("/clock").json()
         return (datetime.fromisoformat(clock["network"]) + timedelta(seconds=ahead_s)).isoformat()
 
-    def area(self, *, elsewhere: bool = False, covered: bool = True, radius: int = 5000) -> dict[str, Any]:
+    def area(self, *, elsewhere: bool = False, covered: bool = True, radius: float = 5000) -> dict[str, Any]:
         """A circle around the subscriber, or where it is not, or where this operator has no network."""
         geography = self.operator.profile.geography
         place = geography.elsewhere if elsewhere else geography.home

@@ -19,6 +19,7 @@ from tests.camara.sink import Sink, running_sink
 from tests.camara.stage import Stage
 from tests.camara.vocabulary import Word
 from tests.camara.words_assets import WORDS as ASSETS
+from tests.camara.words_binding import WORDS as BINDING
 from tests.camara.words_event import WORDS as EVENT
 from tests.camara.words_person import WORDS as PERSON
 from tests.camara.words_person import presuppose
@@ -34,6 +35,7 @@ from tests.support.mock_operator_schemas import DEFINITIONS
 WORDS: tuple[Word, ...] = (
     *TOKEN,
     *ASSETS,
+    *BINDING,
     *PERSON,
     *EVENT,
     *RESOURCE,

@@ -10,12 +10,12 @@ from tests.camara.reading import age_s, body, instant, now, same
 from tests.camara.sink import Arrival
 from tests.camara.stage import Stage, Token
 from tests.camara.vocabulary import PATH, POINTER, TEXT, literal, nothing, word
+from tests.camara.words_members import SOON_S
 from tests.camara.words_resource import existing
 from tests.camara.words_response import PROPERTY
 
 ID = "subscriptionId"
 TOLERANCE_S = 60.0
-SOON_S = 120.0
 HOME = {"type": "roaming", "active": False}
 GERMANY = {"type": "roaming", "active": True, "mcc": 262, "countries": ["DE"]}
 FRANCE = {"type": "roaming", "active": True, "mcc": 208, "countries": ["FR"]}
@@ -164,8 +164,17 @@ def _event_has(stage: Stage, path: str) -> None:
 
 
 def _credentials(stage: Stage) -> None:
-    wanted = stage.facts.value_of(("sinkCredential",))["accessToken"]
-    expect(_told(stage).headers.get("authorization") == f"Bearer {wanted}", "the event came without its credentials")
+    wanted = f"Bearer {stage.facts.value_of(('sinkCredential',))['accessToken']}"
+    found = _told(stage).headers.get("authorization")
+    expect(found == wanted, "the event came without its credentials")
+
+
+def _credentials_if(stage: Stage) -> None:
+    """Those of the request, where it had some."""
+    if stage.sent(("sinkCredential",)) is MISSING:
+        expect("authorization" not in _told(stage).headers, "the event came with credentials that nobody gave")
+    else:
+        _credentials(stage)
 
 
 def _own_id(stage: Stage, path: str) -> None:
@@ -227,7 +236,43 @@ _NOTIFICATION = r"(?:the )?(?:received )?(?:event )?(?:notification|event|payloa
 _WHOSE = r"(?:API )?(?:consumer|client)"
 _VALUE = r"(?P<value>\"[^\"]*\"|true|false|-?[0-9.]+)"
 
+
+def _kind_wanted(stage: Stage, text: str) -> None:
+    """The last part of a type, and where the file puts it: definitions have a list of whole names."""
+    kind = f"org.camaraproject.{stage.scenario.api}.v0.{text}"
+    stage.set(("types",), [kind])
+    _type(stage, kind)
+
+
+def _own_kind(stage: Stage) -> None:
+    """An event of what was subscribed to."""
+    made = stage.answer().json() if stage.method or stage.asked else _made(stage)
+    _event(stage, str(made["types"][0]).rpartition(".")[2])
+
+
+def _last_word(stage: Stage, text: str, path: str, value: str) -> None:
+    """Two steps that somebody wrote on one line; what ended it is told by the event."""
+    _event_type(stage, text)
+    _event_is(stage, f"$.data.{parse(path)[-1]}", value)
+
+
+def _told_of_it(stage: Stage, path: str) -> None:
+    found = get(_told(stage).event, parse(path))
+    expect(found == _made(stage).get("id"), f"{path} of the event is not that of the subscription")
+
+
 WORDS = (
+    word(r"the request body property \"\$\.type\" is (?:set to )?\"(?P<text>area-\w+)\"", _kind_wanted),
+    word(
+        r"(?:an |the )?event notification (?:of the subscribed type|\"<event-type>\") is (?:sent to|received on) .*",
+        _own_kind,
+    ),
+    word(rf"type=\"(?P<text>[^\"]+)\"And the response property {PATH} is (?P<value>\"[^\"]*\")", _last_word),
+    word(rf"the notification property {PATH} is equal to the existing subscriptionId", _told_of_it),
+    word(r"the API provider only allows one event to be subscribed per subscription request", nothing),
+    word(r"the API provider requires the use of a Private JWT key mechanism .*", nothing),
+    word(r"the Private JWT key mechanism is not pre-configured .*", nothing),
+    word(r"the event subscribed occurs", _happen),
     word(
         rf"the subscription property {PATH} contains the element {TEXT}", lambda stage, path, text: _type(stage, text)
     ),
@@ -259,9 +304,15 @@ WORDS = (
     word(r"data\.subscriptionId is valued with the .*", _about_it),
     word(rf"the {_WHOSE} has no active subscriptions? for the device", _none),
     word(r"a client with (?:\w+ )?subscriptions created", _one),
+    word(r"a client without (?:\w+ )?subscriptions created", _none),
     word(rf"the response body lists all subscriptions belonging to the {_WHOSE}", _lists),
     word(rf"the response body lists all subscriptions belonging to the {_WHOSE} for the identified device", _lists_own),
-    word(r"subscription\(s\) is/are listed|the subscriptions for this phoneNumber are listed", _lists),
+    word(r"valid subscriptions are existing", _one),
+    word(
+        r"all valid subscriptions are listed|"
+        r"subscription\(s\) is/are listed|the subscriptions for this phoneNumber are listed",
+        _lists,
+    ),
     word(
         r"a (?:single )?notification corresponding to subscription property \"\$\.types?\" has been sent to .*",
         _happen,
@@ -271,18 +322,20 @@ WORDS = (
         r"(?:changes?|changed|becomes?|enters?|entered|leaves?|left|connects?|loses?|lost|starts?|stops?|moves?)\b.*",
         _happen,
     ),
-    word(r"the subscriptionExpireTime is reached|when the subscription expires", _time_is_up),
-    word(rf"(?:an )?event notification {TEXT} is (?:sent to|received on) .*", _event),
+    word(
+        r"the subscriptionExpireTime is reached|when the subscription expires|the subscription is expired", _time_is_up
+    ),
+    word(rf"(?:an |the )?event notification {TEXT} is (?:sent to|received on) .*", _event),
     word(r"a subscription termination event notification is sent to the callback URL", _end),
     word(rf"{_NOTIFICATION} body complies with the (?:OAS )?schema at {POINTER}", _event_complies),
     word(rf"{_NOTIFICATION} (?:request )?(?:body )?property {PATH} (?:is|is equal to|is set to) {_VALUE}", _event_is),
     word(rf"{_NOTIFICATION} (?:request )?(?:body )?property {PATH} (?:exists|is present).*", _event_has),
     word(r"type=\"(?P<text>[^\"]+)\"", _event_type),
     word(
-        r"the sink credentials specified when the subscription was created are included|"
-        r"sink credentials are received .*",
+        r"the sink credentials specified when the subscription was created are included",
         _credentials,
     ),
+    word(r"sink credentials are received .*", _credentials_if),
     word(rf"{PROPERTY} is equal to \"id\"", _own_id),
     word(r"the API supports initial events to be sent", nothing),
 )

@@ -19,6 +19,7 @@ SIGNED_DAYS_AGO = 700
 GIVEN_ON_DAYS_AGO = 10
 STEADY_ENDING = "000101"
 MAX_AGE_LIMIT_H = 2400
+SOON_S = 120.0
 
 Setter = Callable[[Stage, Path, str], object]
 
@@ -34,7 +35,7 @@ def _other_number(stage: Stage, _path: Path, _words: str) -> object:
 def _stranger(stage: Stage, path: Path, _words: str) -> object:
     """A number of this operator that nobody has."""
     number = stage.operator.number(UNKNOWN_ENDING)
-    return {"phoneNumber": number} if path == ("device",) else number
+    return {"phoneNumber": number} if path[-1] == "device" else number
 
 
 def _unserved(stage: Stage, path: Path, _words: str) -> object:
@@ -46,7 +47,7 @@ def _mismatching(stage: Stage, path: Path, _words: str) -> object:
     """Beside a token of somebody; "a valid token" must then be one that names that somebody."""
     stage.legs &= {Legs.THREE}
     number = stage.operator.number(STEADY_ENDING)
-    return {"phoneNumber": number} if path == ("device",) else number
+    return {"phoneNumber": number} if path[-1] == "device" else number
 
 
 def _given_on(stage: Stage, path: Path, _words: str) -> object:
@@ -59,7 +60,7 @@ def _hashed(stage: Stage, _path: Path, words: str) -> object:
 
 
 def _other_identifiers(_stage: Stage, path: Path, _words: str) -> object:
-    if path != ("device",):
+    if path[-1] != "device":
         raise NotApplicable("only devices have several kinds of identifiers")
     return {"networkAccessIdentifier": "123456789@example.com"}
 
@@ -219,7 +220,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*match(?:es)? the value (?:stored|saved|held|registered) .*", _valid),
     (r"[A-Z_]*PHONENUMBER[A-Z_]*\d?", _constant),
     (r".*hashed in SHA-256.*", _hashed),
-    (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found).*", _stranger),
+    (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found|be matched).*", _stranger),
     (r".*does not match .*token", _mismatching),
     (r".*cannot be located by the network.*", _unlocated),
     (r"an? (?:invalid|unsupported|unknown|other) (?:value|type|event type)|a value other than .*", _wrong),
@@ -236,8 +237,14 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"a value less than .*", _less),
     (r"a value shorter than that time", _shorter),
     (r"a value smaller than the minimum allowed", _below_minimum),
+    (r"(?:a )?circle which covers .*", lambda stage, _path, _words: stage.facts.area()),
+    (r"a value in the near future", lambda stage, _path, _words: stage.instant(SOON_S)),
     (
-        r"an? (?:valid )?area not covered .*|an area outside .*",
+        r"an? too small area-size",
+        lambda stage, _path, _words: stage.facts.area(radius=stage.operator.profile.geography.minimum_radius_m - 1),
+    ),
+    (
+        r"an? (?:valid )?area not covered .*|an area outside .*|an unsupported (?:or|/) (?:invalid|uncovered) area",
         lambda stage, _path, _words: stage.facts.area(covered=False),
     ),
     (

@@ -11,6 +11,7 @@ from tests.camara.words_members import set_by_words
 
 LENGTH_THAT_NO_OPERATOR_TAKES = 5000
 SEVERAL = 2
+NO_URL = "an invalid URL"
 SCHEMA = r"(?:the )?(?:OAS )?(?:request body )?schema"
 
 
@@ -77,7 +78,7 @@ def _wrong_body(stage: Stage, pointer: str = "") -> None:
     name = pointer.rpartition("/")[2]
     typed = [member for member, schema in members.items() if str(schema.get("$ref", "")).endswith(f"/{name}")]
     member = next((name for name in [*typed, *members] if name in typed or name in required), next(iter(members)))
-    stage.set((member,), stage.contract.wrong(members[member]))
+    stage.set((member,), stage.contract.wrong(members[member], kind=True))
 
 
 def _wrong(stage: Stage, path: str, pointer: str = "") -> None:
@@ -189,13 +190,14 @@ WORDS = (
         r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not sent|not included)', _no_header
     ),
     word(
-        r"the request body is set by default to .*|(?:the request body is (?:set to )?)?a valid (?:\S+ )?request body",
+        r"the request body is set by default to .*|"
+        r"(?:the request body is (?:set to )?)?a valid (?:[\w-]+ )*request body",
         nothing,
     ),
     word(rf"the request body (?:is compliant with|complies with) {SCHEMA}.*", nothing),
     word(r"the request body is compliant with the RequestBody schema .*", nothing),
     word(r"an? (?:valid )?request body (?:that is |which is )?compliant with .*", nothing),
-    word(rf"{MEMBER} {PATH} includes more than one .*", _several),
+    word(rf"{MEMBER} {PATH} (?:includes more than one .*|is set to an array with 2 valid items)", _several),
     word(r"the request body is set to a valid parameter combination", _full),
     word(r"the request body is (?:not included|not sent|empty|missing)", _absent),
     word(r'the request body is set to "?(?P<value>\{.*\}|\[.*\])"?', _given),
@@ -224,7 +226,10 @@ WORDS = (
     word(rf"{MEMBER} {PATH} (?:is |to be )?(?:set|equal) to:? (?P<value>.*)", _by_words),
     word(rf"{MEMBER} {PATH} (?P<value>(?:is compliant|only includes|includes|complies) .*)", _by_words),
     word(rf"the request body (?:optionally )?contains the property {PATH} with (?P<value>a value .*)", _by_words),
-    word(rf"{MEMBER} {PATH} is set with (?P<value>a valid value)", _by_words),
+    word(rf"{MEMBER} {PATH} is set with (?P<value>a valid value|an? too small area-size)", _by_words),
+    word(rf"{MEMBER} {PATH} is not matching the defined pattern", lambda stage, path: _by_words(stage, path, NO_URL)),
+    word(rf"a valid (?:[\w-]+ )*request body with (?:the )?(?:property )?{PATH} (?:set to )?(?P<value>.*)", _by_words),
+    word(r"a valid (?:[\w-]+ )*request body with (?P<path>\w+) (?P<value>\"[A-Z]+\")", _by_words),
     word(rf"the request body is set to a valid parameter combination without property {PATH}", _full_without),
     word(
         rf"the request body is set to a valid parameter combination with property {PATH} set to (?P<value>.*)",
@@ -246,7 +251,18 @@ WORDS = (
     word(r"the request body contains the invalid phone number", lambda stage: _wrong(stage, "$.phoneNumber")),
 )
 
+VERBS = {"create": "POST", "get": "GET", "delete": "DELETE"}
+
+
+def _by_verb(stage: Stage, text: str, rest: str = "") -> None:
+    stage.forget()
+    stage.method, stage.resource = VERBS[text.lower()], stage.contract.base_path + "/subscriptions"
+    if rest:
+        _send(stage, stage.method, rest)
+
+
 SENDING = (
+    word(r"(?P<text>create|get|delete) (?:\w+ )+subscription(?: with (?P<rest>\w+Id.*))?", _by_verb),
     word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),

@@ -81,13 +81,13 @@ def _without_all(stage: Stage, texts: str) -> None:
         stage.set(parse(path), MISSING)
 
 
-def _other_than(stage: Stage, path: str, text: str) -> None:
+def _other_than(stage: Stage, path: str, text: str, other: str = "") -> None:
     """Another value that the schema lists; a text of its own, where it lists none."""
     where = parse(path)
     schema = stage.contract.follow(stage.contract.inner(stage.operation().body, where)) or {}
-    listed = [value for value in schema.get("enum", ()) if value != text]
-    other = listed[0] if listed else f"NOT-{text}"
-    stage.set(where, [other] if schema.get("type") == "array" else other)
+    listed = [value for value in schema.get("enum", ()) if value not in {text, other}]
+    value = listed[0] if listed else f"NOT-{text}"
+    stage.set(where, [value] if schema.get("type") == "array" else value)
 
 
 def _set(stage: Stage, path: str, value: str) -> None:
@@ -155,7 +155,8 @@ WORDS = (
     word(rf"(?:the )?(?:request )?(?:body )?properties {_LIST} are not (?:included|present|set|sent)", _without_all),
     word(
         rf"(?:the )?(?:request )?(?:body )?property (?:includes property )?{PATH} "
-        r"(?:whose value is not|is not (?:equal|set) to) \"(?P<text>[^\"]*)\"",
+        r"(?:whose value is not|is not (?:equal|set) to) \"(?P<text>[^\"]*)\""
+        r"(?: and is not set to \"(?P<other>\w*)\")?",
         _other_than,
     ),
     word(rf"{PATH} ?<> ?\"(?P<text>[^\"]*)\"", _other_than),

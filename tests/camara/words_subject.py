@@ -121,7 +121,37 @@ def _unknown_to_operator(stage: Stage) -> None:
         stage.set(*kind)
 
 
+def _named(stage: Stage) -> None:
+    """By the body alone, and by a number that this operator knows."""
+    stage.token = Token.TWO_LEGGED
+
+
+def _named_without_service(stage: Stage) -> None:
+    _named(stage)
+    _unserved(stage)
+
+
+def _named_twice(stage: Stage) -> None:
+    """By the token and by the body."""
+    stage.token = Token.THREE_LEGGED
+    stage.set(("device",), stage.facts.value_of(("device",)))
+
+
+def _named_by_what_nobody_uses(stage: Stage) -> None:
+    _named(stage)
+    stage.set(("device",), {"networkAccessIdentifier": "123456789@example.com"})
+
+
+_IDENTIFIERS = r"the request body includes (?:valid )?device identifier\(s\)"
+
 WORDS = (
+    word(rf"{_IDENTIFIERS}(?: supported by the implementation| in subscriptionDetail)?", nothing),
+    word(r"the request body includes a device identifier not applicable for this service", _named_without_service),
+    word(r"the request body explicitly includes a device identifier when it is not required", _named_twice),
+    word(
+        r"the request body includes an identifier type not supported by the implementation", _named_by_what_nobody_uses
+    ),
+    word(r"the request body includes inconsistent identifiers", _one_identifier),
     word(rf"{SUBSCRIBER},? for which the service is not (?:applicable|available|supported)", _unserved),
     word(r"the testing device(?:, .*,)? is located (?:by the network operator )?within a surface of .*", nothing),
     word(r"the geographical information of this device is not available .*", _never_seen),

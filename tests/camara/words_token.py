@@ -11,7 +11,7 @@ from tests.camara.vocabulary import nothing, word
 MEANINGS: tuple[tuple[str, Token], ...] = (
     (r"\bexpired\b(?! expiry)", Token.EXPIRED),
     (
-        r"invalid (?:context|scope)|without the (?:required )?scope|not including|does not include|insufficient",
+        r"invalid (?:context|scope)|without (?:the )?(?:required )?scope|not including|does not include|insufficient",
         Token.UNSCOPED,
     ),
     (r"invalid|malformed|not valid", Token.INVALID),
@@ -75,7 +75,12 @@ def _scoped(stage: Stage, scope: str) -> None:
         stage.scopes = (scope,)
 
 
+_AND_BODY = r"(?:a valid (?:\w+ )*request body and )?(?:the )?"
+
 WORDS = (
+    word(r'the request does not include the "Authorization" header', _none),
+    word(rf'{_AND_BODY}header "Authorization" is not set to(?: valid token)?', _none),
+    word(rf'{_AND_BODY}header "Authorization" is expired', _expired),
     word(
         r'(?:the )?(?:request )?header "Authorization" is '
         r"(?:removed|missing|set without a token|not (?:sent|included|set|present|available))",

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from adapters.mock.operator.apis.catalogue import CATALOGUE, operations_of
-from adapters.mock.operator.apis.dialects import EVERY_DIALECT
+from adapters.mock.operator.apis.dialects import DIALECTS
 from adapters.mock.operator.authorization.authorize import CELLULAR_HEADER
 from adapters.mock.operator.deviations import TOKEN_PATH
 from adapters.mock.operator.profile import FINDER_SCOPE, Legs, OfferedApi, Profile, load_profile, shipped_profiles
@@ -36,11 +36,11 @@ def documented_profile() -> Profile:
     """A profile that offers every base path once: at the version of a shipped profile where one has it."""
     shipped = [load_profile(name) for name in shipped_profiles()]
     spoken = {(api.name, api.version) for profile in shipped for api in profile.apis}
-    ordered = sorted(EVERY_DIALECT, key=lambda known: (known.api, known.version) in spoken)
+    ordered = sorted(DIALECTS, key=lambda known: (known.api, known.version) in spoken)
     by_path = {known.base_path: known for known in ordered}
     offered = tuple(
         OfferedApi(name=known.api, version=known.version, legs=frozenset(Legs))
-        for known in EVERY_DIALECT
+        for known in DIALECTS
         if by_path[known.base_path] is known
     )
     return shipped[0].model_copy(update={"name": "every", "issuer_name": "Pretend operator", "apis": offered})
@@ -52,7 +52,7 @@ def with_bodies(document: dict[str, Any]) -> dict[str, Any]:
     structs |= {SearchRequest}
     _, schemas = msgspec.json.schema_components(sorted(structs, key=lambda body: body.__name__), ref_template=REFERENCE)
     document["components"]["schemas"].update(schemas)
-    for known in EVERY_DIALECT:
+    for known in DIALECTS:
         for operation in operations_of(known):
             described = document["paths"].get(known.base_path + operation.path, {}).get(operation.method.lower())
             if described is not None:

@@ -8,7 +8,7 @@ import math
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -81,11 +81,19 @@ class AreaConfig(_Config, frozen=True, rename="camel", kw_only=True):
     subscription_detail: AreaDetail
 
 
+class HttpSettings(msgspec.Struct, frozen=True):
+    """How to deliver; this operator has one way only."""
+
+    headers: dict[str, str] | UnsetType = UNSET
+    method: Literal["POST"] | UnsetType = UNSET
+
+
 class _Request(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    protocol: Protocol
+    protocol: str
     sink: str
     types: Annotated[list[str], Meta(min_length=1, max_length=20)]
     sink_credential: dict[str, Any] | UnsetType = UNSET
+    protocol_settings: HttpSettings | UnsetType = UNSET
 
 
 class PhoneSubscriptionRequest(_Request, frozen=True, rename="camel", kw_only=True):
@@ -126,16 +134,21 @@ def _check(dialect: Dialect, body: Any) -> None:
     if len(body.types) > 1:
         code = MULTIPLE if dialect.api in ONE_TYPE_SAID_SO else (400, "INVALID_ARGUMENT")
         raise CamaraError(*code, "One type of event for each subscription.")
+    if dialect.commonalities != "0.8" and body.protocol not in get_args(Protocol):
+        raise invalid_argument("protocol is none of CloudEvents'")
     if body.protocol != "HTTP":
         raise CamaraError(400, "INVALID_PROTOCOL", "Only HTTP is supported.")
     if isinstance(body.sink_credential, dict):
-        _check_credential(body.sink_credential)
+        _check_credential(dialect, body.sink_credential)
 
 
-def _check_credential(given: dict[str, Any]) -> None:
+def _check_credential(dialect: Dialect, given: dict[str, Any]) -> None:
     """``PLAIN`` and ``REFRESHTOKEN`` are in the enumeration, and not allowed (event subscription guide)."""
     kind = given.get("credentialType")
-    if kind in {"PLAIN", "REFRESHTOKEN", "PRIVATE_KEY_JWT"}:
+    if kind == "PRIVATE_KEY_JWT" and dialect.commonalities == "0.8":
+        raise CamaraError(422, "PRIVATE_KEY_JWT_NOT_CONFIGURED", "No client key was agreed for this sink.")
+    unknown = isinstance(kind, str) and kind != "ACCESSTOKEN" and dialect.commonalities == "0.8"
+    if unknown or kind in {"PLAIN", "REFRESHTOKEN", "PRIVATE_KEY_JWT"}:
         raise CamaraError(400, "INVALID_CREDENTIAL", "Only access tokens are supported.")
     if kind != "ACCESSTOKEN":
         raise invalid_argument("credentialType is missing or unknown")
@@ -207,7 +220,7 @@ def _refuse_sink(question: Question) -> None:
 
 def _lifecycle(dialect: Dialect) -> frozenset[str]:
     new = ("subscription-started", "subscription-ended")
-    return frozenset({"subscription-ends"} if dialect.commonalities == "0.5" else new)
+    return frozenset({"subscription-ends"} if dialect.commonalities in {"0.4", "0.5"} else new)
 
 
 def _named(question: Question) -> dict[str, Any]:
@@ -218,8 +231,8 @@ def _named(question: Question) -> dict[str, Any]:
 
 
 def _reported(question: Question) -> dict[str, Any]:
-    """sim-swap-subscriptions 0.2.0 demands the number in its event, also where the token stood for it."""
-    demanded = (question.dialect.api, question.dialect.version) == ("sim-swap-subscriptions", "0.2.0")
+    """sim-swap-subscriptions up to 0.2.0 demands the number in its event, also where the token stood for it."""
+    demanded = question.dialect.api == "sim-swap-subscriptions" and question.dialect.version in {"0.1.2", "0.2.0"}
     return {"phoneNumber": question.phone_number} if demanded else _named(question)
 
 
@@ -227,7 +240,9 @@ def _config(question: Question) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(question.body.config)
     detail = told["subscriptionDetail"]
     detail.pop("device", None)
-    return told | {"subscriptionDetail": detail | _named(question)}
+    # Before 0.2.0 an answer names the number, whoever gave it.
+    oldest = (question.dialect.api, question.dialect.version) == ("sim-swap-subscriptions", "0.1.2")
+    return told | {"subscriptionDetail": detail | (_reported(question) if oldest else _named(question))}
 
 
 def _expires_at(question: Question) -> datetime | None:
