@@ -7,6 +7,7 @@
     ├── NotAuthenticated      present a valid credential (401)
     ├── NotPermitted          ask for another scope, purpose or action (403)
     ├── NotFound              the thing is not there, or not yours (404)
+    ├── Erased                it was there, and was erased for good (410)
     ├── Conflict              wait, then look at what is there (409)
     ├── IdempotencyMismatch   use another key, or the first body again (422)
     ├── Overloaded            come back after ``retry_after_s`` (503)
@@ -71,6 +72,15 @@ class NotFound(BrokerError):
     """Absent, or another tenant's: from outside there is no difference."""
 
     code = "NOT_FOUND"
+
+
+class Erased(BrokerError):
+    """It was there; the key that it was sealed with has been destroyed, and nobody can read it any more."""
+
+    code = "ERASED"
+
+    def __init__(self, detail: str = "this was erased, and nobody can read it any more") -> None:
+        super().__init__(detail)
 
 
 class Conflict(BrokerError):

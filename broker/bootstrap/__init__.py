@@ -18,6 +18,7 @@ from broker.adapter_kit.deployment import load_operators
 from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
+from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.clock import Clock, SystemClock
@@ -54,6 +55,7 @@ from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.readiness import Readiness
 from broker.usecases.report_outcome import ReportOutcome
+from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.shadow import Shadows
@@ -123,6 +125,12 @@ class Deployment:
         async with self._store() as store:
             pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
             yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
+
+    @contextlib.asynccontextmanager
+    async def key_rotation(self) -> AsyncIterator[RotateKeys]:
+        """The rotation of the vault's root and tenant keys."""
+        async with self._store() as store:
+            yield await privacy.key_rotation(self._settings.keys, store, self._clock)
 
     @contextlib.asynccontextmanager
     async def learner(self) -> AsyncIterator[Learn]:

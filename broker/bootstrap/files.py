@@ -30,7 +30,11 @@ def secret_files(
     keys: Path, operators: Mapping[str, OperatorSettings], finder: FinderSettings | None
 ) -> dict[str, Path]:
     """Every file of a secret by what it is for. Operators may share the key of our assertions, and nothing else."""
-    uses = {"the root key": keys / "root.key", "the key of receipts": keys / "receipts.pem"}
+    uses = {
+        "the root key": keys / "root.key",
+        "the root key of the vault": keys / "vault.keys",
+        "the key of receipts": keys / "receipts.pem",
+    }
     for name, settings in operators.items():
         for kind in ("client_secret", "api_key"):
             ref = getattr(settings, kind)

@@ -43,10 +43,37 @@ def read(path: Path) -> bytes:
         raise Misconfigured(f"{path}: {error.strerror}; put the file back, readable by its owner") from error
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Put a new secret in the place of the one in ``path``, whole or not at all, with mode 0600.
+
+    Raises:
+        Misconfigured: it cannot be written.
+    """
+    try:
+        aside = _aside(path, lambda: content)
+        aside.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise Misconfigured(f"{path}: {error.strerror}; give the broker's user a directory it can write") from error
+
+
 def _create(path: Path, make: Callable[[], bytes]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Written aside and linked into place, so that no reader ever sees half a secret. What a crash leaves aside is in
-    # nobody's way: the next name is another one.
+    aside = _aside(path, make)
+    try:
+        # Linking fails where another process was quicker; its secret is then the one that counts.
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+    finally:
+        aside.unlink()
+    _sync(path.parent)
+
+
+def _aside(path: Path, make: Callable[[], bytes]) -> Path:
+    """A secret beside the place it is meant for, so that no reader ever sees half of one.
+
+    What a crash leaves there is in nobody's way: the next name is another one.
+    """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(_SUFFIX_BYTES)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     try:
@@ -54,12 +81,10 @@ def _create(path: Path, make: Callable[[], bytes]) -> None:
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
-        # Linking fails where another process was quicker; its secret is then the one that counts.
-        with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
-    finally:
+    except BaseException:
         aside.unlink()
-    _sync(path.parent)
+        raise
+    return aside
 
 
 def _sync(directory: Path) -> None:

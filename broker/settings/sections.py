@@ -46,9 +46,11 @@ class StorageSettings(Section):
 
 
 class KeySettings(Section):
-    """Where secrets are kept, one file each."""
+    """Where secrets are kept, one file each; and how many keys of subjects a process holds unwrapped."""
 
     directory: Path = Path("var/keys")
+    vault: Literal["file", "environment"] = "file"
+    vault_entries_max: int = Field(default=50_000, ge=1, le=10_000_000)
 
 
 ASKING_MS_MIN = 100

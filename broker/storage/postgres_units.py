@@ -18,7 +18,7 @@ from sqlalchemy.engine import Dialect
 from broker.errors import Conflict
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim
 from broker.storage.statements import Prepared, claimable, literal, prepare
-from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves
+from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
 from broker.storage.unit_of_work import (
     ALREADY_SETTLED,
     Amend,
@@ -108,6 +108,7 @@ class _Statements(NamedTuple):
     release: _Rows
     intents: _Rows
     checks: _Rows
+    keys: _Rows
     evidence: _Rows
     leaves: _Rows
     settled_intents: _Rows
@@ -136,6 +137,11 @@ def _statements(dialect: Dialect) -> _Statements:
                 _insert(checks, tuple(checks.c))(given).on_conflict_do_nothing().returning(*checks.primary_key)
             ),
             tuple(checks.c),
+            dialect,
+        ),
+        keys=_Rows(
+            lambda given: _insert(subject_keys, tuple(subject_keys.c))(given).on_conflict_do_nothing(),
+            tuple(subject_keys.c),
             dialect,
         ),
         evidence=_Rows(_insert(evidence, tuple(evidence.c)), tuple(evidence.c), dialect),
@@ -192,6 +198,13 @@ class PostgresUnits:
             outcomes.append(1 if first else Conflict(ALREADY_SETTLED))
             if first:
                 fresh[_check_key(commit)] = commit
+        keys = {
+            (row.tenant, row.subject, row.key_id): row
+            for each in fresh.values()
+            if (row := each.subject_key) is not None
+        }
+        # Sorted, so that two nodes that write the same key wait for each other and not for ever.
+        await batch.keys.run(connection, [msgspec.structs.astuple(keys[key]) for key in sorted(keys)])
         await batch.evidence.run(connection, [(*key, each.evidence) for key, each in fresh.items()])
         await batch.leaves.run(connection, [(*key, each.leaf_hash, each.leaf_body) for key, each in fresh.items()])
         await batch.settled_intents.run(connection, list(fresh))

@@ -66,13 +66,41 @@ class Mismatch(msgspec.Struct, frozen=True):
 BeginOutcome = Begun | Replay | Running | Mismatch
 
 
+class TenantKeyRow(msgspec.Struct, frozen=True):
+    """One version of a tenant's key, wrapped under the root key ``root_id``."""
+
+    tenant: str
+    version: int
+    root_id: str
+    wrapped: bytes
+    created_ms: int
+
+    def __repr__(self) -> str:
+        return f"TenantKeyRow({self.tenant}, {self.version})"
+
+
+class SubjectKeyRow(msgspec.Struct, frozen=True):
+    """A key of a subject, wrapped under version ``tenant_version`` of its tenant's key; ``key_id`` has 8 bytes."""
+
+    tenant: str
+    subject: bytes
+    key_id: bytes
+    tenant_version: int
+    wrapped: bytes
+    created_ms: int
+
+    def __repr__(self) -> str:
+        return f"SubjectKeyRow({self.tenant}, {self.tenant_version})"
+
+
 class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one settling transaction writes.
 
     ``status`` is ``settled`` or ``abandoned``. A settled check carries every field but ``agent``, ``conversation_id``,
     ``amount`` with ``currency``, and ``trust_score``; an abandoned one may leave out all that its intent did not know.
     ``subject`` is the tenant's pseudonym, never a number. With a ``claim``, ``response`` and ``response_status`` are
-    what a repetition gets.
+    what a repetition gets. ``subject_key`` is the key that sealed the payloads, where it may be new to the store; the
+    subject's row of that id stays as it is where there is one.
     """
 
     tenant: str
@@ -102,6 +130,7 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     claim: IdempotencyClaim | None = None
     response: bytes | None = None
     response_status: int = 200
+    subject_key: SubjectKeyRow | None = None
 
     def __post_init__(self) -> None:
         """A claim without an answer would leave every repetition waiting for the end of the lease."""

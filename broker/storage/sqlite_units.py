@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from broker.errors import Conflict
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim, Intent
 from broker.storage.statements import Prepared, claimable, literal, prepare
-from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves
+from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
 from broker.storage.unit_of_work import (
     ALREADY_SETTLED,
     Amend,
@@ -102,6 +102,7 @@ class SqliteUnits:
             sqlite.insert(evidence).values(dict(zip(evidence.c, (*one_check, bindparam("evidence")), strict=True))),
             self._dialect,
         )
+        self._insert_key = _FromRecord(sqlite.insert(subject_keys).on_conflict_do_nothing(), self._dialect)
         self._insert_leaf = _FromRecord(
             sqlite.insert(log_leaves).values(
                 tenant=one_check[0],
@@ -157,6 +158,8 @@ class SqliteUnits:
     def _settle(self, connection: Connection, commit: CheckCommit) -> Outcome:
         if self._insert_check.run(connection, commit) == 0:
             return Conflict(ALREADY_SETTLED)
+        if commit.subject_key is not None:
+            self._insert_key.run(connection, commit.subject_key)
         self._insert_evidence.run(connection, commit)
         self._insert_leaf.run(connection, commit)
         self._delete_intent.run(connection, commit)

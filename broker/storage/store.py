@@ -30,6 +30,7 @@ from broker.storage.records import (
     SubjectCheck,
 )
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
+from broker.storage.vault_store import VaultStore
 from broker.storage.writer import GroupWriter, WriterStats
 
 
@@ -70,6 +71,7 @@ class Store:
         self._writer = GroupWriter(backend, limits)
         self._reader = Reader(backend, limits)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
+        self.vault = VaultStore(self._writer, self._reader)
 
     @property
     def stats(self) -> WriterStats:

@@ -1,6 +1,7 @@
 """Open the secrets that everything else stands on, and refuse those that do not fit."""
 
 import hmac
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,11 @@ from broker.audit.signing_key import SigningKey
 from broker.errors import Misconfigured
 from broker.privacy import secret_files
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
+from broker.privacy.root_keys import ENVIRONMENT, LocalRootKeys, RootKeyFile
+from broker.privacy.sealing import Random
 
 
-class Vault(Protocol):
+class KeyMemory(Protocol):
     """Remembers which root key it was used with."""
 
     async def root_key_fingerprint(self) -> bytes | None:
@@ -25,18 +28,18 @@ class Vault(Protocol):
         ...
 
 
-async def open_pseudonyms(path: Path, vault: Vault) -> Pseudonyms:
+async def open_pseudonyms(path: Path, memory: KeyMemory) -> Pseudonyms:
     """The pseudonyms under the root key in ``path``; a key is made only for a database that never had one.
 
     Raises:
         Misconfigured: the file is bad, or is not the key whose pseudonyms are in the database. A new key in place of a
             lost one would make every subject a stranger, without a word.
     """
-    used_before = await vault.root_key_fingerprint() is not None
+    used_before = await memory.root_key_fingerprint() is not None
     pseudonyms = Pseudonyms(_root_key(path, may_be_new=not used_before))
     fingerprint = pseudonyms.fingerprint_of_root()
-    await vault.keep_root_key_fingerprint(fingerprint)
-    kept = await vault.root_key_fingerprint()
+    await memory.keep_root_key_fingerprint(fingerprint)
+    kept = await memory.root_key_fingerprint()
     if kept is None or not hmac.compare_digest(kept, fingerprint):
         raise Misconfigured(
             f"{path}: this is not the root key that the database was first used with; put that file back from its"
@@ -55,6 +58,34 @@ def _root_key(path: Path, *, may_be_new: bool) -> bytes:
     if len(root) != ROOT_KEY_BYTES:
         raise Misconfigured(f"{path}: has {len(root)} bytes and not {ROOT_KEY_BYTES}; put it back from its backup")
     return root
+
+
+class WrappedKeys(Protocol):
+    """Where keys lie that root keys of the vault have wrapped."""
+
+    async def roots_in_use(self) -> set[str]:
+        """The names of the root keys that are needed."""
+        ...
+
+
+async def open_root_keys(file: RootKeyFile | None, keys: WrappedKeys, random: Random) -> LocalRootKeys:
+    """The root keys of the vault, from their file or else the environment; a file is made for a new database only.
+
+    Raises:
+        Misconfigured: there is none, one is no key, or one is missing that the database needs.
+    """
+    needed = await keys.roots_in_use()
+    if file is None:
+        roots = LocalRootKeys(lambda: os.environ.get(ENVIRONMENT, ""), ENVIRONMENT, random)
+    elif needed and not file.path.exists():
+        raise Misconfigured(
+            f"{file.path}: the root keys of the vault are gone, and the database holds keys that they wrapped; put the"
+            " file back from its backup"
+        )
+    else:
+        roots = LocalRootKeys(file.read, str(file.path), random)
+    roots.require(needed)
+    return roots
 
 
 def open_signing_key(path: Path) -> SigningKey:

@@ -25,6 +25,7 @@ from broker.storage.tables.governing import (
 )
 from broker.storage.tables.keeping import pending_authentications, root_key
 from broker.storage.tables.schema import metadata, schema_revision
+from broker.storage.tables.vault import subject_keys, tenant_keys
 
 __all__ = [
     "api_keys",
@@ -45,5 +46,7 @@ __all__ = [
     "schema_revision",
     "shadow_runs",
     "shadow_tallies",
+    "subject_keys",
+    "tenant_keys",
     "tenants",
 ]

@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
     401: "No credential, or a bad one",
     403: "The credential does not allow this",
     404: "Not there, or not yours",
+    410: "It was erased; nobody can read it any more",
     409: "A request with this idempotency key is still running",
     413: "The body is over 64 kB",
     415: "The body is not JSON",

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from broker.errors import (
     BrokerError,
     Conflict,
+    Erased,
     IdempotencyMismatch,
     InvalidRequest,
     NotAuthenticated,
@@ -29,6 +30,7 @@ STATUS: dict[type[BrokerError], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Erased: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,

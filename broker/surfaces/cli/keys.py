@@ -1,4 +1,4 @@
-"""``trust-broker keys``: create, list, revoke."""
+"""``trust-broker keys``: create, list, revoke; rotate the root key of the vault."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,7 @@ import typer
 
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.manage_keys import ManageKeys, NewKey
+from broker.usecases.rotate_keys import Rotated
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -54,6 +55,25 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         """Revoke a key; it is refused within seconds."""
         on_ring(config, lambda ring: ring.revoke(tenant, key_id))
         typer.echo(f"{key_id} revoked")
+
+    @group.command("rotate-root")
+    def rotate_root(
+        forget_old: Annotated[bool, typer.Option("--forget-old", help="And forget keys that wrap nothing now")] = False,
+        config: Config = None,
+    ) -> None:
+        """Give the vault a new root key and every tenant a new key under it; what is sealed stays as it is.
+
+        Run it again after an interruption: it goes on where it stopped.
+        """
+
+        async def within() -> Rotated:
+            async with open_deployment(config).key_rotation() as rotate:
+                return await rotate(forget_old=forget_old)
+
+        done = asyncio.run(within())
+        typer.echo(f"root key {done.root_id}: {done.tenants} tenants, {done.subjects} keys wrapped anew")
+        for key_id in done.forgotten:
+            typer.echo(f"root key {key_id} forgotten")
 
     return group
 

@@ -9,6 +9,7 @@ from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.rotate_keys import RotateKeys
 
 
 class Deployment(Protocol):
@@ -31,6 +32,10 @@ class Deployment(Protocol):
 
     def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
         """The administration of keys on this deployment's database."""
+        ...
+
+    def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:
+        """The rotation of the vault's root and tenant keys."""
         ...
 
     def learner(self) -> AbstractAsyncContextManager[Learn]:
