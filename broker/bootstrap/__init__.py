@@ -21,6 +21,7 @@ from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate
 from broker.consumers.authenticate import Authenticator
@@ -55,6 +56,7 @@ from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.readiness import Readiness
 from broker.usecases.report_outcome import ReportOutcome
+from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
@@ -107,7 +109,9 @@ class Deployment:
             shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
-            yield self._services(parts, store, policies, shadows)
+            reviews = review_checks(store, self._clock, self._new_id, self._settings.reviews)
+            await stack.enter_async_context(sweeping_reviews(reviews))
+            yield self._services(parts, store, policies, shadows, reviews)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -201,7 +205,14 @@ class Deployment:
     def _new_id(self, prefix: str) -> str:
         return new_id(prefix, self._clock.now(), os.urandom)
 
-    def _services(self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows) -> Services:
+    def _services(
+        self,
+        parts: "_Parts",
+        store: Store,
+        policies: PoliciesInForce,
+        shadows: Shadows,
+        reviews: ReviewChecks,
+    ) -> Services:
         checks = self._settings.checks
         public_url = self._settings.server.public_url
         signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
@@ -241,6 +252,7 @@ class Deployment:
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(store, parts.rulebook, self._clock),
             shadows=shadows,
+            reviews=reviews,
             show_check=ShowCheck(store),
             report_outcome=ReportOutcome(store, self._clock),
             ready=Readiness(store.ping, self._clock),

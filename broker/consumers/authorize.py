@@ -5,13 +5,14 @@ from broker.errors import NotPermitted
 
 CHECK = "trust:check"
 EXPLAIN = "trust:explain"
+REVIEW = "trust:review"
 
 POLICY_READ = "policy:read"
 POLICY_PUBLISH = "policy:publish"
 POLICY_APPROVE = "policy:approve"
 POLICY_STOP = "policy:stop"
 
-SCOPES = frozenset({CHECK, EXPLAIN, POLICY_READ, POLICY_PUBLISH, POLICY_APPROVE, POLICY_STOP})
+SCOPES = frozenset({CHECK, EXPLAIN, REVIEW, POLICY_READ, POLICY_PUBLISH, POLICY_APPROVE, POLICY_STOP})
 
 
 def require(principal: Principal, scope: str) -> None:

@@ -17,6 +17,7 @@ from broker.settings.sections import (
     PaceSettings,
     PolicySettings,
     ReceiptSettings,
+    ReviewSettings,
     RoutingSettings,
     ServerSettings,
     StorageSettings,
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     guards: GuardSettings = GuardSettings()
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
+    reviews: ReviewSettings = ReviewSettings()
 
     @classmethod
     def settings_customise_sources(

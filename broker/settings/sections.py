@@ -181,3 +181,12 @@ class PaceSettings(Section):
     subjects_max: int = Field(default=600, ge=0, le=1_000_000)
     run_flagged: int = Field(default=10, ge=0, le=1_000_000)
     agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
+
+
+class ReviewSettings(Section):
+    """How long reviews wait, how long a claim holds, how old a check may be and how many wait about one person."""
+
+    ttl_s: int = Field(default=900, ge=10, le=86_400)
+    lease_s: int = Field(default=300, ge=5, le=3600)
+    open_within_s: int = Field(default=3600, ge=10, le=86_400)
+    open_per_subject: int = Field(default=5, ge=1, le=1000)

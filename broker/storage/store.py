@@ -29,6 +29,7 @@ from broker.storage.records import (
     StoredCheck,
     SubjectCheck,
 )
+from broker.storage.review_store import ReviewStore
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
 from broker.storage.vault_store import VaultStore
 from broker.storage.writer import GroupWriter, WriterStats
@@ -72,6 +73,7 @@ class Store:
         self._reader = Reader(backend, limits)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.vault = VaultStore(self._writer, self._reader)
+        self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)
 
     @property
     def stats(self) -> WriterStats:

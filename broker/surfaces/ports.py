@@ -12,6 +12,7 @@ from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
 from broker.usecases.try_policies import Laboratory
 from broker.usecases.view import CheckView
@@ -35,6 +36,7 @@ class Services:
     halt: Halt
     laboratory: Laboratory
     shadows: Shadows
+    reviews: ReviewChecks
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]

@@ -24,6 +24,7 @@ from broker.storage.tables.governing import (
     shadow_tallies,
 )
 from broker.storage.tables.keeping import pending_authentications, root_key
+from broker.storage.tables.reviewing import reviews
 from broker.storage.tables.schema import metadata, schema_revision
 from broker.storage.tables.vault import subject_keys, tenant_keys
 
@@ -41,6 +42,7 @@ __all__ = [
     "policy_heads",
     "policy_stops",
     "policy_versions",
+    "reviews",
     "root_key",
     "rule_texts",
     "schema_revision",

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from broker.errors import BrokerError, Unrecorded
-from broker.surfaces.api import checks, contract, correlator, docs, outcomes, policies, problems, trials
+from broker.surfaces.api import checks, contract, correlator, docs, outcomes, policies, problems, reviews, trials
 from broker.surfaces.mcp import McpMount
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
@@ -76,6 +76,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     outcomes.report_outcome,
     *policies.ROUTES,
     *trials.ROUTES,
+    *reviews.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -112,5 +113,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES])
+    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES])
     return app

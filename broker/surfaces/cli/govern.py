@@ -1,23 +1,15 @@
 """``trust-broker policy``: what changes a running broker, with the key of the person who does it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
-from broker.client import ClientError, TrustBroker
 from broker.errors import Misconfigured
-from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials
+from broker.surfaces.cli.remote import EXIT_REFUSED, AsJson, Key, Url, call, part, tell
 
-Url = Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")]
-Key = Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker, of a person")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as it came")]
 File = Annotated[Path, typer.Argument(help="A policy document")]
-_EXIT_REFUSED = 1
 
 
 def add_to(group: typer.Typer) -> None:
@@ -42,40 +34,40 @@ def add_to(group: typer.Typer) -> None:
 
 def list_policies(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List policies with the versions in force."""
-    found = _call(url, key, "GET", "/v1/policies")
+    found = call(url, key, "GET", "/v1/policies")
     lines = [f"{one['id']}  in force {one['inForce']}  {len(one['versions'])} versions" for one in found["policies"]]
-    _tell(found, lines, as_json=as_json)
+    tell(found, lines, as_json=as_json)
 
 
 def publish(file: File, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Publish a version; where it is looser it waits for a second person."""
-    found = _call(url, key, "POST", "/v1/policies", {"document": _text(file)})
+    found = call(url, key, "POST", "/v1/policies", {"document": _text(file)})
     changed = [f"  {one['direction']}  {one['where']}  {one['detail']}" for one in found.get("changes", ())]
-    _tell(found, [*changed, _change(found)], as_json=as_json)
+    tell(found, [*changed, _change(found)], as_json=as_json)
 
 
 def changes(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List publications and rollbacks, latest first."""
-    found = _call(url, key, "GET", "/v1/policies/changes")
-    _tell(found, [_change(one) for one in found["changes"]], as_json=as_json)
+    found = call(url, key, "GET", "/v1/policies/changes")
+    tell(found, [_change(one) for one in found["changes"]], as_json=as_json)
 
 
 def approve(change_id: str, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Approve somebody else's looser version."""
-    found = _call(url, key, "POST", f"/v1/policies/changes/{_part(change_id)}/approve")
-    _tell(found, [_change(found)], as_json=as_json)
+    found = call(url, key, "POST", f"/v1/policies/changes/{part(change_id)}/approve")
+    tell(found, [_change(found)], as_json=as_json)
 
 
 def withdraw(change_id: str, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Give up a version that waits for approval."""
-    found = _call(url, key, "POST", f"/v1/policies/changes/{_part(change_id)}/withdraw")
-    _tell(found, [_change(found)], as_json=as_json)
+    found = call(url, key, "POST", f"/v1/policies/changes/{part(change_id)}/withdraw")
+    tell(found, [_change(found)], as_json=as_json)
 
 
 def rollback(policy: str, version: int, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Go back to an earlier version, by the rule of publishing."""
-    found = _call(url, key, "POST", f"/v1/policies/{_part(policy)}/rollback", {"version": version})
-    _tell(found, [_change(found)], as_json=as_json)
+    found = call(url, key, "POST", f"/v1/policies/{part(policy)}/rollback", {"version": version})
+    tell(found, [_change(found)], as_json=as_json)
 
 
 def stop(
@@ -87,20 +79,20 @@ def stop(
     as_json: AsJson = False,
 ) -> None:
     """Halt an agent, an action type, a policy or the whole tenant on every node within a second."""
-    found = _call(url, key, "POST", "/v1/policies/stops", {"kind": kind, "value": value, "reason": reason})
-    _tell(found, [_stop(found)], as_json=as_json)
+    found = call(url, key, "POST", "/v1/policies/stops", {"kind": kind, "value": value, "reason": reason})
+    tell(found, [_stop(found)], as_json=as_json)
 
 
 def stops(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List what is halted, then what was."""
-    found = _call(url, key, "GET", "/v1/policies/stops")
-    _tell(found, [_stop(one) for one in found["stops"]], as_json=as_json)
+    found = call(url, key, "GET", "/v1/policies/stops")
+    tell(found, [_stop(one) for one in found["stops"]], as_json=as_json)
 
 
 def resume(stop_id: str, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Let go on what somebody else stopped."""
-    found = _call(url, key, "POST", f"/v1/policies/stops/{_part(stop_id)}/resume")
-    _tell(found, [_stop(found)], as_json=as_json)
+    found = call(url, key, "POST", f"/v1/policies/stops/{part(stop_id)}/resume")
+    tell(found, [_stop(found)], as_json=as_json)
 
 
 def shadow(
@@ -111,8 +103,8 @@ def shadow(
     as_json: AsJson = False,
 ) -> None:
     """Run a candidate beside live traffic."""
-    found = _call(url, key, "POST", f"/v1/policies/{_part(policy)}/shadows", {"document": _text(file)})
-    _tell(found, [f"{found['id']}  runs beside {policy}"], as_json=as_json)
+    found = call(url, key, "POST", f"/v1/policies/{part(policy)}/shadows", {"document": _text(file)})
+    tell(found, [f"{found['id']}  runs beside {policy}"], as_json=as_json)
 
 
 def shadow_report(
@@ -123,9 +115,9 @@ def shadow_report(
     as_json: AsJson = False,
 ) -> None:
     """Say what a candidate beside live traffic would have changed so far."""
-    path = f"/v1/policies/shadows/{_part(shadow_id)}"
-    found = _call(url, key, "POST", f"{path}/end") if end else _call(url, key, "GET", path)
-    _tell(found, told(found["trial"]), as_json=as_json)
+    path = f"/v1/policies/shadows/{part(shadow_id)}"
+    found = call(url, key, "POST", f"{path}/end") if end else call(url, key, "GET", path)
+    tell(found, told(found["trial"]), as_json=as_json)
 
 
 def backtest(
@@ -139,16 +131,16 @@ def backtest(
 ) -> None:
     """Decide recorded checks again under a candidate."""
     period = {name: at for name, at in (("since", since), ("until", until)) if at is not None}
-    found = _call(url, key, "POST", "/v1/policies:backtest", {"document": _text(file), "limit": limit, **period})
-    _tell(found, told(found), as_json=as_json)
+    found = call(url, key, "POST", "/v1/policies:backtest", {"document": _text(file), "limit": limit, **period})
+    tell(found, told(found), as_json=as_json)
 
 
 def replay(check_id: str, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Decide a recorded check again. Exit 0 where it is identical to the last bit, else 1."""
-    found = _call(url, key, "POST", f"/v1/trust-checks/{_part(check_id)}/replay")
+    found = call(url, key, "POST", f"/v1/trust-checks/{part(check_id)}/replay")
     word = "identical" if found["identical"] else "NOT identical"
-    _tell(found, [f"{check_id}  {word}  {found['replayed']['decision']}"], as_json=as_json)
-    raise typer.Exit(0 if found["identical"] else _EXIT_REFUSED)
+    tell(found, [f"{check_id}  {word}  {found['replayed']['decision']}"], as_json=as_json)
+    raise typer.Exit(0 if found["identical"] else EXIT_REFUSED)
 
 
 def told(trial: Mapping[str, Any]) -> list[str]:
@@ -187,33 +179,8 @@ def _stop(one: Mapping[str, Any]) -> str:
     return f"{one['id']}  {one['kind']} {one['value']}: {state} ({one['reason']})"
 
 
-def _call(
-    url: str | None, key: str | None, method: str, path: str, members: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    where = credentials(url, key)
-    try:
-        with TrustBroker(where.url, where.key, timeout_s=60) as broker:
-            return broker.call(method, path, members)
-    except ClientError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
-        raise typer.Exit(_EXIT_REFUSED) from error
-
-
-def _tell(found: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    for line in lines:
-        console.print(line, markup=False)
-
-
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path}: cannot be read as text") from error
-
-
-def _part(text: str) -> str:
-    return quote(text, safe="")
