@@ -11,7 +11,18 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from broker.errors import BrokerError, Unrecorded
-from broker.surfaces.api import checks, contract, correlator, docs, outcomes, policies, problems, reviews, trials
+from broker.surfaces.api import (
+    authzen,
+    checks,
+    contract,
+    correlator,
+    docs,
+    outcomes,
+    policies,
+    problems,
+    reviews,
+    trials,
+)
 from broker.surfaces.mcp import McpMount
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
@@ -77,6 +88,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *policies.ROUTES,
     *trials.ROUTES,
     *reviews.ROUTES,
+    *authzen.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -113,5 +125,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES])
+    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES, *authzen.BODIES])
     return app

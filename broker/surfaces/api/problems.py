@@ -65,7 +65,7 @@ def on_broker_error(_request: Request[Any, Any, Any], error: Exception) -> Respo
     status = STATUS[type(error)]
     faults = tuple(FaultOut(*fault) for fault in error.faults) if isinstance(error, InvalidRequest) else ()
     problem = Problem(status.phrase, status, error.code, str(error), errors=faults)
-    return respond(problem, _headers(error))
+    return respond(problem, headers(error))
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -88,7 +88,8 @@ def respond(problem: Problem, headers: dict[str, str] | None) -> Response[bytes]
     )
 
 
-def _headers(error: BrokerError) -> dict[str, str]:
+def headers(error: BrokerError) -> dict[str, str]:
+    """What goes beside the status of an error: how to authenticate, or when to come back."""
     if isinstance(error, NotAuthenticated):
         return {"WWW-Authenticate": 'Bearer realm="trust-broker"'}
     retry_after_s = getattr(error, "retry_after_s", None)
