@@ -12,6 +12,7 @@ from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import statements
 from broker.storage.backends import connect
+from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
 from broker.storage.reader import Reader
@@ -74,6 +75,7 @@ class Store:
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.vault = VaultStore(self._writer, self._reader)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)
+        self.log = LogStore(self._writer, self._reader, limits.rows_max)
 
     @property
     def stats(self) -> WriterStats:

@@ -1,7 +1,8 @@
 """The tables, once. Every statement of both back ends is compiled from them, and the migrations are compared with them.
 
 ``tenant`` comes first in every primary key, so that a look-up cannot forget whose data it reads. Instants are integers:
-milliseconds since the epoch, UTC. Only :data:`log_leaves` is keyed by its place in the log; see there.
+milliseconds since the epoch, UTC. Only the log, one for all tenants, is keyed by places in it: :data:`log_leaves` and
+:mod:`broker.storage.tables.proving`.
 """
 
 from broker.storage.tables.checking import (
@@ -24,6 +25,7 @@ from broker.storage.tables.governing import (
     shadow_tallies,
 )
 from broker.storage.tables.keeping import pending_authentications, root_key
+from broker.storage.tables.proving import log_checkpoints, log_cosignatures, log_head, log_tiles, receipt_ends
 from broker.storage.tables.reviewing import reviews
 from broker.storage.tables.schema import metadata, schema_revision
 from broker.storage.tables.vault import subject_keys, tenant_keys
@@ -34,7 +36,11 @@ __all__ = [
     "evidence",
     "idempotency",
     "intents",
+    "log_checkpoints",
+    "log_cosignatures",
+    "log_head",
     "log_leaves",
+    "log_tiles",
     "metadata",
     "outcomes",
     "pending_authentications",
@@ -42,6 +48,7 @@ __all__ = [
     "policy_heads",
     "policy_stops",
     "policy_versions",
+    "receipt_ends",
     "reviews",
     "root_key",
     "rule_texts",
