@@ -32,7 +32,7 @@ from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
 from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
-from broker.policy.waves import FirstWaves
+from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
@@ -228,7 +228,7 @@ class Deployment:
             asking=AskingTools(
                 Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
                 self._clock,
-                FirstWaves(),
+                WaveMemory(),
             ),
             table=parts.rulebook.table,
             tariffs=parts.registry.tariffs,

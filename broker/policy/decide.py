@@ -47,6 +47,38 @@ def decide(
         document: the step-up methods there are.
         floors: what the past of the subject and the conduct of the agent ask for.
     """
+    settled = _settle(assessment, evidence, rules, document, floors)
+    return _decision(assessment, evidence, rules, document, settled)
+
+
+class Brief(msgspec.Struct, frozen=True):
+    """The part of a decision that a supposition is about: the outcome, the methods offered, and the suspicion."""
+
+    outcome: Outcome
+    methods_offered: tuple[str, ...]
+    suspicious: bool
+
+
+def decide_in_brief(
+    assessment: Assessment,
+    evidence: Evidence,
+    rules: ClassRules,
+    document: PolicyDocument,
+    floors: tuple[Floor, ...] = (),
+) -> Brief:
+    """What :func:`decide` would say, without the reasons; for whoever supposes a hundred things to do one."""
+    settled = _settle(assessment, evidence, rules, document, floors)
+    suspicious = _suspicious(_said(assessment, evidence), settled.codes)
+    return Brief(settled.outcome, settled.methods_offered, suspicious)
+
+
+def _settle(
+    assessment: Assessment,
+    evidence: Evidence,
+    rules: ClassRules,
+    document: PolicyDocument,
+    floors: tuple[Floor, ...],
+) -> "_Settled":
     fired = gates(evidence, rules) + tuple(Gate(floor.code, floor.outcome) for floor in floors)
     withheld = frozenset().union(in_doubt(assessment), *(gate.withholds for gate in fired))
     offered = tuple(method for method in document.methods if method not in withheld)
@@ -61,7 +93,7 @@ def decide(
         # A step-up that nobody can pass safely is a question for a human.
         fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)
         outcome = Outcome.REVIEW
-    return _decision(assessment, evidence, rules, document, _Settled(outcome, chosen, fired, offered))
+    return _Settled(outcome, chosen, fired, offered)
 
 
 def halted(decision: Decision) -> Decision:
@@ -89,6 +121,11 @@ class _Settled(msgspec.Struct, frozen=True):
         """The gates' codes, each once, in order."""
         return tuple(dict.fromkeys(str(gate.code) for gate in self.gates))
 
+    @property
+    def methods_offered(self) -> tuple[str, ...]:
+        """The methods by their names on the wire."""
+        return tuple(method.value for method in self.offered)
+
 
 def band_of(trust_score: int) -> TrustBand:
     """The fifth of 0 to 1000 that a score lies in; 1000 belongs to the highest."""
@@ -114,7 +151,7 @@ def _decision(
         reasons=explain(assessment, evidence, parts),
         gates=settled.codes,
         degraded=_degraded(evidence, rules),
-        methods_offered=tuple(method.value for method in settled.offered),
+        methods_offered=settled.methods_offered,
         methods_withheld=tuple(method.value for method in document.methods if method not in settled.offered),
         expected_costs=expected_costs(rules, assessment.probability).by_name(),
     )
@@ -122,12 +159,20 @@ def _decision(
 
 def _verdict(assessment: Assessment, evidence: Evidence, rules: ClassRules, codes: tuple[str, ...]) -> Verdict:
     """What the observed signals say; what absent ones weigh is left out, for absence accuses nobody."""
-    said = [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
-    if sum(said) > _SUSPICIOUS_NATS or _SUSPICIOUS_GATES & set(codes):
+    said = _said(assessment, evidence)
+    if _suspicious(said, codes):
         return Verdict.SUSPICIOUS
     enough = bool(said) and not lacking(evidence, rules)
     agreed = sum(said) <= 0.0 and assessment.conflict <= CONFLICT_MAX
     return Verdict.TRUSTED if enough and agreed else Verdict.UNKNOWN
+
+
+def _said(assessment: Assessment, evidence: Evidence) -> list[float]:
+    return [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
+
+
+def _suspicious(said: list[float], codes: tuple[str, ...]) -> bool:
+    return sum(said) > _SUSPICIOUS_NATS or not _SUSPICIOUS_GATES.isdisjoint(codes)
 
 
 def _degraded(evidence: Evidence, rules: ClassRules) -> bool:

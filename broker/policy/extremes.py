@@ -1,6 +1,6 @@
 """The cleanest and the worst that a signal can say, for asking "what if": counterfactuals and plans do."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 
 from broker.domain.evidence import Evidence
@@ -14,11 +14,14 @@ from broker.domain.signal import (
     Observed,
     Overlap,
     Presence,
+    Signal,
     SignalName,
     Source,
     Tenure,
+    Unavailable,
     Value,
 )
+from broker.policy import tenure
 from broker.policy.ages import KNOTS_S
 from broker.policy.scenarios import AGE_STATES, STATES, TENURE_STATES
 
@@ -63,6 +66,31 @@ def worst(name: SignalName, now: datetime) -> Observed:
 def bound_today(now: datetime) -> Observed:
     """One holder since today, when the number was linked to the person: clean, and it excuses a young SIM."""
     return Observed(SignalName.KYC_TENURE, Tenure(now.date(), continuous=True), now, _SUPPOSED)
+
+
+def alike(signal: Signal, now: datetime, *, fix_fresh_s: float) -> Hashable | None:
+    """What signals that weigh and decide alike have in common, whatever else is known; ``None`` for one of its own.
+
+    Only fresh answers have any: an older one weighs a little less with each second. A SIM or handset beyond the last
+    knot of the curve is as old as any, a line beyond the last state of tenure is as long; a younger one is not, for
+    its age is a number of its own, and so is the day that it may lie before or after.
+    """
+    if isinstance(signal, Unavailable):
+        return signal.name, signal.reason, signal.code
+    if signal.observed_at < now:
+        return None
+    match signal.value:
+        case AgeRange(at_least_s=least):
+            return (signal.name,) if least >= KNOTS_S[-1] else None
+        case Tenure(continuous=continuous):
+            long = tenure.state_at(tenure.covered_s(signal.value, signal.observed_at)) == len(TENURE_STATES) - 1
+            return (signal.name,) if continuous and long else None
+        case Presence(located_age_s=fix_age_s) if fix_age_s is not None and fix_age_s > fix_fresh_s:
+            return None
+        case Presence(overlap=overlap, match_rate=rate):
+            return signal.name, overlap, rate
+        case value:
+            return signal.name, value
 
 
 def replaced(evidence: Evidence, answers: Iterable[Observed]) -> Evidence:

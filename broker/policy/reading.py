@@ -97,9 +97,10 @@ class Reader:
             ValueError: a value is not finite, out of range, or of a kind that its signal cannot have.
         """
         names = sorted({*wanted, *(signal.name for signal in evidence.signals)})
-        return {name: self._one(name, evidence.get(name)) for name in names}
+        return {name: self.one(name, evidence.get(name)) for name in names}
 
-    def _one(self, name: SignalName, signal: Observed | Unavailable | None) -> Reading:
+    def one(self, name: SignalName, signal: Observed | Unavailable | None) -> Reading:
+        """What one signal says; ``None`` where nobody planned it."""
         if signal is None:
             return Reading(name, NOT_ASKED, 0.0, missing=Unavailability.SKIPPED)
         if isinstance(signal, Unavailable):

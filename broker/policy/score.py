@@ -44,9 +44,17 @@ def assess(table: EvidenceTable, rules: ClassRules, evidence: Evidence, now: dat
     Raises:
         ValueError: an instant without zone, or a value that is not finite, out of range or of the wrong kind.
     """
-    readings = Reader(table, rules.action_class, now).all(evidence, rules.wanted)
-    readings |= {
-        name: _no_change(table, readings[name]) for name in sorted(before_binding(evidence, rules.action_class))
+    return weigh(table, rules, evidence, Reader(table, rules.action_class, now).all(evidence, rules.wanted))
+
+
+def weigh(table: EvidenceTable, rules: ClassRules, evidence: Evidence, readings: Readings) -> Assessment:
+    """Weigh evidence that has been read; for whoever weighs nearly the same again and again.
+
+    ``readings`` are :meth:`Reader.all`'s of this evidence, under the same table and rules.
+    """
+    readings = {
+        **readings,
+        **{name: _no_change(table, readings[name]) for name in before_binding(evidence, rules.action_class)},
     }
     nats = _shared_out(table, readings)
     prior = _logit(rules.prior)

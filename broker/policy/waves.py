@@ -19,10 +19,11 @@ from datetime import datetime
 import msgspec
 
 from broker.domain.cost import Tariff
-from broker.domain.decision import ActionClass, Decision, Outcome, Verdict
+from broker.domain.decision import ActionClass, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.policy import extremes
+from broker.policy.decide import Brief
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.rules import ClassRules
 from broker.policy.scenarios import STATES
@@ -74,8 +75,13 @@ class WavePlanner:
 
     @property
     def basis(self) -> Hashable:
-        """What a first wave depends on beside the signals: table, rules and tariffs, each by identity."""
-        return id(self._table), id(self._rules), id(self._tariffs)
+        """What waves depend on beside the signals: table, rules and tariffs, each by identity, and the floors."""
+        return id(self._table), id(self._rules), id(self._tariffs), self._what_if.floors
+
+    def alike(self, known: Evidence) -> Hashable | None:
+        """What evidence has in common after which the waves are the same; ``None`` where it is of its own kind."""
+        kinds = tuple(self._what_if.alike(one) for one in known.signals)
+        return None if None in kinds else kinds
 
     def next(self, known: Evidence, open_: Collection[SignalName]) -> Wave:
         """The next wave; nothing to ask means that the decision stands.
@@ -105,9 +111,9 @@ class WavePlanner:
 
     def _why_not(self, known: Evidence, asked: Sequence[SignalName], left: Sequence[SignalName]) -> str | None:
         """Why these may be left if the asked ones come out clean; ``None`` if they may not."""
-        usual = _with(known, (extremes.clean(name, self._now) for name in asked))
-        plain = self._decide(usual, (Unavailable(name, Unavailability.SKIPPED, DECIDED) for name in left))
-        if all(self._same(plain, self._decide(usual, answers)) for answers in self._ends(left)):
+        usual = _with(known, (self._what_if.clean(name) for name in asked))
+        plain = self._suppose(usual, (Unavailable(name, Unavailability.SKIPPED, DECIDED) for name in left))
+        if all(self._same(plain, self._suppose(usual, answers)) for answers in self._ends(left)):
             return DECIDED
         if self._rules.action_class >= ActionClass.HIGH:
             return None
@@ -118,14 +124,14 @@ class WavePlanner:
 
         Tenure has two clean ends: a long one, and one since today, which excuses a young SIM.
         """
-        clean = [extremes.clean(name, self._now) for name in left]
+        clean = [self._what_if.clean(name) for name in left]
         yield clean
         if SignalName.KYC_TENURE in left:
             others = [one for one in clean if one.name is not SignalName.KYC_TENURE]
             yield [*others, extremes.bound_today(self._now)]
-        yield [extremes.worst(name, self._now) for name in left]
+        yield [self._what_if.worst(name) for name in left]
 
-    def _chance(self, usual: Evidence, plain: Decision, left: Sequence[SignalName]) -> float:
+    def _chance(self, usual: Evidence, plain: Brief, left: Sequence[SignalName]) -> float:
         """How probable it is that one of these signals alone would change the decision."""
         fraud = self._what_if.assess(usual).probability
         chance = 0.0
@@ -135,39 +141,40 @@ class WavePlanner:
             for at, state in enumerate(STATES[name]):
                 share = (1.0 - fraud) * weights.legitimate[at] + fraud * weights.attack[at]
                 answers: list[Signal] = [extremes.supposed(name, state, self._now), *rest]
-                if not self._same(plain, self._decide(usual, answers)):
+                if not self._same(plain, self._suppose(usual, answers)):
                     chance += share
             if chance > UNLIKELY_MAX:
                 break
         return chance
 
-    def _same(self, left: Decision, right: Decision) -> bool:
+    def _same(self, left: Brief, right: Brief) -> bool:
         if left.outcome is not right.outcome:
             return False
-        if self._rules.action_class >= ActionClass.HIGH and _suspicious(left) is not _suspicious(right):
+        if self._rules.action_class >= ActionClass.HIGH and left.suspicious is not right.suspicious:
             return False
         return left.outcome is not Outcome.STEP_UP or left.methods_offered == right.methods_offered
 
-    def _decide(self, known: Evidence, more: Iterable[Signal]) -> Decision:
-        return self._what_if.decide(_with(known, more))
+    def _suppose(self, known: Evidence, more: Iterable[Signal]) -> Brief:
+        return self._what_if.suppose(_with(known, more))
 
 
-class FirstWaves:
-    """Remembers first waves, which depend on no answer yet: most checks of a class begin alike.
+class WaveMemory:
+    """Remembers waves: most checks of a class begin alike, and go on alike where the first answers are clean.
 
     Args:
         entries_max: how many; the least recently used go first.
     """
 
-    def __init__(self, *, entries_max: int = 1024) -> None:
+    def __init__(self, *, entries_max: int = 4096) -> None:
         self._entries_max = entries_max
         self._entries: OrderedDict[Hashable, tuple[Wave, object]] = OrderedDict()
 
     def next(self, planner: WavePlanner, known: Evidence, open_: frozenset[SignalName]) -> Wave:
-        """The planner's next wave; from memory where nothing has been observed."""
-        if any(isinstance(one, Observed) for one in known.signals):
+        """The planner's next wave; from memory where nothing is known that only this check knows."""
+        alike = planner.alike(known)
+        if alike is None:
             return planner.next(known, open_)
-        key = (planner.basis, open_, tuple((one.name, one.reason, one.code) for one in _absent(known)))
+        key = (planner.basis, open_, alike)
         found = self._entries.get(key)
         if found is None:
             # The planner goes with it: what its basis names by identity must outlive the key.
@@ -178,13 +185,5 @@ class FirstWaves:
         return found[0]
 
 
-def _absent(known: Evidence) -> list[Unavailable]:
-    return [one for one in known.signals if isinstance(one, Unavailable)]
-
-
 def _with(known: Evidence, more: Iterable[Signal]) -> Evidence:
     return Evidence.of([*known.signals, *more])
-
-
-def _suspicious(decision: Decision) -> bool:
-    return decision.verdict is Verdict.SUSPICIOUS

@@ -11,7 +11,7 @@ from broker.domain.cost import Tariff
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
 from broker.domain.signal import Observed, Signal, SignalName
-from broker.policy.waves import FirstWaves, WavePlanner
+from broker.policy.waves import WaveMemory, WavePlanner
 from broker.signals.gather import Errand, Gatherer
 
 _PATIENCE = 2.0
@@ -25,7 +25,7 @@ class AskingTools(msgspec.Struct, frozen=True):
 
     gatherer: Gatherer
     clock: Clock
-    first_waves: FirstWaves
+    waves: WaveMemory
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Asking:
     def __init__(self, tools: AskingTools, adapter: Adapter, tariffs: Mapping[SignalName, Tariff]) -> None:
         self._gatherer = tools.gatherer
         self._clock = tools.clock
-        self._first_waves = tools.first_waves
+        self._waves = tools.waves
         self._adapter = adapter
         self._tariffs = tariffs
 
@@ -58,7 +58,7 @@ class Asking:
         asked: set[SignalName] = set()
         while open_:
             known = Evidence.of([*plan.unavailable, *signals])
-            wave = self._first_waves.next(planner, known, frozenset(open_))
+            wave = self._waves.next(planner, known, frozenset(open_))
             if not wave.ask:
                 signals += wave.left
                 break

@@ -17,11 +17,11 @@ class Rulebook(msgspec.Struct, frozen=True):
     table: EvidenceTable
     table_text: str
     purposes: frozenset[str]
+    table_digest: str = ""
+    """The SHA-256 of the table's text, in hex; taken once, for every check names it."""
 
-    @property
-    def table_digest(self) -> str:
-        """The SHA-256 of the table's text, in hex."""
-        return hashlib.sha256(self.table_text.encode("utf-8")).hexdigest()
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "table_digest", hashlib.sha256(self.table_text.encode("utf-8")).hexdigest())
 
     def read(self, text: str, source: str) -> PolicyDocument:
         """A document whose worked examples come out as written.

@@ -128,6 +128,30 @@ any_evidence = st.builds(
     evidence_of, st.fixed_dictionaries({name: st.one_of(st.none(), one) for name, one in ANY.items()})
 )
 
+# The many ways to be clean, as real answers are: no two SIMs have one age, no two fixes either.
+_long_ages = st.builds(
+    lambda low, date: AgeRange(low, low if date else None), st.floats(60 * DAY, 4_000 * DAY), st.booleans()
+)
+CLEAN_WAYS: dict[SignalName, st.SearchStrategy[Value]] = {
+    **{name: st.just(value) for name, value in CLEAN.items()},
+    **dict.fromkeys(AGES, _long_ages),
+    SignalName.LOCATION: st.builds(Presence, st.just(Overlap.INSIDE), st.none(), st.floats(0, HOUR)),
+    SignalName.KYC_TENURE: st.builds(
+        lambda ago, contract: Tenure((NOW - timedelta(days=ago)).date(), continuous=True, contract=contract),
+        st.integers(731, 4_000),
+        st.sampled_from([None, *Contract]),
+    ),
+}
+mostly_clean = st.builds(
+    evidence_of,
+    st.fixed_dictionaries(
+        {
+            name: st.one_of(*[st.builds(answer, st.just(name), CLEAN_WAYS[name])] * 3, ANY[name], st.none())
+            for name in STATES
+        }
+    ),
+)
+
 
 class Setting(msgspec.Struct, frozen=True):
     """Under which table, policy and class a law is tried."""

@@ -6,16 +6,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from broker.domain.cost import Tariff
-from broker.domain.decision import ActionClass, Outcome
+from broker.domain.decision import ActionClass, Floor, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import SignalName, Unavailability, Unavailable
 from broker.policy.document import PolicyDocument
 from broker.policy.scenarios import STATES
-from broker.policy.waves import DECIDED, UNLIKELY, FirstWaves, WavePlanner
+from broker.policy.waves import DECIDED, UNLIKELY, WaveMemory, WavePlanner
 from broker.policy.what_if import WhatIf
 from tests.unit.policy.kit import ALL_CLASSES, NOW, evidence, shipped, table
+from tests.unit.policy.laws import Setting, mostly_clean, settings_
 from tests.unit.policy.population import Person, people
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
@@ -216,8 +218,8 @@ class TestWaves:
         known = evidence(sim_swap="2d", device_swap="2d", number_verification="match", location="inside")
         assert "kyc_tenure" in parted(known, TENURE)[0]
 
-    def test_first_waves_are_remembered_until_something_is_known(self) -> None:
-        memory, plan = FirstWaves(entries_max=2), planner(wanting_everything(), HIGH)
+    def test_waves_are_remembered(self) -> None:
+        memory, plan = WaveMemory(entries_max=2), planner(wanting_everything(), HIGH)
         open_ = frozenset({SIM, POSSESSION, RECYCLING, CLAIMS})
         first = memory.next(plan, Evidence(()), open_)
         assert memory.next(plan, Evidence(()), open_) is first
@@ -227,3 +229,35 @@ class TestWaves:
         again = memory.next(plan, Evidence(()), open_)
         assert again == first
         assert again is not first
+
+    def test_after_clean_answers_of_anybody_the_wave_is_the_same(self) -> None:
+        memory, plan = WaveMemory(), planner(wanting_everything(), HIGH)
+        later = memory.next(plan, evidence(**self.STEADY, device_swap="400d"), frozenset({TENURE}))
+        assert memory.next(plan, evidence(**self.STEADY, device_swap="900d"), frozenset({TENURE})) is later
+        young = evidence(**{**self.STEADY, "sim_swap": "8d"}, device_swap="900d")
+        assert memory.next(plan, young, frozenset({TENURE})).ask == (TENURE,)
+
+    def test_what_somebody_was_refused_is_no_reason_to_ask_less_about_others(self) -> None:
+        document = wanting_everything()
+        rules, memory, open_ = document.rules(MEDIUM), WaveMemory(), frozenset(STATES)
+        refused = WhatIf(table(), document, rules, NOW, (Floor("ADVERSE_STANDS", Outcome.DENY),))
+        assert memory.next(WavePlanner(table(), rules, refused, TARIFFS, NOW), Evidence(()), open_).ask == ()
+        assert memory.next(planner(document, MEDIUM), Evidence(()), open_).ask != ()
+
+
+def decides_alike(setting: Setting, seen: Evidence, other: Evidence) -> None:
+    """Whatever answers stand in for one another: nothing that a plan looks at can tell them apart."""
+    rules = setting.document.rules(setting.action_class)
+    what_if = WhatIf(setting.table, setting.document, rules, NOW)
+    instead = {what_if.alike(one): one for one in other.signals}
+    swapped = Evidence.of(
+        one if (kind := what_if.alike(one)) is None else instead.get(kind, one) for one in seen.signals
+    )
+    assert what_if.suppose(swapped) == what_if.suppose(seen)
+    left, right = what_if.assess(swapped), what_if.assess(seen)
+    assert (left.probability, left.high, left.conflict) == (right.probability, right.high, right.conflict)
+
+
+def test_answers_that_are_alike_decide_alike() -> None:
+    tried = settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    tried(given(setting=settings_, seen=mostly_clean, other=mostly_clean)(decides_alike))()

@@ -16,7 +16,7 @@ from broker.domain.phone import PhoneNumber
 from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.policy import extremes
-from broker.policy.waves import FirstWaves, WavePlanner
+from broker.policy.waves import WaveMemory, WavePlanner
 from broker.policy.what_if import WhatIf
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Errand, Gatherer
@@ -79,7 +79,7 @@ async def ask(
         bound_since=date(2024, 5, 1),
     )
     known = {SIM: extremes.worst(SIM, clock.now())} if recalled else {}
-    tools = AskingTools(Gatherer(Freshness(entries_max=10), clock), clock, FirstWaves())
+    tools = AskingTools(Gatherer(Freshness(entries_max=10), clock), clock, WaveMemory())
     return await Asking(tools, operator, tariffs)(plan, Errand("acme", b"s", query), known, planner)
 
 
