@@ -34,6 +34,7 @@ from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.privacy.vault import Vault
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
@@ -52,6 +53,7 @@ from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
 from broker.usecases.look_back import LookBack
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.readiness import Readiness
@@ -102,6 +104,7 @@ class Deployment:
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(self._store())
             parts = self._parts(store, await open_pseudonyms(self._keys / "root.key", store))
+            vault = await privacy.open_vault(self._settings.keys, store, self._clock)
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(sweeping(Sweep(store, self._clock)))
@@ -109,9 +112,10 @@ class Deployment:
             shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
-            reviews = review_checks(store, self._clock, self._new_id, self._settings.reviews)
+            opened = OpenChecks(store, store.policies, vault)
+            reviews = review_checks(store, opened, self._clock, self._new_id, self._settings.reviews)
             await stack.enter_async_context(sweeping_reviews(reviews))
-            yield self._services(parts, store, policies, shadows, reviews)
+            yield self._services(parts, store, policies, shadows, reviews, vault)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -140,7 +144,8 @@ class Deployment:
     async def learner(self) -> AsyncIterator[Learn]:
         """What past checks teach."""
         async with self._store() as store:
-            yield Learn(store, self.rulebook().table, self._clock)
+            vault = await privacy.open_vault(self._settings.keys, store, self._clock)
+            yield Learn(OpenChecks(store, store.policies, vault), self.rulebook().table, self._clock)
 
     @contextlib.asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:
@@ -212,11 +217,21 @@ class Deployment:
         policies: PoliciesInForce,
         shadows: Shadows,
         reviews: ReviewChecks,
+        vault: Vault,
     ) -> Services:
-        checks = self._settings.checks
+        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
         public_url = self._settings.server.public_url
         signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
-        settle = Settle(SettleTools(self._clock, parts.rulebook, policies, parts.gate, parts.pseudonyms, signer, store))
+        settling = SettleTools(
+            clock=self._clock,
+            rulebook=parts.rulebook,
+            policies=policies,
+            gate=parts.gate,
+            pseudonyms=parts.pseudonyms,
+            vault=vault,
+            signer=signer,
+            store=store,
+        )
         tools = CheckTools(
             clock=self._clock,
             new_id=lambda: self._new_id("chk"),
@@ -234,6 +249,7 @@ class Deployment:
             tariffs=parts.registry.tariffs,
             tariffs_through=parts.registry.tariffs_through,
             pseudonyms=parts.pseudonyms,
+            vault=vault,
             store=store,
             limits=CheckLimits(
                 checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
@@ -247,14 +263,14 @@ class Deployment:
             deadline_min_ms=checks.deadline_min_ms,
             deadline_cap_ms=checks.deadline_cap_ms,
             authenticate=Authenticator(store, self._clock, parts.pseudonyms.sealing_key()),
-            run_check=Admission(RunCheck(tools, settle), self._settings.server.checks_in_flight_max),
+            run_check=Admission(RunCheck(tools, Settle(settling)), self._settings.server.checks_in_flight_max),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
-            laboratory=Laboratory(store, parts.rulebook, self._clock),
+            laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
             reviews=reviews,
-            show_check=ShowCheck(store),
-            report_outcome=ReportOutcome(store, self._clock),
+            show_check=ShowCheck(opened),
+            report_outcome=ReportOutcome(opened, store, self._clock),
             ready=Readiness(store.ping, self._clock),
             receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},

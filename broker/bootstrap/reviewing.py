@@ -11,19 +11,22 @@ from broker.domain.review import Review
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
 from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
+from broker.usecases.show_check import CheckReader
 
 _SWEEP_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-def review_checks(store: Store, clock: Clock, new_id: Callable[[str], str], settings: ReviewSettings) -> ReviewChecks:
-    """The reviews of this deployment."""
+def review_checks(
+    store: Store, checks: CheckReader, clock: Clock, new_id: Callable[[str], str], settings: ReviewSettings
+) -> ReviewChecks:
+    """The reviews of this deployment; ``checks`` opens what the store has sealed."""
 
     async def follow(_review: Review) -> None:
         """A ruling stands beside its check."""
 
     limits = ReviewLimits(**settings.model_dump())
-    return ReviewChecks(ReviewTools(store.reviews, store, clock, new_id, follow, limits))
+    return ReviewChecks(ReviewTools(store.reviews, checks, clock, new_id, follow, limits))
 
 
 @contextlib.asynccontextmanager

@@ -27,10 +27,6 @@ class Pseudonyms:
         """The tenant's name for a subject, 16 bytes; the same number under another tenant gives another name."""
         return hmac.digest(self._key(tenant, b"subject"), phone.e164.encode("ascii"), hashlib.sha256)[:PSEUDONYM_BYTES]
 
-    def commitment(self, tenant: str, payload: bytes) -> bytes:
-        """A keyed commitment to a payload, 32 bytes: proves later what was stored, tells nothing without the key."""
-        return hmac.digest(self._key(tenant, b"commitment"), payload, hashlib.sha256)
-
     def digest(self, tenant: str, content: bytes) -> bytes:
         """A keyed name of 32 bytes for what a tenant is waiting for."""
         return hmac.digest(self._key(tenant, b"pending"), content, hashlib.sha256)

@@ -114,7 +114,7 @@ INSERT_LEAF = insert(log_leaves).values(
 )
 
 SELECT_RECORDS = (
-    select(checks.c.check_id, checks.c.settled_ms, checks.c.record, evidence.c.payload)
+    select(checks.c.check_id, checks.c.settled_ms, checks.c.record, evidence.c.payload, checks.c.subject)
     .join(evidence, (evidence.c.tenant == checks.c.tenant) & (evidence.c.check_id == checks.c.check_id))
     .where(
         checks.c.tenant == bindparam("tenant"),

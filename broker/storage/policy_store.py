@@ -30,6 +30,7 @@ class RecordedCheck(msgspec.Struct, frozen=True):
     settled_ms: int
     record: bytes
     evidence: bytes
+    subject: bytes | None = None
 
     def __repr__(self) -> str:
         return f"RecordedCheck({self.check_id})"

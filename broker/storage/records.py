@@ -157,6 +157,7 @@ class StoredCheck(msgspec.Struct, frozen=True):
     evidence: bytes
     leaf_seq: int
     leaf_hash: bytes
+    subject: bytes | None = None
 
     def __repr__(self) -> str:
         return f"StoredCheck({self.tenant}, {self.check_id}, {self.status})"
@@ -171,6 +172,7 @@ class PastCheck(msgspec.Struct, frozen=True):
     evidence: bytes
     outcome: str | None
     found_ms: int | None
+    subject: bytes | None = None
 
     def __repr__(self) -> str:
         return f"PastCheck({self.check_id})"

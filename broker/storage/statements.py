@@ -98,6 +98,7 @@ SELECT_CHECK = (
         evidence.c.payload,
         log_leaves.c.seq,
         log_leaves.c.leaf_hash,
+        checks.c.subject,
     )
     .join(evidence, and_(evidence.c.tenant == checks.c.tenant, evidence.c.check_id == checks.c.check_id))
     .join(log_leaves, and_(log_leaves.c.tenant == checks.c.tenant, log_leaves.c.check_id == checks.c.check_id))
@@ -125,6 +126,7 @@ SELECT_HISTORY = (
         evidence.c.payload,
         _LAST_WORD.c.outcome,
         _LAST_WORD.c.found_ms,
+        checks.c.subject,
     )
     .join(evidence, and_(evidence.c.tenant == checks.c.tenant, evidence.c.check_id == checks.c.check_id))
     .outerjoin(_LAST_WORD, _LAST_WORD.c.check_id == checks.c.check_id)

@@ -47,7 +47,10 @@ class ClassFigures(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Lessons(msgspec.Struct, frozen=True, rename="camel"):
-    """What a period taught. ``median_delay_s`` is from a decision to the finding that it was fraud."""
+    """What a period taught. ``median_delay_s`` is from a decision to the finding that it was fraud.
+
+    ``erased`` checks are there and teach nothing any more; they are not among ``checks``.
+    """
 
     tenant: str
     since: datetime
@@ -59,6 +62,7 @@ class Lessons(msgspec.Struct, frozen=True, rename="camel"):
     drift: list[Drift]
     classes: dict[str, ClassFigures]
     truncated: bool
+    erased: int = 0
 
 
 class Learn:
@@ -84,7 +88,10 @@ class Learn:
         pupil = _Pupil(now, now - timedelta(days=recent_days))
         since = now - timedelta(days=days)
         async for past in self._store.history(tenant, _ms(since), _ms(now) + 1):
-            pupil.hear(_lesson(past))
+            if past.record:
+                pupil.hear(_lesson(past))
+            else:
+                pupil.erased += 1
         return Lessons(
             tenant=tenant,
             since=since,
@@ -96,6 +103,7 @@ class Learn:
             drift=drifts(pupil.before, pupil.lately, self._usual),
             classes=pupil.classes(),
             truncated=pupil.truncated,
+            erased=pupil.erased,
         )
 
 
@@ -110,6 +118,7 @@ class _Pupil:
         self._kept = 0
         self._delays_s: list[float] = []
         self.checks = 0
+        self.erased = 0
         self.truncated = False
         self.outcomes = {one.value: 0 for one in TurnedOut}
         self.whole: dict[SourceKey, SourceTally] = {}

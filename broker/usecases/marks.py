@@ -16,6 +16,18 @@ def action_mark(action: Action, tenant: str, pseudonyms: Pseudonyms) -> bytes:
     return pseudonyms.mark(tenant, canonical(["action", form(action)]))
 
 
+def conversation_mark(conversation_id: str | None, tenant: str, pseudonyms: Pseudonyms) -> str | None:
+    """The tenant's name for a conversation, in base64url: a caller may have put anything into its own."""
+    if conversation_id is None:
+        return None
+    return b64url(pseudonyms.mark(tenant, canonical(["conversation", conversation_id])))
+
+
+def idempotency_mark(key: str, tenant: str, pseudonyms: Pseudonyms) -> str:
+    """The tenant's name for an idempotency key, in base64url."""
+    return b64url(pseudonyms.mark(tenant, canonical(["idempotency", key])))
+
+
 def recorded(action: Action, tenant: str, pseudonyms: Pseudonyms) -> RecordedAction:
     """The action as its check keeps it. A mark covers the place of a value too, or equal texts would look related."""
 

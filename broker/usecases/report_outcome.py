@@ -10,19 +10,14 @@ from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Fault, InvalidRequest
-from broker.storage.records import StoredCheck
-from broker.usecases.show_check import own_check
+from broker.usecases.show_check import CheckReader, own_check
 
 _AHEAD = timedelta(minutes=5)
 """How far a caller's clock may be ahead of ours."""
 
 
 class OutcomeStore(Protocol):
-    """Where checks and what became of them are kept."""
-
-    async def find_check(self, tenant: str, check_id: str) -> StoredCheck | None:
-        """The check with its evidence, or ``None``."""
-        ...
+    """Where it is kept what became of checks."""
 
     async def report_outcome(self, report: OutcomeReport) -> None:
         """Keep a report beside the check and all earlier ones."""
@@ -41,7 +36,8 @@ class OutcomeView(msgspec.Struct, frozen=True, rename="camel"):
 class ReportOutcome:
     """Takes reports about checks that the caller may see; the last one counts, and none is forgotten."""
 
-    def __init__(self, store: OutcomeStore, clock: Clock) -> None:
+    def __init__(self, checks: CheckReader, store: OutcomeStore, clock: Clock) -> None:
+        self._checks = checks
         self._store = store
         self._clock = clock
 
@@ -63,7 +59,7 @@ class ReportOutcome:
             Unrecorded, Overloaded: the report was not kept; send it again.
         """
         authorize.require(principal, authorize.CHECK)
-        check = await own_check(self._store, principal, check_id)
+        check = await own_check(self._checks, principal, check_id)
         now = self._clock.now()
         found = found_at or now
         if not check.started_at <= found <= now + _AHEAD:

@@ -1,5 +1,6 @@
 """Run a trust check: may this agent do this, for this number, now?"""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WavePlanner
 from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.privacy.vault import Vault
 from broker.routing.country import country_of
 from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
@@ -34,6 +36,8 @@ from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, R
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
 from broker.usecases.look_back import Bearing, LookBack
+from broker.usecases.marks import idempotency_mark
+from broker.usecases.open_checks import open_answer
 from broker.usecases.policies_in_force import InForce, PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
@@ -75,6 +79,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     tariffs: Mapping[str, Tariffs]
     tariffs_through: Callable[[tuple[str, ...]], Tariffs]
     pseudonyms: Pseudonyms
+    vault: Vault
     store: Store
     limits: CheckLimits
     settled: Callable[[Check, Action], None]
@@ -118,7 +123,11 @@ class RunCheck:
         started_at = self._tools.clock.now()
         enquiry = self._enquiry(asked)
         with self._tools.look_back.under_way(asked, enquiry.subject, document, started_at) as ours:
-            bearing = await self._tools.look_back.bearing(asked, enquiry.subject, document, ours)
+            # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
+            bearing, _ = await asyncio.gather(
+                self._tools.look_back.bearing(asked, enquiry.subject, document, ours),
+                self._tools.vault.key(asked.principal.tenant, enquiry.subject),
+            )
             return await self._run(asked, _Begun(governing, document, bearing, enquiry, started_at))
 
     async def _run(self, asked: Asked, begun: "_Begun") -> Answered:
@@ -298,8 +307,8 @@ class RunCheck:
             self._give_back(case)
             raise
         match outcome:
-            case Replay(response=response):
-                return response
+            case Replay(response=response, check_id=check_id):
+                return await open_answer(self._tools.vault, tenant, case.subject, check_id, response)
             case Running():
                 raise Conflict("a request with this idempotency key is still running", retry_after_s=1)
             case Mismatch():
@@ -331,7 +340,7 @@ class RunCheck:
         return IdempotencyClaim(
             tenant=tenant,
             endpoint=asked.idempotency.endpoint,
-            key=asked.idempotency.key,
+            key=idempotency_mark(asked.idempotency.key, tenant, self._tools.pseudonyms),
             fingerprint=self._tools.pseudonyms.fingerprint(tenant, asked.idempotency.fingerprint),
             check_id=check_id,
             now_ms=_ms(at),

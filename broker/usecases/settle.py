@@ -19,10 +19,12 @@ from broker.policy.decide import halted
 from broker.policy.mixture import challenge
 from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.privacy.vault import SubjectKey, Vault
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
-from broker.usecases.marks import action_mark, recorded
+from broker.usecases.marks import action_mark, conversation_mark, recorded
+from broker.usecases.open_checks import answer_use, evidence_use, record_use
 from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
 
@@ -35,6 +37,7 @@ class SettleTools(msgspec.Struct, frozen=True):
     policies: PoliciesInForce
     gate: ConsentGate
     pseudonyms: Pseudonyms
+    vault: Vault
     signer: ReceiptSigner
     store: Store
 
@@ -68,9 +71,11 @@ class Settle:
             judgement = msgspec.structs.replace(judgement, decision=halted(judgement.decision))
             case = msgspec.structs.replace(case, stop=stop.stop_id)
         # (12) Commit.
-        check, leaf_body = self._compose(case, evidence, judgement, cost, now)
+        key = await tools.vault.key(principal.tenant, case.subject)
+        check, leaf_body = self._compose(case, evidence, judgement, cost, now, key)
         body = case.asked.render(check)
-        await tools.store.settle(self._commit(case, check, leaf_body, body), wait_s)
+        await tools.store.settle(self._commit(case, check, leaf_body, body, key), wait_s)
+        tools.vault.written(key)
         return check, body
 
     def _judge(self, case: Case, evidence: Evidence, now: datetime) -> "_Judgement":
@@ -88,7 +93,13 @@ class Settle:
         )
 
     def _compose(
-        self, case: Case, evidence: Evidence, judgement: "_Judgement", cost: CheckCost | None, now: datetime
+        self,
+        case: Case,
+        evidence: Evidence,
+        judgement: "_Judgement",
+        cost: CheckCost | None,
+        now: datetime,
+        key: SubjectKey,
     ) -> tuple[Check, bytes]:
         request, principal = case.asked.request, case.asked.principal
         salt = self._tools.pseudonyms.salt(principal.tenant, case.id)
@@ -102,7 +113,7 @@ class Settle:
             action=recorded(request.action, principal.tenant, self._tools.pseudonyms),
             action_digest=log.b64url(action_digest(request.action, salt)),
             purpose=request.purpose,
-            conversation_id=request.conversation_id,
+            conversation_id=conversation_mark(request.conversation_id, principal.tenant, self._tools.pseudonyms),
             policy_id=case.plan.policy_id,
             policy_version=case.plan.policy_version,
             action_class=case.plan.action_class,
@@ -127,7 +138,7 @@ class Settle:
             route=case.route,
             channel=request.channel,
         )
-        leaf_body = log.encode(self._leaf(check))
+        leaf_body = log.encode(self._leaf(check, key))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))
         receipt = self._tools.signer.sign(self._receipt(check, salt))
         return msgspec.structs.replace(check, receipt=receipt), leaf_body
@@ -138,7 +149,7 @@ class Settle:
         }
         return {name: str(basis) for name, basis in bases.items() if basis is not None}
 
-    def _leaf(self, check: Check) -> log.LeafBody:
+    def _leaf(self, check: Check, key: SubjectKey) -> log.LeafBody:
         payload = msgspec.json.encode((check.subject, check.action, check.evidence, check.assessment))
         return log.LeafBody(
             check=check.id,
@@ -153,7 +164,7 @@ class Settle:
             outcome=check.decision.outcome.wire,
             reasons=tuple(reason.code for reason in check.decision.reasons),
             gates=check.decision.gates,
-            commitment=log.b64url(self._tools.pseudonyms.commitment(check.tenant, payload)),
+            commitment=log.b64url(key.commitment(payload)),
             at=check.settled_at,
         )
 
@@ -178,8 +189,9 @@ class Settle:
             leaf=check.leaf,
         )
 
-    def _commit(self, case: Case, check: Check, leaf_body: bytes, body: bytes) -> CheckCommit:
+    def _commit(self, case: Case, check: Check, leaf_body: bytes, body: bytes, key: SubjectKey) -> CheckCommit:
         claim = case.claim
+        record = msgspec.json.encode(msgspec.structs.replace(check, evidence=Evidence(())))
         return CheckCommit(
             tenant=check.tenant,
             check_id=check.id,
@@ -201,12 +213,13 @@ class Settle:
             currency=check.action.amount.currency if check.action.amount else None,
             started_ms=int(check.started_at.timestamp() * 1000),
             settled_ms=int(check.settled_at.timestamp() * 1000),
-            record=msgspec.json.encode(msgspec.structs.replace(check, evidence=Evidence(()))),
-            evidence=msgspec.json.encode(check.evidence),
+            record=key.seal(record_use(check.id), record),
+            evidence=key.seal(evidence_use(check.id), msgspec.json.encode(check.evidence)),
             leaf_body=leaf_body,
             leaf_hash=log.leaf_hash(leaf_body),
             claim=claim,
-            response=body if claim else None,
+            response=key.seal(answer_use(check.id), body) if claim else None,
+            subject_key=key.unwritten,
         )
 
 

@@ -17,8 +17,8 @@ from broker.policy.evidence_table import EvidenceTable
 from broker.policy.redo import Redone, redo
 from broker.policy.tally import Comparison, Tally, cost_interval, share_interval
 from broker.storage.policy_store import PolicyStore, RecordedCheck
-from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.open_checks import OpenChecks
 
 BACKTEST_MAX = 20_000
 _PAGE = 500
@@ -70,7 +70,8 @@ class TrialView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     ``changed_share`` lies in ``changed_interval`` with 95 %. ``mean_cost`` is the expected cost of a check under the
     policy in force, in units of a typical loss, ``mean_cost_change`` what the candidate adds, both by the model of the
     policy in force; they are expectations and no losses that happened. ``incomplete`` checks lacked signals that the
-    candidate wants, so that live it would know more. ``dropped`` and ``failed`` were not counted.
+    candidate wants, so that live it would know more. ``dropped`` and ``failed`` were not counted, nor were ``erased``
+    ones, of which nothing is left to decide by.
     """
 
     policy: str
@@ -91,15 +92,16 @@ class TrialView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     examples: tuple[str, ...]
     dropped: int = 0
     failed: int = 0
+    erased: int = 0
     more_recorded: bool = False
 
 
 class Laboratory:
     """Replay and backtest."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock) -> None:
-        self._store = store
-        self._policies: PolicyStore = store.policies
+    def __init__(self, checks: OpenChecks, policies: PolicyStore, rulebook: Rulebook, clock: Clock) -> None:
+        self._checks = checks
+        self._policies = policies
         self._rulebook = rulebook
         self._clock = clock
         self._tables: dict[str, EvidenceTable] = {rulebook.table_digest: rulebook.table}
@@ -110,9 +112,10 @@ class Laboratory:
         Raises:
             NotFound: no such check, or it was never decided.
             Conflict: it was recorded before rules were kept.
+            Erased: nothing is left to decide by.
         """
         authorize.require(principal, authorize.POLICY_READ)
-        stored = await self._store.find_check(principal.tenant, check_id)
+        stored = await self._checks.find_check(principal.tenant, check_id)
         if stored is None or not stored.record:
             raise NotFound("no such check")
         check, evidence = _decoded(stored.record, stored.evidence)
@@ -149,19 +152,21 @@ class Laboratory:
         candidate = await read_candidate(self._rulebook, text)
         from_ms = 0 if since is None else int(since.timestamp() * 1000)
         until_ms = int((until or datetime.max.replace(tzinfo=UTC)).timestamp() * 1000)
-        tally, after, seen = Tally(), "", 0
+        tally, after, seen, erased = Tally(), "", 0, 0
         while seen < limit:
-            page = await self._policies.recorded(
+            page = await self._checks.recorded(
                 principal.tenant, after=after, from_ms=from_ms, until_ms=until_ms, limit=min(_PAGE, limit - seen)
             )
             if not page:
                 break
-            await asyncio.to_thread(self._count, tally, candidate, page)
+            there = [one for one in page if one.record]
+            erased += len(page) - len(there)
+            await asyncio.to_thread(self._count, tally, candidate, there)
             seen, after = seen + len(page), page[-1].check_id
         more = seen >= limit and bool(
             await self._policies.recorded(principal.tenant, after=after, from_ms=from_ms, until_ms=until_ms, limit=1)
         )
-        return trial_view(candidate.id, tally, more_recorded=more)
+        return trial_view(candidate.id, tally, more_recorded=more, erased=erased)
 
     def _count(self, tally: Tally, candidate: PolicyDocument, page: list[RecordedCheck]) -> None:
         for one in page:
@@ -229,7 +234,7 @@ def beside(
     )
 
 
-def trial_view(policy: str, tally: Tally, *, more_recorded: bool = False) -> TrialView:
+def trial_view(policy: str, tally: Tally, *, more_recorded: bool = False, erased: int = 0) -> TrialView:
     """A tally as callers see it: who is affected most stands first."""
     changed = tally.looser + tally.stricter
     checks = max(tally.checks, 1)
@@ -258,6 +263,7 @@ def trial_view(policy: str, tally: Tally, *, more_recorded: bool = False) -> Tri
         examples=tuple(tally.examples),
         dropped=tally.dropped,
         failed=tally.failed,
+        erased=erased,
         more_recorded=more_recorded,
     )
 

@@ -159,5 +159,5 @@ async def test_recorded_checks_come_in_order_page_by_page(store: Store) -> None:
     assert await page(after="chk_2") == ["chk_3", "chk_4"]
     assert await page(from_ms=2_000, until_ms=4_000) == ["chk_2", "chk_3"]
     (one,) = await store.policies.recorded(TENANT, after="chk_3", from_ms=0, until_ms=10_000, limit=1)
-    assert one == RecordedCheck("chk_4", 4_000, b"record of chk_4", b"evidence of chk_4")
+    assert one == RecordedCheck("chk_4", 4_000, b"record of chk_4", b"evidence of chk_4", b"pseudonym")
     assert repr(one) == "RecordedCheck(chk_4)"

@@ -42,6 +42,7 @@ def stored(commit: CheckCommit, leaf_seq: int) -> StoredCheck:
         commit.evidence,
         leaf_seq,
         commit.leaf_hash,
+        commit.subject,
     )
 
 

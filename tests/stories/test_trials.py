@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from broker.usecases.open_checks import record_use
 from tests.stories.test_policies import PAYMENT, STEADY, SWAPPED_3H, Office, building, changed, looser, office, publish
 from tests.support.databases import execute
 
@@ -51,15 +52,32 @@ def test_a_halted_check_replays_as_the_denial_that_it_was(office: Office) -> Non
 
 
 def test_a_record_that_was_tampered_with_does_not_replay(office: Office) -> None:
+    """By somebody who holds all keys."""
     (check_id,) = ids(office, STEADY)
-    ((record,),) = asyncio.run(execute(office.url, f"SELECT record FROM checks WHERE check_id = '{check_id}'"))
-    members = msgspec.json.decode(bytes(record))
+    kept = office.stage.kept(check_id, office.tenant)
+    members = msgspec.json.decode(kept.record)
     members["assessment"]["probability"] *= 1 + 2**-52
-    spoilt = msgspec.json.encode(members).hex()
-    literal = f"x'{spoilt}'" if office.url.startswith("sqlite") else f"'\\x{spoilt}'::bytea"
-    asyncio.run(execute(office.url, f"UPDATE checks SET record = {literal} WHERE check_id = '{check_id}'"))
+    whose = (office.tenant, bytes.fromhex(members["subject"]))
+    sealed = office.stage.in_vault(
+        lambda vault, _: vault.seal(*whose, record_use(check_id), msgspec.json.encode(members))
+    )
+    put_record(office, check_id, sealed)
     found = office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()
     assert not found["identical"], "one bit in the last place of one number is seen"
+
+
+def test_a_record_that_was_changed_without_its_key_opens_for_nobody(office: Office) -> None:
+    one, other = ids(office, STEADY, STEADY)
+    query = f"SELECT record FROM checks WHERE check_id = '{other}'"
+    ((foreign,),) = asyncio.run(execute(office.url, query))
+    put_record(office, one, bytes(foreign))
+    assert office.ana.post(f"/v1/trust-checks/{one}/replay").status_code == 500
+    assert office.ana.post(f"/v1/trust-checks/{other}/replay").json()["identical"]
+
+
+def put_record(office: Office, check_id: str, record: bytes) -> None:
+    literal = f"x'{record.hex()}'" if office.url.startswith("sqlite") else f"'\\x{record.hex()}'::bytea"
+    asyncio.run(execute(office.url, f"UPDATE checks SET record = {literal} WHERE check_id = '{check_id}'"))
 
 
 def test_another_tenants_check_is_not_replayed(office: Office) -> None:

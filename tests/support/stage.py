@@ -1,17 +1,25 @@
 """The whole stage for stories: the pretend operators and the broker, over real HTTP, sharing keys as in earnest."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from adapters.mock.operator.authorization.clients import register
 from adapters.mock.operator.profile import Profile, load_profile
+from broker.bootstrap.privacy import open_vault
 from broker.clock import Clock, SystemClock
+from broker.privacy.vault import Vault
+from broker.storage.records import StoredCheck
+from broker.storage.store import Store
+from broker.usecases.open_checks import OpenChecks
 from tests.support.broker import SECRET, RunningBroker, free_socket, running_broker, share_secrets
 from tests.support.mock_operator import RunningOperator, running_operator
 
+T = TypeVar("T")
 MADRID = (40.4168, -3.7038, 5000.0)
 LONDON = (51.5074, -0.1278, 5000.0)
 
@@ -33,6 +41,26 @@ class Stage(NamedTuple):
         path = self.broker.folder / "broker.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             return database.execute(query, values).fetchall()
+
+    def kept(self, check_id: str, tenant: str = "acme") -> StoredCheck:
+        """A check as it lies in the vault, opened with the keys that are beside the broker's database."""
+
+        found = self.in_vault(
+            lambda vault, store: OpenChecks(store, store.policies, vault).find_check(tenant, check_id)
+        )
+        assert found is not None
+        return found
+
+    def in_vault(self, work: Callable[[Vault, Store], Awaitable[T]]) -> T:
+        """Something done with the keys that are beside the broker's database, as another node would."""
+
+        async def done() -> T:
+            deployment = self.broker.deployment
+            async with deployment._store() as store:
+                return await work(await open_vault(deployment._settings.keys, store, deployment._clock), store)
+
+        with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
+            return pool.submit(lambda: asyncio.run(done())).result()
 
 
 def _profiles(others: Mapping[str, Profile]) -> dict[str, Profile]:

@@ -53,7 +53,8 @@ def _show(lessons: Lessons) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     told = ", ".join(f"{count} {name}" for name, count in lessons.outcomes.items())
-    console.print(f"{lessons.checks} checks since {lessons.since:%Y-%m-%d}: {told}", highlight=False)
+    gone = f"; {lessons.erased} more were erased" if lessons.erased else ""
+    console.print(f"{lessons.checks} checks since {lessons.since:%Y-%m-%d}: {told}{gone}", highlight=False)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("operator", "signal", "asked", "answered", "p50 ms", "p95 ms", "precision", "recall"):
         table.add_column(column, justify="left" if column in {"operator", "signal"} else "right")
