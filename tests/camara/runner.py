@@ -20,6 +20,7 @@ from tests.camara.stage import Stage
 from tests.camara.vocabulary import Word
 from tests.camara.words_assets import WORDS as ASSETS
 from tests.camara.words_binding import WORDS as BINDING
+from tests.camara.words_brand import WORDS as BRAND
 from tests.camara.words_event import WORDS as EVENT
 from tests.camara.words_person import WORDS as PERSON
 from tests.camara.words_person import presuppose
@@ -36,6 +37,7 @@ WORDS: tuple[Word, ...] = (
     *TOKEN,
     *ASSETS,
     *BINDING,
+    *BRAND,
     *PERSON,
     *EVENT,
     *RESOURCE,

@@ -178,6 +178,27 @@ def _beyond_period(stage: Stage, _path: Path, _words: str) -> object:
     return 169
 
 
+STANDINGS = (
+    (r"not found in any", "unheard-of"),
+    (r"not applicable", "inapplicable"),
+    (r"not present in any", "unknown"),
+    (r"non-payment", "non-payment"),
+    (r"regulatory", "regulatory"),
+    (r"(allowed|lost|stolen|blacklisted|blocked|fraud)", ""),
+)
+
+
+def _handset(stage: Stage, path: Path, words: str) -> object:
+    """One that stands in the operator's register as the words say."""
+    for pattern, standing in STANDINGS:
+        found = re.search(pattern, words)
+        if found is not None:
+            imei = f"{35_000_000_000_000 + stage.count:014}0"
+            stage.operator.control.equipment(imei, standing or found[1])
+            return imei
+    return stage.valid(path)
+
+
 def _below_minimum(stage: Stage, _path: Path, _words: str) -> object:
     """Below what this operator takes, and still within the schema."""
     schema = stage.contract.inner(stage.operation().body, ("area", "radius"))
@@ -236,6 +257,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"a value equal or greater than .*", _at_least),
     (r"a value less than .*", _less),
     (r"a value shorter than that time", _shorter),
+    (r"a valid IMEI .*(?:list|status|register|database|applicable|blacklisted|blocked|fraud|regulatory).*", _handset),
     (r"a value smaller than the minimum allowed", _below_minimum),
     (r"(?:a )?circle which covers .*", lambda stage, _path, _words: stage.facts.area()),
     (r"a value in the near future", lambda stage, _path, _words: stage.instant(SOON_S)),

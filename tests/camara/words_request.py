@@ -131,7 +131,7 @@ def _ask(stage: Stage, text: str) -> None:
 
 def _send(stage: Stage, text: str, rest: str = "") -> None:
     stage.forget()
-    stage.method = text.upper()
+    stage.method = "DELETE" if text.upper() == "DEL" else text.upper()
     which = re.search(r"(\w+Id) ?(?:=|is set to|set to) ?(.+)", rest)
     if which is not None:
         _one_of_them(stage, which[1], which[2])
@@ -187,7 +187,8 @@ WORDS = (
     # In some files a replacement of words went through the middle of "set".
     word(r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is se.*t to "(?P<value>[^"]*)"', _header),
     word(
-        r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not sent|not included)', _no_header
+        r'the (?:request )?header "(?P<text>(?!Authorization)[^"]*)" is (?:removed|not (?:sent|included|set))',
+        _no_header,
     ),
     word(
         r"the request body is set by default to .*|"
@@ -200,7 +201,7 @@ WORDS = (
     word(rf"{MEMBER} {PATH} (?:includes more than one .*|is set to an array with 2 valid items)", _several),
     word(r"the request body is set to a valid parameter combination", _full),
     word(r"the request body is (?:not included|not sent|empty|missing)", _absent),
-    word(r'the request body is set to "?(?P<value>\{.*\}|\[.*\])"?', _given),
+    word(r'the request body is set to:? "?(?P<value>\{.*\}|\[.*\])"?', _given),
     word(
         rf"the request body is (?:set to any value which is )?not compliant with {SCHEMA}(?: at)?(?: {POINTER})?",
         _wrong_body,
@@ -264,7 +265,7 @@ def _by_verb(stage: Stage, text: str, rest: str = "") -> None:
 SENDING = (
     word(r"(?P<text>create|get|delete) (?:\w+ )+subscription(?: with (?P<rest>\w+Id.*))?", _by_verb),
     word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
-    word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request(?P<rest>.*) is sent', _send),
+    word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DEL(?:ETE)?)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
     word(r'the HTTPS? "?(?P<text>GET|PUT|PATCH|DELETE)"? request is sent (?:with )?(?P<rest>\w+Id\b.*)', _send),
     word(r"(?:and )?(?:the endpoint is invoked|a new endpoint invo[ck]ation is done)", _again),

@@ -196,7 +196,7 @@ WORDS = (
     word(r"(?:that )?the (?:API )?(?:consumer|client) has exceeded (?:their|its|the) (?:allocated )?quota.*", _quota),
     word(r"(?:that )?the (?:API )?(?:consumer|client) has exceeded (?:their|its|the) rate limit.*", _busy),
     word(r"the service is not applicable for the (?:device|phone number) .*", _unserved),
-    word(r"(?:that )?(?:the )?service is not (?:available|supported) for all .*", nothing),
+    word(r"(?:that )?(?:the )?(?:\w+ )*service is not (?:available|supported|applicable) for all .*", nothing),
     word(r"(?:that )?some types? of device identifiers are not supported by the implementation", nothing),
     word(
         r"(?:that )?(?:al least|at least) 2 types of device identifiers are supported by the implementation",

@@ -77,6 +77,9 @@ class Control:
     def event(self, number: str, event: dict[str, Any], *, ago_s: float = 0.0) -> Any:
         return self._done(self.http.post(f"/subscribers/{number}/events", json={"event": event, "agoS": ago_s}))
 
+    def equipment(self, imei: str, standing: str, *, ago_s: float = 3600.0) -> None:
+        self._done(self.http.put(f"/equipment/{imei}", json={"standing": standing, "agoS": ago_s}))
+
     def fault(
         self,
         kind: str,

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, Router, delete, get, post
+from litestar import Litestar, MediaType, Request, Response, Router, delete, get, post, put
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -115,7 +115,7 @@ Handle = Callable[[AnyRequest], Awaitable[Response[Any]]]
 
 
 def _route(operation: Operation) -> Callable[..., Callable[[Handle], HTTPRouteHandler]]:
-    return {"GET": get, "POST": post, "DELETE": delete}[operation.method]
+    return {"GET": get, "POST": post, "PUT": put, "DELETE": delete}[operation.method]
 
 
 def _documented_error(code: int) -> ResponseSpec:

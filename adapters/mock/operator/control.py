@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
+from adapters.mock.operator.apis.device_authenticity import Imei
 from adapters.mock.operator.apis.errors import CamaraError, permission_denied, unauthenticated
 from adapters.mock.operator.apis.operation import PhoneNumber
 from adapters.mock.operator.authorization.authentications import Standing
@@ -20,6 +21,7 @@ from adapters.mock.operator.authorization.backchannel import decide
 from adapters.mock.operator.faults import Fault, PlannedFault
 from adapters.mock.operator.journal import JOURNAL_MAX, JournalEntry
 from adapters.mock.operator.network.directory import EVENTS_MAX, Subscriber
+from adapters.mock.operator.network.equipment import EquipmentStanding, Listed
 from adapters.mock.operator.network.events import Entry, Event
 from adapters.mock.operator.network.situations import Answering
 from adapters.mock.operator.network.sms import Sms
@@ -113,6 +115,13 @@ class ClockView(msgspec.Struct):
 
     network: datetime
     authorization: datetime
+
+
+class EquipmentBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """How a handset stands, since ``agoS`` seconds."""
+
+    standing: EquipmentStanding
+    ago_s: Seconds = 0.0
 
 
 class OperatorTokenBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -212,6 +221,19 @@ class SubscriberControl(Controller):
         return _prompts(world, number)
 
 
+class EquipmentControl(Controller):
+    """What the register says about handsets."""
+
+    path = "/equipment/{imei:str}"
+    tags = ["control"]  # noqa: RUF012 - Litestar's own shape
+
+    @put(operation_id="putEquipment", summary="Put down how a handset stands", status_code=204)
+    async def replace(self, world: TheWorld, imei: FromPath[Imei], data: JSONBody[EquipmentBody]) -> None:
+        """In place of what was there."""
+        since = world.clocks.network_now() - timedelta(seconds=data.ago_s)
+        _bounded(lambda: world.equipment.put(imei, Listed(data.standing, since)))
+
+
 class FaultControl(Controller):
     """What goes wrong, and for whom."""
 
@@ -296,7 +318,7 @@ class WorldControl(Controller):
         world.reset()
 
 
-CONTROLLERS = (SubscriberControl, FaultControl, WorldControl)
+CONTROLLERS = (SubscriberControl, EquipmentControl, FaultControl, WorldControl)
 
 
 def _known(world: World, phone_number: str) -> Subscriber:

@@ -19,8 +19,10 @@ from adapters.mock.operator.clocks import OperatorClocks, machine_time
 from adapters.mock.operator.deviations import TOKEN_PATH
 from adapters.mock.operator.faults import FaultPlan
 from adapters.mock.operator.journal import Journal
+from adapters.mock.operator.network.brands import Brands
 from adapters.mock.operator.network.captures import Captures
 from adapters.mock.operator.network.directory import Directory
+from adapters.mock.operator.network.equipment import EquipmentRegister
 from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.notifications.notifier import Notifier
 from adapters.mock.operator.profile import FINDER_SCOPE, Legs, Profile
@@ -71,6 +73,7 @@ class World:
         self.journal = Journal(self.clocks.authorization_now)
         self.offered = [(dialect(api.name, api.version), api.legs) for api in profile.apis]
         self.sms, self.captures = SmsCentre(), Captures()
+        self.equipment, self.brands = EquipmentRegister(), Brands()
         self.notifier = Notifier(self.directory, self.clocks.network_now)
         self.surroundings = Surroundings(
             issuer=self.issuer,
@@ -81,6 +84,8 @@ class World:
             sms=self.sms,
             captures=self.captures,
             notifier=self.notifier,
+            equipment=self.equipment,
+            brands=self.brands,
             sink_hosts=sink_hosts,
         )
         self.reset()
@@ -127,5 +132,7 @@ class World:
         self.authentications.clear()
         self.sms.clear()
         self.captures.clear()
+        self.equipment.clear()
+        self.brands.clear()
         self.notifier.clear()
         self.journal.clear()

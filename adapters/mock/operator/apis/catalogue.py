@@ -1,9 +1,11 @@
 """Which operations belong to which API."""
 
 from adapters.mock.operator.apis.age_verification import KYC_AGE_VERIFICATION
+from adapters.mock.operator.apis.brand_registration import BRAND_REGISTRATION
 from adapters.mock.operator.apis.call_forwarding import CALL_FORWARDING
 from adapters.mock.operator.apis.consent_info import CONSENT_INFO
 from adapters.mock.operator.apis.customer_insights import CUSTOMER_INSIGHTS
+from adapters.mock.operator.apis.device_authenticity import DEVICE_AUTHENTICITY
 from adapters.mock.operator.apis.device_identifier import DEVICE_IDENTIFIER
 from adapters.mock.operator.apis.device_status import (
     CONNECTED_NETWORK_TYPE,
@@ -49,6 +51,8 @@ CATALOGUE: dict[str, tuple[Operation, ...]] = {
     "kyc-fill-in": KYC_FILL_IN,
     "verified-caller": VERIFIED_CALLER,
     "iot-sim-fraud-prevention": IOT_SIM_FRAUD_PREVENTION,
+    "device-authenticity": DEVICE_AUTHENTICITY,
+    "brand-registration": BRAND_REGISTRATION,
     **SUBSCRIPTIONS,
 }
 

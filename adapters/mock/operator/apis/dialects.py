@@ -77,6 +77,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         Below 1.0.0 the minor version shows, from then on it does not (API design guide).
         """
         numbers, _, mark = self.version.partition("-")
+        if numbers == "wip":
+            return f"/{self.api}/vwip"
         major, _, rest = numbers.partition(".")
         shown = f"0.{rest.partition('.')[0]}" if major == "0" else major
         return f"/{self.api}/v{shown}{mark.replace('.', '')}"
@@ -243,6 +245,9 @@ DIALECTS = (
     Dialect(api="geofencing-subscriptions", version="0.4.0", commonalities="0.5"),
     Dialect(api="geofencing-subscriptions", version="0.5.0", commonalities="0.6"),
     Dialect(api="geofencing-subscriptions", version="wip", commonalities="0.8"),
+    Dialect(api="device-authenticity", version="wip-main-55dec08", commonalities="0.6"),
+    Dialect(api="brand-registration", version="0.1.0", commonalities="0.6"),
+    Dialect(api="brand-registration", version="0.2.0-alpha.1", commonalities="0.8", open_bodies=True),
     Dialect(api="iot-sim-fraud-prevention", version="0.1.0", commonalities="0.6", codes=_IOT),
 )
 

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from adapters.mock.operator.apis.dialects import Dialect
+from adapters.mock.operator.network.brands import Brands
 from adapters.mock.operator.network.captures import Captures
+from adapters.mock.operator.network.equipment import EquipmentRegister
 from adapters.mock.operator.network.events import State
 from adapters.mock.operator.network.sms import SmsCentre
 from adapters.mock.operator.network.timeline import Line
@@ -39,6 +41,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     sms: SmsCentre
     captures: Captures
     notifier: Notifier
+    equipment: EquipmentRegister
+    brands: Brands
     sink_hosts: frozenset[str]
 
     def local(self, instant: datetime) -> datetime:
@@ -78,7 +82,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Managing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request about what a client made earlier, and about no subscriber: its list, or one ``resource`` of it.
+    """A request about no subscriber: about what a client made (its list, or one ``resource`` of it), or a handset.
 
     ``phone_number`` is the token's, if it has one; ``now`` is the network's time.
     """
@@ -87,6 +91,7 @@ class Managing(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     phone_number: str | None
     resource: str | None
+    body: Any
     now: datetime
     around: Surroundings
 
@@ -106,7 +111,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     are versions of the API that do not have it.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     name: str
     summary: str
@@ -123,3 +128,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     scope_of: Callable[[Dialect, Any], str] | None = None
     manage: Callable[[Managing], Any] | None = None
     status: int = 200
+
+
+def unasked(_: Question) -> None:
+    """The ``answer`` of operations that ``manage``, which is never reached."""
+    raise TypeError("this operation asks nothing about a subscriber")

@@ -55,9 +55,9 @@ async def _answer(turn: Turn) -> Any:
     token = await authorize(turn.world, turn.request, turn.operation.scopes, turn.entry)
     _check_correlator(turn)
     _check_accept(turn)
-    if turn.operation.manage is not None:
-        return turn.operation.manage(_managing(turn, token))
     body = await _read_body(turn)
+    if turn.operation.manage is not None:
+        return turn.operation.manage(_managing(turn, token, body))
     if turn.operation.by_sim and not token.amr & SIM_BASED:
         code = turn.dialect.codes.not_by_sim if token.phone_number else turn.dialect.codes.no_sim
         raise CamaraError(*code, "The user must be authenticated by the mobile network.")
@@ -66,12 +66,13 @@ async def _answer(turn: Turn) -> Any:
     return turn.operation.answer(_ask(turn, token, body, number))
 
 
-def _managing(turn: Turn, token: AccessToken) -> Managing:
+def _managing(turn: Turn, token: AccessToken, body: Any) -> Managing:
     return Managing(
         dialect=turn.dialect,
         client_id=token.client_id,
         phone_number=token.phone_number,
-        resource=turn.request.path_params.get("subscriptionId"),
+        resource=next(iter(turn.request.path_params.values()), None),
+        body=body,
         now=turn.world.clocks.network_now(),
         around=turn.world.surroundings,
     )

@@ -17,7 +17,7 @@ from adapters.mock.operator.apis.devices import Device, device_identifier
 from adapters.mock.operator.apis.dialects import Dialect
 from adapters.mock.operator.apis.errors import CamaraError, invalid_argument
 from adapters.mock.operator.apis.location_verification import Circle
-from adapters.mock.operator.apis.operation import Identifier, Managing, Operation, PhoneNumber, Question
+from adapters.mock.operator.apis.operation import Identifier, Managing, Operation, PhoneNumber, Question, unasked
 from adapters.mock.operator.network.geometry import distance_m
 from adapters.mock.operator.notifications.kinds import KINDS, Area
 from adapters.mock.operator.notifications.sinks import BadSink, check_sink
@@ -326,10 +326,6 @@ def _delete(managing: Managing) -> None:
     managing.around.notifier.end(_one(managing), managing.now, "SUBSCRIPTION_DELETED")
 
 
-def _unasked(_: Question) -> None:
-    raise TypeError("this operation asks nothing about a subscriber")
-
-
 def operations(
     api: str, body: type[msgspec.Struct], identifier: Callable[[Any], Identifier | None]
 ) -> tuple[Operation, ...]:
@@ -358,7 +354,7 @@ def operations(
             summary="The subscriptions of this client",
             scopes=reading,
             answer_type=list[SubscriptionView],
-            answer=_unasked,
+            answer=unasked,
             manage=_list,
         ),
         Operation(
@@ -368,7 +364,7 @@ def operations(
             summary="One subscription of this client",
             scopes=reading,
             answer_type=SubscriptionView,
-            answer=_unasked,
+            answer=unasked,
             manage=_read,
         ),
         Operation(
@@ -378,7 +374,7 @@ def operations(
             summary="Be told no more",
             scopes=deleting,
             answer_type=None,
-            answer=_unasked,
+            answer=unasked,
             manage=_delete,
             status=204,
         ),
