@@ -57,15 +57,27 @@ class InvalidRequest(BrokerError):
 
 
 class NotAuthenticated(BrokerError):
-    """No credential, or one that is unknown, expired or revoked. The three look alike on purpose."""
+    """No credential, or one that is unknown, expired or revoked. The three look alike on purpose.
+
+    ``error`` is what OAuth calls it (RFC 6750 3.1, RFC 9449 7.1), ``nonce`` what the next proof has to carry.
+    """
 
     code = "UNAUTHENTICATED"
 
+    def __init__(self, detail: str, *, error: str | None = None, nonce: str | None = None) -> None:
+        super().__init__(detail)
+        self.error = error
+        self.nonce = nonce
+
 
 class NotPermitted(BrokerError):
-    """The credential is good and does not allow this."""
+    """The credential is good and does not allow this; ``scope`` is what it lacks, where that is why."""
 
     code = "NOT_PERMITTED"
+
+    def __init__(self, detail: str, *, scope: str | None = None) -> None:
+        super().__init__(detail)
+        self.scope = scope
 
 
 class NotFound(BrokerError):

@@ -12,7 +12,22 @@ POLICY_PUBLISH = "policy:publish"
 POLICY_APPROVE = "policy:approve"
 POLICY_STOP = "policy:stop"
 
-SCOPES = frozenset({CHECK, EXPLAIN, REVIEW, POLICY_READ, POLICY_PUBLISH, POLICY_APPROVE, POLICY_STOP})
+AUDIT_READ = "audit:read"
+TENANT_ADMIN = "tenant:admin"
+
+SCOPES = frozenset(
+    {
+        CHECK,
+        EXPLAIN,
+        REVIEW,
+        POLICY_READ,
+        POLICY_PUBLISH,
+        POLICY_APPROVE,
+        POLICY_STOP,
+        AUDIT_READ,
+        TENANT_ADMIN,
+    }
+)
 
 
 def require(principal: Principal, scope: str) -> None:
@@ -22,4 +37,4 @@ def require(principal: Principal, scope: str) -> None:
         NotPermitted: it does not; the message names the scope to ask for.
     """
     if scope not in principal.scopes:
-        raise NotPermitted(f"this credential lacks the scope {scope}")
+        raise NotPermitted(f"this credential lacks the scope {scope}", scope=scope)

@@ -94,11 +94,27 @@ class CheckRequest(msgspec.Struct, frozen=True):
     max_evidence_age_s: int | None = None
 
 
+class Delegation(msgspec.Struct, frozen=True):
+    """For whom an agent acts, and through whom (RFC 8693 4.1).
+
+    ``user`` is the tenant's pseudonym of that person at their identity provider. ``chain`` are the agents, the one
+    that acts now first.
+    """
+
+    user: str
+    chain: tuple[str, ...]
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """Who asks: a tenant's consumer, acting through an agent where it says so, with the scopes of its credential."""
+    """Who asks: a tenant's consumer, acting through an agent where it says so, with the scopes of its credential.
+
+    ``key_id`` names the credential: a bearer key, or the OAuth client. ``delegation`` is there where a user stands
+    behind the agent.
+    """
 
     tenant: str
     consumer: str
     agent: str | None
     scopes: frozenset[str]
     key_id: str
+    delegation: Delegation | None = None

@@ -197,7 +197,9 @@ SELECT_KEYS = (
     .limit(bindparam("rows"))
 )
 
-INSERT_TENANT = insert(tenants).on_conflict_do_nothing()
+INSERT_TENANT = (
+    insert(tenants).values(tenant=bindparam("tenant"), created_ms=bindparam("created_ms")).on_conflict_do_nothing()
+)
 
 INSERT_KEY = insert(api_keys).on_conflict_do_nothing()
 

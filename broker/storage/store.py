@@ -12,6 +12,7 @@ from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import statements
 from broker.storage.backends import connect
+from broker.storage.consumer_store import ConsumerStore
 from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
@@ -72,6 +73,7 @@ class Store:
         self._limits = limits
         self._writer = GroupWriter(backend, limits)
         self._reader = Reader(backend, limits)
+        self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.vault = VaultStore(self._writer, self._reader)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)

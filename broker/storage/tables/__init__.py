@@ -15,6 +15,7 @@ from broker.storage.tables.checking import (
     outcomes,
     tenants,
 )
+from broker.storage.tables.consuming import budgets, clients, metering, trusted_issuers, used_ids
 from broker.storage.tables.governing import (
     policy_changes,
     policy_heads,
@@ -32,7 +33,9 @@ from broker.storage.tables.vault import subject_keys, tenant_keys
 
 __all__ = [
     "api_keys",
+    "budgets",
     "checks",
+    "clients",
     "evidence",
     "idempotency",
     "intents",
@@ -42,6 +45,7 @@ __all__ = [
     "log_leaves",
     "log_tiles",
     "metadata",
+    "metering",
     "outcomes",
     "pending_authentications",
     "policy_changes",
@@ -58,4 +62,6 @@ __all__ = [
     "subject_keys",
     "tenant_keys",
     "tenants",
+    "trusted_issuers",
+    "used_ids",
 ]

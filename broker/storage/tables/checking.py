@@ -15,11 +15,17 @@ from sqlalchemy import (
 
 from broker.storage.tables.schema import metadata
 
+# `parent` is the platform that made the tenant; `limits` are its quotas and budgets as JSON, empty for those of the
+# deployment.
 tenants = Table(
     "tenants",
     metadata,
     Column("tenant", Text, primary_key=True),
     Column("created_ms", BigInteger, nullable=False),
+    Column("parent", Text),
+    Column("suspended_ms", BigInteger),
+    Column("limits", Text),
+    Index(None, "parent"),
 )
 
 # A key is looked up before its tenant is known, hence the second, global uniqueness of its id.
