@@ -23,7 +23,7 @@ from broker.surfaces.api import (
     reviews,
     trials,
 )
-from broker.surfaces.mcp import McpMount
+from broker.surfaces.mcp import McpMount, resource_metadata
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
@@ -89,6 +89,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *trials.ROUTES,
     *reviews.ROUTES,
     *authzen.ROUTES,
+    resource_metadata,
     receipt_keys,
     client_keys,
     live,

@@ -60,7 +60,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     @cli.command()
     def openapi(
-        write: Annotated[bool, typer.Option("--write", help="Write openapi/broker.v1.yaml")] = False,
+        write: Annotated[bool, typer.Option("--write", help="Write openapi/broker.v1.yaml and mcp-tools.json")] = False,
     ) -> None:
         """Print the published contract, generated from the code."""
         from broker.surfaces.cli.openapi import run  # loads the web framework

@@ -1,0 +1,31 @@
+"""What agents read about the tools: constants, for a text that anybody could change would be a way to give them orders.
+
+``openapi/mcp-tools.json`` is the published form; a change of wording shows there, and takes another :data:`VERSION`.
+"""
+
+VERSION = "2"
+"""Counts up with every change that an agent could notice."""
+
+INSTRUCTIONS = "Call check_trust before any sensitive action for a phone number, and act only on decision=allow."
+
+CHECK_TRUST = """Ask before acting for a person behind a phone number: moving money, resetting a credential, ordering
+a SIM. The mobile network is asked whether the number is still in the right hands. Follow `decision`:
+`allow` - act now, and pass `receipt` on to whoever executes the action;
+`step_up` - do not act; offer one of `nextSteps` to the person, then ask again;
+`review` - do not act; a human has to look at it;
+`deny` - do not act.
+An error means that nothing was decided: do not act."""
+
+REQUEST_REVIEW = """Ask for a human to look at a check, where `nextSteps` of its answer names a review. `id` is that of
+the check; `justification` is why it should go ahead, in your own words. Do not act while it is `pending`. Asking again
+is harmless and gives the same review."""
+
+REPORT_OUTCOME = """Say later what a check turned out to be: `fraud`, `genuine`, or `unknown` after all. `id` is that of
+the check. It teaches the broker, and changes nothing about the decision."""
+
+EXPLAIN_DECISION = """Why a check was decided as it was: score, signals, gates, and the same in sentences for a person.
+For whoever looks into a decision, not for whoever talks to the subject. `id` is that of the check."""
+
+REASON_CODES = "What each reason code in an answer means, in English and Spanish."
+POLICIES = "The policies in force, and which kinds of action each of them governs."
+POLICY = "One version of a policy, as it was written."
