@@ -78,7 +78,7 @@ class TrustBroker:
         **options: Unpack[Options],
     ) -> None:
         """``credential`` is a key of the broker, or one of the other credentials of this package."""
-        self._operations = _operations(credential, options)
+        self.operations = _operations(credential, options)
         self._http = httpx.Client(base_url=_address(url), transport=transport, **_SAFE)
 
     def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
@@ -88,27 +88,27 @@ class TrustBroker:
             BrokerRefused: the broker refused the question.
             BrokerUnreachable: there was no answer.
         """
-        return self.run(self._operations.check(phone_number, action, about))
+        return self.run(self.operations.check(phone_number, action, about))
 
     def read(self, check_id: str) -> Answer:
         """A check that was decided earlier, as it stands now and as this caller may see it."""
-        return self.run(self._operations.read(check_id))
+        return self.run(self.operations.read(check_id))
 
     def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
         """Wait while a challenge or a review is open; the answer may still be pending when the time is over."""
-        return self.run(self._operations.wait(check_id, up_to_s))
+        return self.run(self.operations.wait(check_id, up_to_s))
 
     def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back."""
-        return self.run(self._operations.report_outcome(check_id, outcome))
+        return self.run(self.operations.report_outcome(check_id, outcome))
 
     def keys(self) -> dict[str, Any]:
         """The public keys of receipts, as a JWK set."""
-        return self.run(self._operations.keys())
+        return self.run(self.operations.keys())
 
     def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Any other operation of the published contract; its answer as decoded JSON."""
-        return self.run(self._operations.call(method, path, members))
+        return self.run(self.operations.call(method, path, members))
 
     def run(self, work: Work[_T]) -> _T:
         """Drive an operation to its result."""
@@ -161,32 +161,32 @@ class AsyncTrustBroker:
         **options: Unpack[Options],
     ) -> None:
         """As :class:`TrustBroker`."""
-        self._operations = _operations(credential, options)
+        self.operations = _operations(credential, options)
         self._http = httpx.AsyncClient(base_url=_address(url), transport=transport, **_SAFE)
 
     async def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
         """As :meth:`TrustBroker.check`."""
-        return await self.run(self._operations.check(phone_number, action, about))
+        return await self.run(self.operations.check(phone_number, action, about))
 
     async def read(self, check_id: str) -> Answer:
         """As :meth:`TrustBroker.read`."""
-        return await self.run(self._operations.read(check_id))
+        return await self.run(self.operations.read(check_id))
 
     async def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
         """As :meth:`TrustBroker.wait`."""
-        return await self.run(self._operations.wait(check_id, up_to_s))
+        return await self.run(self.operations.wait(check_id, up_to_s))
 
     async def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """As :meth:`TrustBroker.report_outcome`."""
-        return await self.run(self._operations.report_outcome(check_id, outcome))
+        return await self.run(self.operations.report_outcome(check_id, outcome))
 
     async def keys(self) -> dict[str, Any]:
         """As :meth:`TrustBroker.keys`."""
-        return await self.run(self._operations.keys())
+        return await self.run(self.operations.keys())
 
     async def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As :meth:`TrustBroker.call`."""
-        return await self.run(self._operations.call(method, path, members))
+        return await self.run(self.operations.call(method, path, members))
 
     async def run(self, work: Work[_T]) -> _T:
         """Drive an operation to its result."""
