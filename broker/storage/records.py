@@ -179,29 +179,33 @@ class PastCheck(msgspec.Struct, frozen=True):
 
 
 class AboutSubject(msgspec.Struct, frozen=True):
-    """What to look back for: a subject of a tenant, and the action that is asked now."""
+    """What to look back for: a subject of a tenant, the action that is asked now, and since when each part counts."""
 
     tenant: str
     subject: bytes
-    since_ms: int
     action_type: str
     action_digest: bytes
     currency: str | None
+    classes_since_ms: int
+    refusals_since_ms: int
+    allowed_since_ms: int
 
     def __repr__(self) -> str:
         return f"AboutSubject({self.tenant})"
 
 
-class SubjectCheck(msgspec.Struct, frozen=True):
-    """What was asked about one subject at some instant, and how it was decided; for rules that look back."""
+class SubjectPast(msgspec.Struct, frozen=True):
+    """What of a subject's past counts for what is asked now.
 
-    settled_ms: int
-    action_type: str
-    action_class: str
-    action_digest: bytes
-    decision: str
-    amount: str | None
-    currency: str | None
+    Attributes:
+        classes: of everything that was asked.
+        refusals: of the very action, the decision and the instant in ms of its latest.
+        allowed: amounts of the action's type and currency, and how often each was allowed; the newest ones.
+    """
+
+    classes: tuple[str, ...]
+    refusals: tuple[tuple[str, int], ...]
+    allowed: tuple[tuple[str, int], ...]
 
 
 class PendingAt(msgspec.Struct, frozen=True):

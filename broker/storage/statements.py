@@ -141,45 +141,6 @@ SELECT_HISTORY = (
 )
 """Settled checks of a tenant in order of time, in the order of :class:`broker.storage.records.PastCheck`."""
 
-_ABOUT_SUBJECT = (
-    checks.c.tenant == bindparam("tenant"),
-    checks.c.subject == bindparam("subject"),
-    checks.c.settled_ms >= bindparam("since_ms"),
-    checks.c.status == literal("settled"),
-)
-
-SELECT_CLASSES_ABOUT_SUBJECT = select(checks.c.action_class).where(*_ABOUT_SUBJECT).distinct()
-"""The classes of what was asked about a subject; four at most."""
-
-SELECT_ABOUT_SUBJECT = (
-    select(
-        checks.c.settled_ms,
-        checks.c.action_type,
-        checks.c.action_class,
-        checks.c.action_digest,
-        checks.c.decision,
-        checks.c.amount,
-        checks.c.currency,
-    )
-    .where(
-        *_ABOUT_SUBJECT,
-        or_(
-            and_(
-                checks.c.action_digest == bindparam("action_digest"),
-                checks.c.decision.in_([literal("review"), literal("deny")]),
-            ),
-            and_(
-                checks.c.action_type == bindparam("action_type"),
-                checks.c.currency == bindparam("currency"),
-                checks.c.decision == literal("allow"),
-            ),
-        ),
-    )
-    .order_by(checks.c.settled_ms.desc(), checks.c.check_id)
-    .limit(bindparam("rows"))
-)
-"""Refusals of one action, and allowed amounts of its kind; newest first, as a :class:`SubjectCheck` has them."""
-
 SELECT_EXPIRED_INTENTS = (
     select(intents)
     .where(intents.c.abandon_after_ms <= bindparam("now_ms"))

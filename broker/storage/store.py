@@ -10,7 +10,7 @@ import msgspec
 
 from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
-from broker.storage import statements
+from broker.storage import past_statements, statements
 from broker.storage.backends import connect
 from broker.storage.consumer_store import ConsumerStore
 from broker.storage.log_store import LogStore
@@ -29,7 +29,7 @@ from broker.storage.records import (
     PendingAt,
     StorageLimits,
     StoredCheck,
-    SubjectCheck,
+    SubjectPast,
 )
 from broker.storage.review_store import ReviewStore
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
@@ -158,19 +158,12 @@ class Store:
         )
         return [_report(row) for row in rows]
 
-    async def classes_about(self, tenant: str, subject: bytes, since_ms: int) -> list[str]:
-        """The classes of everything that a tenant asked about a subject since an instant."""
-        rows = await self._reader.rows(
-            statements.SELECT_CLASSES_ABOUT_SUBJECT, tenant=tenant, subject=subject, since_ms=since_ms
+    async def past_of(self, question: AboutSubject, limit: int) -> SubjectPast:
+        """What of a subject's past counts now; of allowed amounts the ``limit`` newest."""
+        values = msgspec.structs.asdict(question)
+        return past_statements.past(
+            await self._reader.rows(past_statements.SELECT_PAST, **values, rows=self._bounded(limit))
         )
-        return [str(action_class) for (action_class,) in rows]
-
-    async def about(self, question: AboutSubject, limit: int) -> list[SubjectCheck]:
-        """Refusals of one action, and what was allowed of its type and currency, newest first; ``limit`` at most."""
-        rows = await self._reader.rows(
-            statements.SELECT_ABOUT_SUBJECT, **msgspec.structs.asdict(question), rows=self._bounded(limit)
-        )
-        return [SubjectCheck(*_fields(row)) for row in rows]
 
     async def history(self, tenant: str, since_ms: int, until_ms: int) -> AsyncIterator[PastCheck]:
         """A tenant's settled checks from ``since_ms`` to before ``until_ms``, oldest first, a page at a time."""

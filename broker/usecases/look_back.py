@@ -1,6 +1,5 @@
 """Hop 3, looking back: what was asked about this subject lately, and how the asking agent goes about it."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,23 +17,19 @@ from broker.policy.caution import Caution, CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
 from broker.policy.reasons import ReasonCode
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.storage.records import AboutSubject, SubjectCheck
+from broker.storage.records import AboutSubject, SubjectPast
 from broker.usecases.marks import action_mark
 from broker.usecases.ports import Asked
 
-_ROWS_MAX = 500
+_AMOUNTS_MAX = 500
 _SLOW_DOWN_S = 60
 
 
 class SubjectHistory(Protocol):
     """Where settled checks are kept."""
 
-    async def classes_about(self, tenant: str, subject: bytes, since_ms: int) -> list[str]:
-        """The classes of everything that a tenant asked about a subject since an instant."""
-        ...
-
-    async def about(self, question: AboutSubject, limit: int) -> list[SubjectCheck]:
-        """Refusals of one action, and what was allowed of its type and currency, newest first."""
+    async def past_of(self, question: AboutSubject, limit: int) -> SubjectPast:
+        """What of a subject's past counts now; of allowed amounts the ``limit`` newest."""
         ...
 
 
@@ -104,20 +99,14 @@ class LookBack:
         question = AboutSubject(
             tenant=tenant,
             subject=subject,
-            since_ms=_ms(ours.at - max(self._limits.adverse_window, self._limits.amount_window)),
             action_type=ours.action_type,
             action_digest=ours.action_digest,
             currency=ours.amount.currency if ours.amount else None,
+            classes_since_ms=_ms(ours.at - self._limits.class_window),
+            refusals_since_ms=_ms(ours.at - self._limits.adverse_window),
+            allowed_since_ms=_ms(ours.at - self._limits.amount_window),
         )
-        classes, rows = await asyncio.gather(
-            self._store.classes_about(tenant, subject, _ms(ours.at - self._limits.class_window)),
-            self._store.about(question, _ROWS_MAX),
-        )
-        recent = [_recalled(row) for row in rows]
-        recent += [Recent(ours.at, "", ActionClass[name.upper()], b"", None) for name in classes]
-        if len(rows) >= _ROWS_MAX:
-            # Defensive: nobody pays so often in a day, and a flood must not push what came before it out of sight.
-            recent.append(Recent(ours.at, "", ActionClass.CRITICAL, b"", None))
+        recent = _recalled(await self._store.past_of(question, _AMOUNTS_MAX), ours)
         return [*recent, *(one for one in self._under_way.get((tenant, subject), ()) if one is not ours)]
 
 
@@ -128,15 +117,18 @@ def _ms(at: datetime) -> int:
 _STANDS = ReasonCode.ADVERSE_STANDS.value
 
 
-def _recalled(row: SubjectCheck) -> Recent:
-    amount = None
-    if row.amount is not None and row.currency is not None:
-        amount = Amount(Decimal(row.amount), row.currency)
-    return Recent(
-        at=datetime.fromtimestamp(row.settled_ms / 1000, UTC),
-        action_type=row.action_type,
-        action_class=ActionClass[row.action_class.upper()],
-        action_digest=row.action_digest,
-        outcome=Outcome[row.decision.upper()],
-        amount=amount,
-    )
+def _recalled(past: SubjectPast, ours: Recent) -> list[Recent]:
+    """The past as the rule takes it. What was asked at which class says nothing of the outcome, and so on."""
+    least, digest = ActionClass.LOW, ours.action_digest
+    recent = [Recent(ours.at, "", ActionClass[name.upper()], b"", None) for name in past.classes]
+    for decision, at_ms in past.refusals:
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
+        recent.append(Recent(at, ours.action_type, least, digest, Outcome[decision.upper()]))
+    if ours.amount is not None:
+        for value, times in past.allowed:
+            amount = Amount(Decimal(value) * times, ours.amount.currency)
+            recent.append(Recent(ours.at, ours.action_type, least, b"", Outcome.ALLOW, amount))
+    if sum(times for _, times in past.allowed) >= _AMOUNTS_MAX:
+        # Defensive: nobody pays so often in a day, and a flood must not push what came before it out of sight.
+        recent.append(Recent(ours.at, "", ActionClass.CRITICAL, b"", None))
+    return recent

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -11,6 +12,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
+    or_,
 )
 
 from broker.storage.tables.schema import metadata
@@ -116,6 +120,32 @@ checks = Table(
     Index(None, "tenant", "subject", "settled_ms"),
     Index("ix_checks_in_time", "tenant", "settled_ms", "check_id"),
     Index(None, "tenant", "conversation_id"),
+)
+
+# What of a subject's past counts for what is asked next. Each part has an index of its own, in which its answer lies
+# whole; the database takes it only where the query repeats the condition word for word. SQLite looks at the columns of
+# the condition once more, so they are in the index, too.
+TOLD = checks.c.status != literal_column("'abandoned'")
+REFUSED = or_(checks.c.decision == literal_column("'review'"), checks.c.decision == literal_column("'deny'"))
+ALLOWED = checks.c.decision == literal_column("'allow'")
+
+
+def _about_subject(name: str, where: ColumnElement[bool], *columns: str) -> None:
+    parts = [checks.c[column] for column in ("tenant", "subject", *columns)]
+    Index(name, *parts, sqlite_where=where, postgresql_where=where)
+
+
+_about_subject("ix_checks_classes_about", TOLD, "action_class", "settled_ms", "status")
+_about_subject("ix_checks_refused_about", and_(TOLD, REFUSED), "action_digest", "decision", "settled_ms", "status")
+_about_subject(
+    "ix_checks_allowed_about",
+    and_(TOLD, ALLOWED),
+    "action_type",
+    "currency",
+    "settled_ms",
+    "amount",
+    "decision",
+    "status",
 )
 
 # Apart from the check, so that a list of checks never drags the payloads along and erasure has one place to go.
