@@ -21,6 +21,7 @@ from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.recording import keeping_log, log_key
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate
@@ -56,6 +57,7 @@ from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
+from broker.usecases.prove_log import ProveLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.review_checks import ReviewChecks
@@ -115,7 +117,10 @@ class Deployment:
             opened = OpenChecks(store, store.policies, vault)
             reviews = review_checks(store, opened, self._clock, self._new_id, self._settings.reviews)
             await stack.enter_async_context(sweeping_reviews(reviews))
-            yield self._services(parts, store, policies, shadows, reviews, vault)
+            log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
+            await stack.enter_async_context(keeping_log(store, log, self._keys, self._clock, self._settings.audit))
+            prove = ProveLog(store.log, log)
+            yield self._services(parts, store, policies, shadows, reviews, vault, prove)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -139,6 +144,12 @@ class Deployment:
         """The rotation of the vault's root and tenant keys."""
         async with self._store() as store:
             yield await privacy.key_rotation(self._settings.keys, store, self._clock)
+
+    @contextlib.asynccontextmanager
+    async def log(self) -> AsyncIterator[ProveLog]:
+        """The transparency log, as it stands."""
+        async with self._store() as store:
+            yield ProveLog(store.log, log_key(self._keys, self._settings.audit, self._settings.server.public_url))
 
     @contextlib.asynccontextmanager
     async def learner(self) -> AsyncIterator[Learn]:
@@ -218,6 +229,7 @@ class Deployment:
         shadows: Shadows,
         reviews: ReviewChecks,
         vault: Vault,
+        prove: ProveLog,
     ) -> Services:
         checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
         public_url = self._settings.server.public_url
@@ -271,6 +283,7 @@ class Deployment:
             reviews=reviews,
             show_check=ShowCheck(opened),
             report_outcome=ReportOutcome(opened, store, self._clock),
+            prove=prove,
             ready=Readiness(store.ping, self._clock),
             receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},

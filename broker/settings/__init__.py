@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from broker.errors import Misconfigured
 from broker.settings.sections import (
+    AuditSettings,
     CautionSettings,
     CheckSettings,
     EvidenceSettings,
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     checks: CheckSettings = CheckSettings()
     receipts: ReceiptSettings = ReceiptSettings()
+    audit: AuditSettings = AuditSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     policies: PolicySettings = PolicySettings()
     http: HttpSettings = HttpSettings()

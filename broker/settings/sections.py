@@ -87,6 +87,13 @@ class ReceiptSettings(Section):
     ttl_s: int = Field(default=300, ge=1, le=300)
 
 
+class AuditSettings(Section):
+    """The transparency log: its name, and how often what was written is taken in and signed."""
+
+    origin: str = Field(default="", pattern=r"^[^\s+]{0,200}$")
+    checkpoint_ms: int = Field(default=1000, ge=10, le=4000)
+
+
 class EvidenceSettings(Section):
     """The scenario table behind the weights, relative to the configuration folder, and the memory for answers."""
 

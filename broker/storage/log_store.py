@@ -49,9 +49,12 @@ class StoredCheckpoint(msgspec.Struct, frozen=True):
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """What appending writes: the tiles that change, and for new tiles of level 0 the ``seq`` of their first leaf."""
+    """What appending writes: the tiles that change, and for new tiles of level 0 the ``seq`` of their first leaf.
 
-    tiles: Mapping[Tile, bytes]
+    ``tiles`` are keyed by :data:`Tile`; a mapping is not covariant in its keys, and theirs is a subclass.
+    """
+
+    tiles: Mapping[Any, bytes]
     first_seqs: Mapping[Tile, int]
     checkpoint: StoredCheckpoint
 

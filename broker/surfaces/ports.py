@@ -11,6 +11,7 @@ from broker.domain.outcome import TurnedOut
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.ports import Answered, Asked
+from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
@@ -38,6 +39,7 @@ class Services:
     shadows: Shadows
     reviews: ReviewChecks
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
+    prove: ProveLog
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
     receipt_keys: Mapping[str, Any]

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from broker.errors import BrokerError, Unrecorded
 from broker.surfaces.api import (
+    audit,
     authzen,
     checks,
     contract,
@@ -88,6 +89,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *policies.ROUTES,
     *trials.ROUTES,
     *reviews.ROUTES,
+    *audit.ROUTES,
     *authzen.ROUTES,
     resource_metadata,
     receipt_keys,

@@ -9,6 +9,7 @@ from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.prove_log import ProveLog
 from broker.usecases.rotate_keys import RotateKeys
 
 
@@ -36,6 +37,10 @@ class Deployment(Protocol):
 
     def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:
         """The rotation of the vault's root and tenant keys."""
+        ...
+
+    def log(self) -> AbstractAsyncContextManager[ProveLog]:
+        """The transparency log of this deployment, as it stands."""
         ...
 
     def learner(self) -> AbstractAsyncContextManager[Learn]:
