@@ -5,6 +5,9 @@ httpx's requests and responses are the language of the port, so that tests and o
 """
 
 import asyncio
+import contextlib
+import ipaddress
+import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -163,6 +166,18 @@ def open_transport(
     return Transport(base, limits)
 
 
+def open_guarded_transport(
+    limits: TransportLimits, permits: Callable[[str], bool], *, tls: ssl.SSLContext | None = None
+) -> Transport:
+    """A transport for addresses that strangers chose: it connects to nothing that ``permits`` refuses.
+
+    ``permits`` gets each resolved address as text. The connection goes to the very address that was looked at, so a
+    name that resolves to another one a moment later gains nothing. A host that is an address already is looked at, too.
+    """
+    context = tls or default_tls()
+    return Transport(AiohttpTransport(limits, context, permits), limits)
+
+
 def default_tls() -> ssl.SSLContext:
     """Believes certifi's list and nothing that the environment names."""
     return httpx.create_ssl_context(trust_env=False)
@@ -200,9 +215,12 @@ def _native_transport(limits: TransportLimits, tls: ssl.SSLContext) -> httpx.Asy
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """httpx's transport interface over an aiohttp session, with every convenience of the session switched off."""
 
-    def __init__(self, limits: TransportLimits, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, limits: TransportLimits, tls: ssl.SSLContext, permits: Callable[[str], bool] | None = None
+    ) -> None:
         self._limits = limits
         self._tls = tls
+        self._permits = permits
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -213,6 +231,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """
         # The session belongs to the running loop, which is not there yet when the broker is put together.
         session = self._session or self._open()
+        self._look_at(request.url.host)
         headers = CIMultiDict([(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw])
         body = await request.aread()
         with _IN_HTTPX_WORDS:
@@ -220,6 +239,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 request.method, str(request.url), headers=headers, data=body or None, allow_redirects=False
             )
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+
+    def _look_at(self, host: str) -> None:
+        """Defensive: aiohttp asks its resolver about names only, and a URL may hold an address."""
+        if self._permits is None:
+            return
+        with contextlib.suppress(ValueError):
+            address = str(ipaddress.ip_address(host))
+            if not self._permits(address):
+                raise httpx.ConnectError("an address that is refused")
 
     async def aclose(self) -> None:
         """Close the session with all its connections."""
@@ -232,6 +260,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             limit=self._limits.connections_max,
             limit_per_host=self._limits.connections_max,
             keepalive_timeout=self._limits.keepalive_s,
+            resolver=_Choosy(self._permits) if self._permits else None,
+            use_dns_cache=self._permits is None,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -243,6 +273,25 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
         return self._session
+
+
+class _Choosy(aiohttp.abc.AbstractResolver):
+    """Resolves names, and gives no address at all where one of them is refused: such an answer is up to something."""
+
+    def __init__(self, permits: Callable[[str], bool]) -> None:
+        self._permits = permits
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        if not all(self._permits(one["host"]) for one in found):
+            raise OSError("an address that is refused")
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -23,11 +23,13 @@ from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.recording import keeping_log, log_key
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
+from broker.bootstrap.telling import telling
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate
 from broker.consumers.authenticate import Authenticator
 from broker.consumers.pace import Pace, PaceLimits
 from broker.domain.ids import new_id
+from broker.events.compose import Composer
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
@@ -54,6 +56,7 @@ from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
 from broker.usecases.look_back import LookBack
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
@@ -115,12 +118,15 @@ class Deployment:
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
             opened = OpenChecks(store, store.policies, vault)
-            reviews = review_checks(store, opened, self._clock, self._new_id, self._settings.reviews)
+            reviews = review_checks(store, opened, self._clock, self._new_id, self._composer(), self._settings.reviews)
             await stack.enter_async_context(sweeping_reviews(reviews))
             log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
             await stack.enter_async_context(keeping_log(store, log, self._keys, self._clock, self._settings.audit))
             prove = ProveLog(store.log, log)
-            yield self._services(parts, store, policies, shadows, reviews, vault, prove)
+            webhooks = await stack.enter_async_context(
+                telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
+            )
+            yield self._services(parts, store, policies, shadows, _Beside(reviews, webhooks), vault, prove)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -221,13 +227,16 @@ class Deployment:
     def _new_id(self, prefix: str) -> str:
         return new_id(prefix, self._clock.now(), os.urandom)
 
+    def _composer(self) -> Composer:
+        return Composer(self._settings.server.public_url, self._new_id)
+
     def _services(
         self,
         parts: "_Parts",
         store: Store,
         policies: PoliciesInForce,
         shadows: Shadows,
-        reviews: ReviewChecks,
+        beside: "_Beside",
         vault: Vault,
         prove: ProveLog,
     ) -> Services:
@@ -243,6 +252,7 @@ class Deployment:
             vault=vault,
             signer=signer,
             store=store,
+            compose=self._composer(),
         )
         tools = CheckTools(
             clock=self._clock,
@@ -280,7 +290,8 @@ class Deployment:
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
-            reviews=reviews,
+            reviews=beside.reviews,
+            webhooks=beside.webhooks,
             show_check=ShowCheck(opened),
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=prove,
@@ -301,3 +312,10 @@ class _Parts(msgspec.Struct, frozen=True):
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
     registry: Registry
+
+
+class _Beside(msgspec.Struct, frozen=True):
+    """What goes on beside checks."""
+
+    reviews: ReviewChecks
+    webhooks: ManageWebhooks

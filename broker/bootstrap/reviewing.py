@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from broker.bootstrap.background import running
 from broker.clock import Clock
 from broker.domain.review import Review
+from broker.events.compose import Composer
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
 from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
@@ -18,7 +19,12 @@ _log = logging.getLogger(__name__)
 
 
 def review_checks(
-    store: Store, checks: CheckReader, clock: Clock, new_id: Callable[[str], str], settings: ReviewSettings
+    store: Store,
+    checks: CheckReader,
+    clock: Clock,
+    new_id: Callable[[str], str],
+    compose: Composer,
+    settings: ReviewSettings,
 ) -> ReviewChecks:
     """The reviews of this deployment; ``checks`` opens what the store has sealed."""
 
@@ -26,7 +32,7 @@ def review_checks(
         """A ruling stands beside its check."""
 
     limits = ReviewLimits(**settings.model_dump())
-    return ReviewChecks(ReviewTools(store.reviews, checks, clock, new_id, follow, limits))
+    return ReviewChecks(ReviewTools(store.reviews, checks, clock, new_id, follow, compose, limits))
 
 
 @contextlib.asynccontextmanager

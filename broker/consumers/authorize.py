@@ -6,6 +6,7 @@ from broker.errors import NotPermitted
 CHECK = "trust:check"
 EXPLAIN = "trust:explain"
 REVIEW = "trust:review"
+EVENTS = "events:manage"
 
 POLICY_READ = "policy:read"
 POLICY_PUBLISH = "policy:publish"
@@ -20,6 +21,7 @@ SCOPES = frozenset(
         CHECK,
         EXPLAIN,
         REVIEW,
+        EVENTS,
         POLICY_READ,
         POLICY_PUBLISH,
         POLICY_APPROVE,

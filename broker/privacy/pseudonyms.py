@@ -47,6 +47,11 @@ class Pseudonyms:
         """A name for the root key, 32 bytes, that says nothing about it: kept to notice when it is another one."""
         return self._key("", b"root")
 
+    def webhook_key(self, tenant: str, webhook_id: str, generation: int, use: str) -> bytes:
+        """What a webhook signs with, 32 bytes: derived, so that no database holds a secret of anybody's receiver."""
+        name = f"{use}:{generation}:{webhook_id}".encode()
+        return hmac.digest(self._key(tenant, b"webhook"), name, hashlib.sha256)
+
     def sealing_key(self) -> bytes:
         """The key that seals bearer keys, one for all tenants: whose a key is, is not known before it is read."""
         return self._key("", b"bearer")

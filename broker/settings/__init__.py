@@ -22,6 +22,7 @@ from broker.settings.sections import (
     RoutingSettings,
     ServerSettings,
     StorageSettings,
+    WebhookSettings,
 )
 
 _PREFIX = "TRUST_BROKER__"
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
     reviews: ReviewSettings = ReviewSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -190,6 +190,21 @@ class PaceSettings(Section):
     agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
 
 
+class WebhookSettings(Section):
+    """Where events may go, and how often and how long they are tried. Times in seconds."""
+
+    private_addresses: Literal["refused", "allowed"] = "refused"
+    per_tenant_max: int = Field(default=20, ge=0, le=1000)
+    look_ms: int = Field(default=500, ge=10, le=60_000)
+    timeout_s: float = Field(default=10, gt=0, le=60)
+    in_flight_max: int = Field(default=64, ge=1, le=1000)
+    attempts_max: int = Field(default=10, ge=1, le=100)
+    retry_first_s: float = Field(default=5, gt=0, le=3600)
+    retry_factor: float = Field(default=6, ge=1, le=100)
+    retry_pause_max_s: float = Field(default=86_400, gt=0, le=604_800)
+    rotation_overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
+
+
 class ReviewSettings(Section):
     """How long reviews wait, how long a claim holds, how old a check may be and how many wait about one person."""
 

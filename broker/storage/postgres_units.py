@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import Dialect
 
 from broker.errors import Conflict
+from broker.storage.event_statements import EVENT_COLUMNS, put_event
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim
 from broker.storage.statements import Prepared, claimable, literal, prepare
 from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
@@ -113,6 +114,7 @@ class _Statements(NamedTuple):
     leaves: _Rows
     settled_intents: _Rows
     complete: _Rows
+    events: _Rows
 
 
 _KEY = tuple(idempotency.primary_key)
@@ -150,6 +152,7 @@ def _statements(dialect: Dialect) -> _Statements:
             lambda given: delete(intents).where(*(each == given[each.name] for each in one_check)), one_check, dialect
         ),
         complete=_Rows(_complete, (*_OWNED, idempotency.c.status, idempotency.c.response), dialect),
+        events=_Rows(put_event, EVENT_COLUMNS, dialect),
     )
 
 
@@ -208,6 +211,7 @@ class PostgresUnits:
         await batch.evidence.run(connection, [(*key, each.evidence) for key, each in fresh.items()])
         await batch.leaves.run(connection, [(*key, each.leaf_hash, each.leaf_body) for key, each in fresh.items()])
         await batch.settled_intents.run(connection, list(fresh))
+        await batch.events.run(connection, [msgspec.structs.astuple(one.event) for one in fresh.values() if one.event])
         answers = [(each.claim, (each.response_status, each.response)) for each in fresh.values()]
         await batch.complete.run(connection, [(*_owned(claim), *answer) for claim, answer in answers if claim])
         return outcomes

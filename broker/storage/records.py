@@ -6,6 +6,8 @@ keys, hashes, pseudonyms and payloads do not belong in logs.
 
 import msgspec
 
+from broker.domain.event import Event
+
 
 class Intent(msgspec.Struct, frozen=True):
     """What is about to be asked of operators; after ``abandon_after_ms`` a sweeper closes it as abandoned."""
@@ -130,6 +132,7 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     claim: IdempotencyClaim | None = None
     response: bytes | None = None
     response_status: int = 200
+    event: Event | None = None
     subject_key: SubjectKeyRow | None = None
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from broker.errors import Conflict
+from broker.storage.event_statements import PUT_EVENT
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim, Intent
 from broker.storage.statements import Prepared, claimable, literal, prepare
 from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
@@ -112,6 +113,7 @@ class SqliteUnits:
             ),
             self._dialect,
         )
+        self._put_event = _FromRecord(PUT_EVENT, self._dialect)
         self._delete_intent = _FromRecord(
             delete(intents).where(intents.c.tenant == one_check[0], intents.c.check_id == one_check[1]), self._dialect
         )
@@ -163,6 +165,8 @@ class SqliteUnits:
         self._insert_evidence.run(connection, commit)
         self._insert_leaf.run(connection, commit)
         self._delete_intent.run(connection, commit)
+        if commit.event is not None:
+            self._put_event.run(connection, commit.event)
         if commit.claim is not None:
             values = {
                 "tenant": commit.tenant,

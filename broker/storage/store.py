@@ -13,6 +13,7 @@ from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import past_statements, statements
 from broker.storage.backends import connect
 from broker.storage.consumer_store import ConsumerStore
+from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
@@ -76,6 +77,7 @@ class Store:
         self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.vault = VaultStore(self._writer, self._reader)
+        self.events = EventStore(self._writer, self._reader, limits.rows_max)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)
         self.log = LogStore(self._writer, self._reader, limits.rows_max)
 

@@ -10,6 +10,7 @@ from broker.domain.check import Principal
 from broker.domain.outcome import TurnedOut
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
+from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
@@ -38,6 +39,7 @@ class Services:
     laboratory: Laboratory
     shadows: Shadows
     reviews: ReviewChecks
+    webhooks: ManageWebhooks
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]

@@ -2,7 +2,7 @@
 
 import logging
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -10,13 +10,17 @@ import msgspec
 from broker.clock import Clock
 from broker.consumers import authorize
 from broker.domain.check import Principal
+from broker.domain.event import EventKind
 from broker.domain.record import Check
 from broker.domain.review import QueueFilter, Review, ReviewAnswer, ReviewState
 from broker.errors import BrokerError, Conflict, Fault, InvalidRequest, NotFound, TooManyRequests, origin
+from broker.events.compose import Composer
 from broker.reviews import rules
 from broker.step_up.offer import offer
+from broker.storage.event_store import put
 from broker.storage.policy_store import Entry
 from broker.storage.review_store import Place, ReviewStore
+from broker.usecases.happenings import review_event
 from broker.usecases.policies_in_force import entry
 from broker.usecases.review_views import (
     ReviewFile,
@@ -38,6 +42,12 @@ PAGE_MAX = 200
 _HISTORY = 20
 _SWEEP_MAX = 200
 _CLOCK = "the clock"
+_TOLD: Mapping[ReviewState, EventKind] = {
+    ReviewState.QUEUED: EventKind.REVIEW_RELEASED,
+    ReviewState.CLAIMED: EventKind.REVIEW_CLAIMED,
+    ReviewState.DECIDED: EventKind.REVIEW_DECIDED,
+    ReviewState.EXPIRED: EventKind.REVIEW_EXPIRED,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +76,7 @@ class ReviewTools(msgspec.Struct, frozen=True):
     clock: Clock
     new_id: Callable[[str], str]
     follow: Follow
+    compose: Composer
     limits: ReviewLimits
 
 
@@ -92,7 +103,9 @@ class ReviewChecks:
         self._require_reviewable(check)
         await self._require_room(check)
         review = self._new(principal, check, justification)
-        if not await self._tools.store.open(review, self._leaf(review, "review.request", principal.consumer)):
+        leaf = self._leaf(review, "review.request", principal.consumer)
+        told = [put(review_event(self._tools.compose, EventKind.REVIEW_REQUESTED, review, review.opened_ms))]
+        if not await self._tools.store.open(review, leaf, told):
             known = await self._tools.store.of_check(principal.tenant, check_id)
             return handle(known or review), False
         return handle(review), True
@@ -183,7 +196,8 @@ class ReviewChecks:
         return done
 
     async def _move(self, review: Review, event: str, by: str) -> Review:
-        if not await self._tools.store.move(review, self._leaf(review, event, by)):
+        told = [put(review_event(self._tools.compose, _TOLD[review.state], review, self._now_ms()))]
+        if not await self._tools.store.move(review, self._leaf(review, event, by), told):
             raise Conflict("somebody else changed this review at the same time: look at it again")
         return review
 

@@ -14,6 +14,7 @@ from broker.domain.decision import Assessment, Challenger, Counterfactual, Decis
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check, CheckStatus
 from broker.domain.signal import SignalName
+from broker.events.compose import Composer
 from broker.policy.counterfactual import counterfactual
 from broker.policy.decide import halted
 from broker.policy.mixture import challenge
@@ -23,6 +24,7 @@ from broker.privacy.vault import SubjectKey, Vault
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.happenings import settled_event
 from broker.usecases.marks import action_mark, conversation_mark, recorded
 from broker.usecases.open_checks import answer_use, evidence_use, record_use
 from broker.usecases.policies_in_force import PoliciesInForce
@@ -40,6 +42,7 @@ class SettleTools(msgspec.Struct, frozen=True):
     vault: Vault
     signer: ReceiptSigner
     store: Store
+    compose: Composer
 
 
 class Settle:
@@ -220,6 +223,7 @@ class Settle:
             claim=claim,
             response=key.seal(answer_use(check.id), body) if claim else None,
             subject_key=key.unwritten,
+            event=settled_event(self._tools.compose, check),
         )
 
 

@@ -15,6 +15,7 @@ class Arrival(NamedTuple):
 
     headers: dict[str, str]
     event: dict[str, Any]
+    body: bytes = b""
 
     @property
     def name(self) -> str:
@@ -40,7 +41,7 @@ class Sink:
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Keep a request; the status to answer."""
         with self._changed:
-            self._arrivals.append(Arrival(headers, json.loads(body)))
+            self._arrivals.append(Arrival(headers, json.loads(body), body))
             self._changed.notify_all()
             return self.statuses.pop(0) if self.statuses else 204
 
@@ -51,6 +52,11 @@ class Sink:
             arrived = [arrival.name for arrival in self._arrivals]
             assert came, arrived
             assert arrived == list(names)
+            return list(self._arrivals)
+
+    def arrivals(self) -> list[Arrival]:
+        """What has come so far."""
+        with self._changed:
             return list(self._arrivals)
 
     def forget(self) -> None:

@@ -29,6 +29,7 @@ from broker.storage.tables.keeping import pending_authentications, root_key
 from broker.storage.tables.proving import log_checkpoints, log_cosignatures, log_head, log_tiles, receipt_ends
 from broker.storage.tables.reviewing import reviews
 from broker.storage.tables.schema import metadata, schema_revision
+from broker.storage.tables.telling import outbox, webhooks
 from broker.storage.tables.vault import subject_keys, tenant_keys
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "log_tiles",
     "metadata",
     "metering",
+    "outbox",
     "outcomes",
     "pending_authentications",
     "policy_changes",
@@ -64,4 +66,5 @@ __all__ = [
     "tenants",
     "trusted_issuers",
     "used_ids",
+    "webhooks",
 ]

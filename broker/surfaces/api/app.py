@@ -23,6 +23,7 @@ from broker.surfaces.api import (
     problems,
     reviews,
     trials,
+    webhooks,
 )
 from broker.surfaces.mcp import McpMount, resource_metadata
 from broker.surfaces.ports import Services
@@ -90,6 +91,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *trials.ROUTES,
     *reviews.ROUTES,
     *audit.ROUTES,
+    *webhooks.ROUTES,
     *authzen.ROUTES,
     resource_metadata,
     receipt_keys,
@@ -128,5 +130,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES, *authzen.BODIES])
+    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES, *webhooks.BODIES, *authzen.BODIES])
     return app
