@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench proof camara openapi lock clean
+.PHONY: help demo test check fix bench proof camara conformance openapi lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ proof: $(READY)  ## Slow evidence: long property runs
 camara: $(READY)  ## CAMARA's own scenarios against the pretend operator; FEATURES=DIR plays others
 	$(BIN)/python -m tests.camara $(FEATURES)
 
+conformance: $(READY)  ## What open suites and other people's clients say; SUITE=mcp runs one of them
+	@$(BIN)/python -m tests.conformance $(SUITE)
+
 openapi: $(READY)  ## Write the published contracts from the code
 	$(BIN)/trust-broker openapi --write
 
@@ -58,4 +61,4 @@ lock: $(READY)  ## Choose versions anew and pin them by hash
 		--no-header --quiet -o requirements.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-seed .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-seed .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .conformance

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,8 +111,12 @@ def running_broker(
     changes: Mapping[str, Any] | None = None,
     at: socket.socket | None = None,
     files: Mapping[str, str] | None = None,
+    around: Callable[[Any], Any] | None = None,
 ) -> Iterator[RunningBroker]:
-    """Configure, start, hand over, stop. ``at`` is a bound socket where the address had to be known earlier."""
+    """Configure, start, hand over, stop. ``at`` is a bound socket where the address had to be known earlier.
+
+    ``around`` puts something between the server and the application.
+    """
     bound = at or free_socket()
     port = bound.getsockname()[1]
     configure(folder, operators, port, changes)
@@ -122,7 +126,7 @@ def running_broker(
     deployment = Deployment(config, settings_module.load(config), clock or SystemClock())
     agent = asyncio.run(_create_key(deployment, NewKey("acme", "shop", "till", ("trust:check",), None)))
     analyst = asyncio.run(_create_key(deployment, NewKey("acme", "desk", None, ("trust:check", "trust:explain"), None)))
-    with _serving(deployment, bound):
+    with _serving(deployment, bound, around or (lambda app: app)):
         yield RunningBroker(f"http://127.0.0.1:{port}", folder, deployment, agent, analyst)
 
 
@@ -132,14 +136,15 @@ async def _create_key(deployment: Deployment, wanted: NewKey) -> str:
 
 
 @contextmanager
-def _serving(deployment: Deployment, bound: socket.socket) -> Iterator[None]:
+def _serving(deployment: Deployment, bound: socket.socket, around: Callable[[Any], Any]) -> Iterator[None]:
     servers: list[uvicorn.Server] = []
     failures: list[BaseException] = []
     started = threading.Event()
 
     async def serve() -> None:
         async with deployment.services() as services:
-            server = uvicorn.Server(configure_server(create_app(services), request_read_s=deployment.request_read_s))
+            app = around(create_app(services))
+            server = uvicorn.Server(configure_server(app, request_read_s=deployment.request_read_s))
             servers.append(server)
             asyncio.get_running_loop().call_soon(_announce, server, started)
             await server.serve(sockets=[bound])

@@ -77,11 +77,12 @@ def set_stage(
     changes: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     profiles: Mapping[str, Profile] | None = None,
+    around: Callable[[Any], Any] | None = None,
 ) -> Iterator[Stage]:
     """Start all of them; the operators trust the broker's published keys and the shared secrets.
 
     ``files`` are put into the broker's ``config/routing``. ``profiles`` puts others in the place of those that an
-    operator's name stands for; they get its numbers.
+    operator's name stands for; they get its numbers. ``around`` puts something before the broker's application.
     """
     clock = clock or SystemClock()
     bound = free_socket()
@@ -100,5 +101,7 @@ def set_stage(
             for name, profile in _profiles(profiles or {}).items()
         }
         urls = {name: operator.url for name, operator in operators.items()}
-        broker = stack.enter_context(running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files))
+        broker = stack.enter_context(
+            running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files, around=around)
+        )
         yield Stage(broker, **operators)

@@ -32,7 +32,8 @@ PATH = "/mcp"
 METADATA = "/.well-known/oauth-protected-resource/mcp"
 _PRINCIPAL = "broker.principal"
 _LISTS_STAY_MS = 60_000
-_Context = ServerRequestContext[Any, Request]
+McpContext = ServerRequestContext[Any, Request]
+"""What the SDK hands to a handler: the session, and the HTTP request behind it."""
 
 
 class McpMount:
@@ -111,7 +112,9 @@ class McpMount:
             )
             await refusal(scope, receive, send)
             return
-        scope = {**scope, "path": "/", "root_path": PATH, "state": {_PRINCIPAL: principal}}
+        # RFC 9110 section 5.5: white space around a value is no part of it; the server in front leaves it there.
+        trimmed = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        scope = {**scope, "path": "/", "root_path": PATH, "headers": trimmed, "state": {_PRINCIPAL: principal}}
         await self._apps[_wants_progress(message)](scope, receive, send)
 
     def _unauthenticated(self, error: NotAuthenticated) -> JSONResponse:
@@ -126,22 +129,22 @@ class McpMount:
         )
 
     async def _list_tools(
-        self, context: _Context, _params: types.PaginatedRequestParams | None
+        self, context: McpContext, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         return types.ListToolsResult(tools=tools.for_scopes(_principal(context).scopes))
 
     async def _list_resources(
-        self, context: _Context, _params: types.PaginatedRequestParams | None
+        self, context: McpContext, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=resources.listed(_principal(context)))
 
     async def _list_templates(
-        self, context: _Context, _params: types.PaginatedRequestParams | None
+        self, context: McpContext, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         return types.ListResourceTemplatesResult(resource_templates=resources.templates(_principal(context)))
 
     async def _read_resource(
-        self, context: _Context, params: types.ReadResourceRequestParams
+        self, context: McpContext, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         try:
             found = await resources.read(self._services, _principal(context), params.uri)
@@ -151,7 +154,7 @@ class McpMount:
         contents = types.TextResourceContents(uri=params.uri, mime_type=found.mime_type, text=found.text)
         return types.ReadResourceResult(contents=[contents])
 
-    async def _call_tool(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _call_tool(self, context: McpContext, params: types.CallToolRequestParams) -> types.CallToolResult:
         received_s = self._services.clock.monotonic_s()
         entry = tools.named(params.name)
         if entry is None:
@@ -217,7 +220,7 @@ def _wants_progress(message: Any) -> bool:
     return isinstance(meta, dict) and "progressToken" in meta
 
 
-def _principal(context: _Context) -> Principal:
+def _principal(context: McpContext) -> Principal:
     if context.request is None:  # Defensive: only _serve leads here, over HTTP
         raise MCPError(types.INVALID_REQUEST, "call over HTTP with a credential")
     principal: Principal = context.request.scope["state"][_PRINCIPAL]

@@ -1,0 +1,1 @@
+"""What open suites and other people's clients say of the broker: ``make conformance``."""
