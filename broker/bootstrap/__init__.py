@@ -61,6 +61,7 @@ from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.prove_log import ProveLog
+from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.review_checks import ReviewChecks
@@ -152,10 +153,11 @@ class Deployment:
             yield await privacy.key_rotation(self._settings.keys, store, self._clock)
 
     @contextlib.asynccontextmanager
-    async def log(self) -> AsyncIterator[ProveLog]:
+    async def log(self) -> AsyncIterator[PublishLog]:
         """The transparency log, as it stands."""
         async with self._store() as store:
-            yield ProveLog(store.log, log_key(self._keys, self._settings.audit, self._settings.server.public_url))
+            key = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
+            yield PublishLog(store.log, ProveLog(store.log, key))
 
     @contextlib.asynccontextmanager
     async def learner(self) -> AsyncIterator[Learn]:

@@ -9,7 +9,7 @@ from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.prove_log import ProveLog
+from broker.usecases.publish_log import PublishLog
 from broker.usecases.rotate_keys import RotateKeys
 
 
@@ -39,7 +39,7 @@ class Deployment(Protocol):
         """The rotation of the vault's root and tenant keys."""
         ...
 
-    def log(self) -> AbstractAsyncContextManager[ProveLog]:
+    def log(self) -> AbstractAsyncContextManager[PublishLog]:
         """The transparency log of this deployment, as it stands."""
         ...
 

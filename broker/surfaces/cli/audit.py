@@ -1,0 +1,146 @@
+"""``trust-broker audit``: export the log, and verify an export with nothing but a public key."""
+
+import asyncio
+import itertools
+import os
+import urllib.request
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.audit import export, note, tile_folder
+from broker.audit.export import Entry, ExportUnreadable, Item, Mark
+from broker.audit.note import NoteInvalid, NoteKey
+from broker.audit.verify_export import Bad, Known, Verified
+from broker.audit.verify_export import verify as verify_export
+from broker.surfaces.cli.check import KEY_VARIABLE
+from broker.surfaces.cli.ports import OpenDeployment
+from broker.usecases.publish_log import PublishLog
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
+_FETCH_S = 60
+_BAD = 1
+
+
+def create(open_deployment: OpenDeployment) -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True)
+
+    @group.command("key")
+    def key(config: Config = None) -> None:
+        """Print the public key of the log. Give it to whoever shall verify, by another way than the export."""
+
+        async def told() -> str:
+            async with open_deployment(config).log() as log:
+                return log.vkey()
+
+        typer.echo(asyncio.run(told()))
+
+    @group.command("export")
+    def export_log(
+        target: Annotated[Path, typer.Argument(help="A folder for tiles (C2SP), or a file that ends in .jsonl")],
+        tenant: Annotated[str | None, typer.Option(help="Only this tenant's texts, of all others the hashes")] = None,
+        config: Config = None,
+    ) -> None:
+        """Write the log out as far as it is signed."""
+
+        async def within() -> None:
+            async with open_deployment(config).log() as log:
+                await _write(log, target, tenant)
+
+        asyncio.run(within())
+
+    group.command("verify")(verify)
+    return group
+
+
+def verify(
+    source: Annotated[str, typer.Argument(help="An export: a .jsonl file, a folder of tiles, or the URL of a file")],
+    key: Annotated[list[str], typer.Option(help="The log's public key (vkey), or a file that holds it")],
+    known: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint or an export that you kept from earlier; repeat")
+    ] = None,
+) -> None:
+    """Verify an export without asking anybody, and name the first entry that is not what was signed.
+
+    Exit codes: 0 everything is as it was signed; 1 it is not; 2 wrong usage.
+    """
+    keys = [_key(each) for each in key]
+    try:
+        kept = _known(known or [], keys)
+        with _items(source) as items:
+            found = verify_export(items, keys, kept)
+        folder = Path(source)
+        if isinstance(found, Verified) and folder.is_dir():
+            found = tile_folder.upper_tiles(folder) or found
+    except (ExportUnreadable, NoteInvalid, OSError) as error:
+        raise typer.BadParameter(f"{source}: {error}") from error
+    if isinstance(found, Bad):
+        typer.secho(str(found), err=True, fg=typer.colors.RED)
+        raise typer.Exit(_BAD)
+    checkpoint = found.checkpoint
+    typer.echo(
+        f"{checkpoint.origin}: {checkpoint.size} entries are what was signed, {found.texts} of them with their text,"
+        f" under {found.checkpoints} checkpoints"
+    )
+
+
+async def _write(log: PublishLog, target: Path, tenant: str | None) -> None:
+    def shown(owner: str) -> bool:
+        return tenant is None or owner == tenant
+
+    if target.suffix == ".jsonl":
+        target.parent.mkdir(parents=True, exist_ok=True)
+        await _write_lines(target, await log.lines(shown))
+        return
+    async for path, content in log.files(shown):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / path).write_bytes(content)
+
+
+async def _write_lines(target: Path, lines: AsyncIterator[bytes]) -> None:
+    with target.open("wb") as file:
+        async for some in lines:
+            file.write(some)
+
+
+def _key(given: str) -> NoteKey:
+    path = Path(given)
+    try:
+        return note.read_vkey(path.read_text("utf-8") if path.is_file() else given)
+    except (NoteInvalid, OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--key: {error}") from error
+
+
+def _known(paths: Iterable[Path], keys: list[NoteKey]) -> Known:
+    checkpoints, hashes = [], []
+    for path in paths:
+        content = path.read_bytes()
+        kept: Iterable[Item]
+        kept = export.read(content.splitlines()) if content.startswith(b"{") else [Mark(content.decode("utf-8"))]
+        for item in kept:
+            if isinstance(item, Mark):
+                checkpoints.append(note.open_checkpoint(note.read_note(item.note), keys))
+            elif isinstance(item, Entry):
+                hashes.append((item.place, item.hash))
+    return Known(checkpoints, hashes)
+
+
+@contextmanager
+def _items(source: str) -> Iterator[Iterable[Item]]:
+    if source.startswith(("https://", "http://")):
+        bearer = os.environ.get(KEY_VARIABLE)
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        request = urllib.request.Request(source, headers=headers)  # noqa: S310 - http and https alone, see above
+        with urllib.request.urlopen(request, timeout=_FETCH_S) as answer:  # noqa: S310
+            yield export.read(iter(lambda: answer.readline(export.LINE_BYTES_MAX), b""))
+        return
+    path = Path(source)
+    if path.is_dir():
+        yield tile_folder.items(path)
+        return
+    with path.open("rb") as file:
+        yield export.read(itertools.takewhile(bool, iter(lambda: file.readline(export.LINE_BYTES_MAX), b"")))
