@@ -164,6 +164,13 @@ def test_a_policy_is_looked_at_tried_and_halted_from_the_command_line(demo: Demo
         assert said in done.stdout
 
 
+def test_the_record_is_exported_and_verified(demo: Demo) -> None:
+    assert "entries are what was signed" in demo.table
+    done = demo.shell(shells(containing="audit verify"))
+    assert done.returncode == 0, done.stderr
+    assert "entries are what was signed" in done.stdout
+
+
 def test_every_block_of_the_readme_is_covered_here() -> None:
     covered = (
         "make demo",
@@ -173,6 +180,7 @@ def test_every_block_of_the_readme_is_covered_here() -> None:
         "keys create",
         "simulate",
         "policy validate",
+        "audit verify",
     )
     assert all(any(part in block for part in covered) for block in blocks("sh"))
     assert (len(blocks("python")), len(blocks("json"))) == (1, 1)

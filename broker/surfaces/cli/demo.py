@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.client import Answer, TrustBroker
+from broker.surfaces.cli import demo_record
 from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.surfaces.cli.processes import Ports, Processes, StartFailed
@@ -57,7 +58,8 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
             agent_key, analyst_key = asyncio.run(_keys(deployment))
             _write_credentials(stage, analyst_key)
             _start(stage, processes)
-            _perform(stage, processes, agent_key, analyst_key, console)
+            last_check = _perform(stage, processes, agent_key, analyst_key, console)
+            demo_record.show(deployment, folder, last_check, console)
             if not once:
                 _invite(stage, analyst_key, console)
                 _wait_for_the_end()
@@ -138,7 +140,8 @@ def _start_operator(stage: Stage, processes: Processes, name: str) -> None:
     processes.start(name, ["mock-operator", "--port", port, "--profile", name, "--client-jwks", keys, *secret])
 
 
-def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: str, console: Console) -> None:
+def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: str, console: Console) -> str:
+    """Run the situations; the id of the last check."""
     table = Table(title="An agent asks before it acts", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
     for column in ("situation", "action", "decision", "verdict", "trust", "reasons", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=column != "reasons")
@@ -156,6 +159,7 @@ def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: st
             table.add_row(*_row(situation, answer, explained, latency_ms))
         console.print(table)
         trial.show(console)
+        return str(answer.document["id"])
 
 
 def _warm_up(agent: TrustBroker) -> None:
