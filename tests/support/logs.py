@@ -23,7 +23,8 @@ def export_of(
     texts: Sequence[bytes], signed: Collection[int], *, hidden: Collection[int] = (), key: LogKey = KEY
 ) -> list[Item]:
     """An export of these texts with a checkpoint at each of those sizes; hidden ones are told by their hash alone."""
-    tree, items = Frontier(), []
+    tree = Frontier()
+    items: list[Item] = []
     for place, text in enumerate(texts):
         digest = merkle.leaf_hash(text)
         tree.append(digest)
