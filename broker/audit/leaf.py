@@ -16,7 +16,8 @@ class LeafBody(msgspec.Struct, frozen=True):
     """The record of one check in the log. Encoded as JSON with members in this order; ``v`` names the layout.
 
     ``commitment`` is a keyed digest of the stored payload: with the key one can prove what was recorded, without it the
-    digest says nothing. An abandoned check has no more than its first three members and ``at``.
+    digest says nothing. An abandoned check has no more than its first three members and ``at``. A check that settled
+    again has a leaf for each ``revision``, with its ``cause`` and the challenge, review or event that it came ``by``.
     """
 
     check: str
@@ -34,6 +35,9 @@ class LeafBody(msgspec.Struct, frozen=True):
     commitment: str | None
     at: datetime
     v: int = 1
+    revision: int | msgspec.UnsetType = msgspec.UNSET
+    cause: str | msgspec.UnsetType = msgspec.UNSET
+    by: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventBody(msgspec.Struct, frozen=True):

@@ -63,7 +63,9 @@ from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
+from broker.usecases.recorded_rules import RecordedRules
 from broker.usecases.report_outcome import ReportOutcome
+from broker.usecases.resettle import ResettleTools
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
@@ -118,8 +120,9 @@ class Deployment:
             shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
-            opened = OpenChecks(store, store.policies, vault)
-            reviews = review_checks(store, opened, self._clock, self._new_id, self._composer(), self._settings.reviews)
+            reviews = review_checks(
+                self._resettling(parts, store, policies, vault), store, self._new_id, self._settings.reviews
+            )
             await stack.enter_async_context(sweeping_reviews(reviews))
             log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
             await stack.enter_async_context(keeping_log(store, log, self._keys, self._clock, self._settings.audit))
@@ -128,6 +131,24 @@ class Deployment:
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
             yield self._services(parts, store, policies, shadows, _Beside(reviews, webhooks), vault, prove)
+
+    def _signer(self, parts: "_Parts") -> ReceiptSigner:
+        ttl_s = self._settings.receipts.ttl_s
+        return ReceiptSigner(parts.receipt_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
+
+    def _resettling(self, parts: "_Parts", store: Store, policies: PoliciesInForce, vault: Vault) -> ResettleTools:
+        return ResettleTools(
+            clock=self._clock,
+            checks=OpenChecks(store, store.policies, vault),
+            revisions=store.revisions,
+            rules=RecordedRules(store.policies, parts.rulebook),
+            policies=policies,
+            gate=parts.gate,
+            pseudonyms=parts.pseudonyms,
+            vault=vault,
+            signer=self._signer(parts),
+            compose=self._composer(),
+        )
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -244,7 +265,6 @@ class Deployment:
     ) -> Services:
         checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
         public_url = self._settings.server.public_url
-        signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,
@@ -252,7 +272,7 @@ class Deployment:
             gate=parts.gate,
             pseudonyms=parts.pseudonyms,
             vault=vault,
-            signer=signer,
+            signer=self._signer(parts),
             store=store,
             compose=self._composer(),
         )

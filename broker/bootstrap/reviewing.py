@@ -6,33 +6,24 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 from broker.bootstrap.background import running
-from broker.clock import Clock
-from broker.domain.review import Review
-from broker.events.compose import Composer
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
+from broker.usecases.follow_review import FollowReview
+from broker.usecases.resettle import Resettle, ResettleTools
 from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
-from broker.usecases.show_check import CheckReader
 
 _SWEEP_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 def review_checks(
-    store: Store,
-    checks: CheckReader,
-    clock: Clock,
-    new_id: Callable[[str], str],
-    compose: Composer,
-    settings: ReviewSettings,
+    resettling: ResettleTools, store: Store, new_id: Callable[[str], str], settings: ReviewSettings
 ) -> ReviewChecks:
-    """The reviews of this deployment; ``checks`` opens what the store has sealed."""
-
-    async def follow(_review: Review) -> None:
-        """A ruling stands beside its check."""
-
+    """The reviews of this deployment, and how their checks settle again."""
     limits = ReviewLimits(**settings.model_dump())
-    return ReviewChecks(ReviewTools(store.reviews, checks, clock, new_id, follow, compose, limits))
+    follow = FollowReview(Resettle(resettling))
+    tools = ReviewTools(store.reviews, resettling.checks, resettling.clock, new_id, follow, resettling.compose, limits)
+    return ReviewChecks(tools)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import msgspec
 
 from broker.domain.check import Action, Amount
 from broker.domain.cost import CheckCost
-from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor
+from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
@@ -39,6 +39,39 @@ class RecordedAction(msgspec.Struct, frozen=True):
         return Action(self.type, self.amount, None, dict(self.flags))
 
 
+class Cause(StrEnum):
+    """What made a settled check settle again."""
+
+    CHALLENGE = "challenge"
+    REVIEW = "review"
+    LATE_ANSWER = "late_answer"
+    NETWORK_EVENT = "network_event"
+    DISPUTE = "dispute"
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """That somebody met, or did not meet, a challenge by one of the methods that the decision offered."""
+
+    method: str
+    met: bool
+
+
+class HumanRuling(msgspec.Struct, frozen=True):
+    """What a human decided, in place of what the evidence alone would have it be; ``code`` says why."""
+
+    outcome: Outcome
+    code: str
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """Why a check settled again, ``by`` which challenge, review or event (its id), and what it was before."""
+
+    cause: Cause
+    by: str
+    at: datetime
+    before: Outcome
+
+
 class Check(msgspec.Struct, frozen=True):
     """One settled check. It holds no phone number, place or token: ``subject`` is the tenant's pseudonym in hex.
 
@@ -47,6 +80,7 @@ class Check(msgspec.Struct, frozen=True):
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
     loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
+    ``revisions`` say how often it settled again, the first reason first; ``proofs`` and ``ruling`` what people added.
     """
 
     id: str
@@ -83,6 +117,14 @@ class Check(msgspec.Struct, frozen=True):
     route: Route | None = None
     channel: str | None = None
     floors: tuple[Floor, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    ruling: HumanRuling | None = None
+
+    @property
+    def revision(self) -> int:
+        """How often it has settled again."""
+        return len(self.revisions)
 
     def __repr__(self) -> str:  # a receipt is worth something to whoever reads it in a log
         return f"Check({self.tenant}, {self.id}, {self.status})"

@@ -51,6 +51,10 @@ class ReasonCode(StrEnum):
     CLASS_RAISED = "CLASS_RAISED"
     AMOUNT_ACCUMULATED = "AMOUNT_ACCUMULATED"
     AGENT_UNUSUAL = "AGENT_UNUSUAL"
+    CHALLENGE_MET = "CHALLENGE_MET"
+    CHALLENGE_FAILED = "CHALLENGE_FAILED"
+    REVIEW_APPROVED = "REVIEW_APPROVED"
+    REVIEW_DENIED = "REVIEW_DENIED"
 
 
 class SafeCode(StrEnum):
@@ -64,6 +68,7 @@ class SafeCode(StrEnum):
     ACTION_SENSITIVE = "ACTION_SENSITIVE"
     POLICY_FLOOR = "POLICY_FLOOR"
     STOPPED = "STOPPED"
+    REVIEWED = "REVIEWED"
 
 
 _SAFE: Mapping[ReasonCode, SafeCode | None] = {
@@ -94,6 +99,10 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.CLASS_RAISED: SafeCode.ACTION_SENSITIVE,
     ReasonCode.AMOUNT_ACCUMULATED: SafeCode.ACTION_SENSITIVE,
     ReasonCode.AGENT_UNUSUAL: SafeCode.POLICY_FLOOR,
+    ReasonCode.CHALLENGE_MET: None,
+    ReasonCode.CHALLENGE_FAILED: SafeCode.POSSESSION_RISK,
+    ReasonCode.REVIEW_APPROVED: None,
+    ReasonCode.REVIEW_DENIED: SafeCode.REVIEWED,
 }
 """Reassuring facts have no safe form: which of them helped is what an attacker would like to know."""
 

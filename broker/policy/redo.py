@@ -6,9 +6,11 @@ import msgspec
 
 from broker.domain.decision import ActionClass, Assessment, Decision, Floor
 from broker.domain.evidence import Evidence
+from broker.domain.record import Check, HumanRuling, Proof
 from broker.policy.decide import decide, halted
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.revise import revised
 from broker.policy.score import assess
 
 
@@ -24,6 +26,20 @@ class Redone(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self)
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What counted beside the evidence: a stop, what looking back asked for, and what people added."""
+
+    stopped: bool = False
+    floors: tuple[Floor, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    ruling: HumanRuling | None = None
+
+    @classmethod
+    def of(cls, check: Check) -> "Beside":
+        """What counted when a check last settled."""
+        return cls(check.stop is not None, check.floors, check.proofs, check.ruling)
+
+
 def redo(
     document: PolicyDocument,
     table: EvidenceTable,
@@ -31,8 +47,7 @@ def redo(
     action_class: ActionClass,
     evidence: Evidence,
     at: datetime,
-    stopped: bool = False,
-    floors: tuple[Floor, ...] = (),
+    beside: Beside,
 ) -> Redone:
     """Assessment and decision for a class.
 
@@ -42,13 +57,13 @@ def redo(
         action_class: as it was given then, or as the document gives it to the action.
         evidence: as it was recorded.
         at: the instant of the first decision, from which ages count.
-        stopped: whether a stop was in force then.
-        floors: what looking back asked for then.
+        beside: what else counted then.
 
     Raises:
         KeyError: the document does not define the class.
     """
     rules = document.rules(action_class)
     assessment = assess(table, rules, evidence, at)
-    decision = decide(assessment, evidence, rules, document, floors)
-    return Redone(action_class, assessment, halted(decision) if stopped else decision)
+    decision = decide(assessment, evidence, rules, document, beside.floors)
+    decision = halted(decision) if beside.stopped else decision
+    return Redone(action_class, assessment, revised(decision, beside.proofs, beside.ruling))

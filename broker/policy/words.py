@@ -125,6 +125,16 @@ REASONS: Mapping[ReasonCode | SafeCode, Phrases] = {
         "The agent asks about more people, or nearer numbers, than is usual.",
         "El agente consulta más personas, o números más próximos, de lo habitual.",
     ),
+    ReasonCode.CHALLENGE_MET: _phrases("The person proved what was asked.", "La persona acreditó lo que se le pidió."),
+    ReasonCode.CHALLENGE_FAILED: _phrases(
+        "The person could not prove what was asked.", "La persona no pudo acreditar lo que se le pidió."
+    ),
+    ReasonCode.REVIEW_APPROVED: _phrases("Somebody looked at this and approved it.", "Alguien lo revisó y lo aprobó."),
+    ReasonCode.REVIEW_DENIED: _phrases(
+        "Somebody looked at this and refused it, or nobody did in time.",
+        "Alguien lo revisó y lo rechazó, o nadie lo hizo a tiempo.",
+    ),
+    SafeCode.REVIEWED: _phrases("A review did not approve this.", "Una revisión no lo aprobó."),
     SafeCode.LINE_RISK: _phrases("Something about the line calls for care.", "Algo en la línea exige cautela."),
     SafeCode.POSSESSION_RISK: _phrases(
         "It is not certain that the person holds the phone.", "No es seguro que la persona tenga el teléfono."

@@ -134,6 +134,7 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     response_status: int = 200
     event: Event | None = None
     subject_key: SubjectKeyRow | None = None
+    revision: int = 0
 
     def __post_init__(self) -> None:
         """A claim without an answer would leave every repetition waiting for the end of the lease."""
@@ -144,6 +145,43 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"CheckCommit({self.tenant}, {self.check_id}, {self.status})"
+
+
+class RevisionCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written when a check settles again, as revision ``revision``; the one before goes into the history.
+
+    ``entry`` is the name of its leaf. Payloads are sealed, ``subject_key`` is as in a :class:`CheckCommit`.
+    """
+
+    tenant: str
+    check_id: str
+    revision: int
+    decision: str
+    verdict: str
+    trust_score: int | None
+    settled_ms: int
+    record: bytes
+    evidence: bytes
+    entry: str
+    leaf_hash: bytes
+    leaf_body: bytes
+    subject_key: SubjectKeyRow | None = None
+    event: Event | None = None
+
+    def __repr__(self) -> str:
+        return f"RevisionCommit({self.tenant}, {self.check_id}, {self.revision})"
+
+
+class StoredRevision(msgspec.Struct, frozen=True):
+    """What a check was before it settled again; the first one is revision 0. Payloads are sealed."""
+
+    revision: int
+    settled_ms: int
+    record: bytes
+    evidence: bytes
+
+    def __repr__(self) -> str:
+        return f"StoredRevision({self.revision})"
 
 
 class StoredCheck(msgspec.Struct, frozen=True):

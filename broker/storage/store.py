@@ -33,6 +33,7 @@ from broker.storage.records import (
     SubjectPast,
 )
 from broker.storage.review_store import ReviewStore
+from broker.storage.revision_store import RevisionStore
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
 from broker.storage.vault_store import VaultStore
 from broker.storage.writer import GroupWriter, WriterStats
@@ -75,6 +76,7 @@ class Store:
         self._writer = GroupWriter(backend, limits)
         self._reader = Reader(backend, limits)
         self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
+        self.revisions = RevisionStore(self._writer, self._reader)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.vault = VaultStore(self._writer, self._reader)
         self.events = EventStore(self._writer, self._reader, limits.rows_max)

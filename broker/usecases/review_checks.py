@@ -239,7 +239,7 @@ class ReviewChecks:
             tenant=principal.tenant,
             review_id=self._tools.new_id("rvw"),
             check_id=check.id,
-            revision=1,
+            revision=check.revision,
             state=ReviewState.QUEUED,
             version=1,
             subject=bytes.fromhex(check.subject),

@@ -6,25 +6,22 @@ import msgspec
 
 from broker.audit import leaf as log
 from broker.audit.action_digest import action_digest
-from broker.audit.receipts import Receipt, ReceiptSigner
+from broker.audit.receipts import ReceiptSigner
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.domain.cost import CheckCost
-from broker.domain.decision import Assessment, Challenger, Counterfactual, Decision
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check, CheckStatus
 from broker.domain.signal import SignalName
 from broker.events.compose import Composer
-from broker.policy.counterfactual import counterfactual
 from broker.policy.decide import halted
-from broker.policy.mixture import challenge
-from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import SubjectKey, Vault
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.happenings import settled_event
+from broker.usecases.judgement import Judgement, judge, leaf_of, receipt_of
 from broker.usecases.marks import action_mark, conversation_mark, recorded
 from broker.usecases.open_checks import answer_use, evidence_use, record_use
 from broker.usecases.policies_in_force import PoliciesInForce
@@ -69,7 +66,7 @@ class Settle:
         stop = (await tools.policies.of(principal.tenant)).stopping(principal, action, case.document.id)
         now = tools.clock.now()
         # (9) Score, (10) decide, (11) offer.
-        judgement = self._judge(case, evidence, now)
+        judgement = judge(self._tools.rulebook.table, case.document, case.plan.action_class, case.floors, evidence, now)
         if stop is not None:
             judgement = msgspec.structs.replace(judgement, decision=halted(judgement.decision))
             case = msgspec.structs.replace(case, stop=stop.stop_id)
@@ -81,25 +78,11 @@ class Settle:
         tools.vault.written(key)
         return check, body
 
-    def _judge(self, case: Case, evidence: Evidence, now: datetime) -> "_Judgement":
-        rules = case.document.rules(case.plan.action_class)
-        table = self._tools.rulebook.table
-        what_if = WhatIf(table, case.document, rules, now, case.floors)
-        assessment = what_if.assess(evidence)
-        decision = what_if.decide(evidence, assessment)
-        return _Judgement(
-            assessment=assessment,
-            decision=decision,
-            counterfactual=counterfactual(what_if, evidence, assessment, decision),
-            challenger=challenge(table, rules.prior, evidence),
-            calibrated=table.calibration.calibrated,
-        )
-
     def _compose(
         self,
         case: Case,
         evidence: Evidence,
-        judgement: "_Judgement",
+        judgement: Judgement,
         cost: CheckCost | None,
         now: datetime,
         key: SubjectKey,
@@ -141,9 +124,9 @@ class Settle:
             route=case.route,
             channel=request.channel,
         )
-        leaf_body = log.encode(self._leaf(check, key))
+        leaf_body = log.encode(leaf_of(check, key))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))
-        receipt = self._tools.signer.sign(self._receipt(check, salt))
+        receipt = self._tools.signer.sign(receipt_of(check, salt, self._tools.signer.issuer))
         return msgspec.structs.replace(check, receipt=receipt), leaf_body
 
     def _bases(self, case: Case, evidence: Evidence) -> dict[SignalName, str]:
@@ -151,46 +134,6 @@ class Settle:
             signal.name: self._tools.gate.basis(case.asked.request.purpose, signal.name) for signal in evidence.signals
         }
         return {name: str(basis) for name, basis in bases.items() if basis is not None}
-
-    def _leaf(self, check: Check, key: SubjectKey) -> log.LeafBody:
-        payload = msgspec.json.encode((check.subject, check.action, check.evidence, check.assessment))
-        return log.LeafBody(
-            check=check.id,
-            tenant=check.tenant,
-            status=check.status,
-            consumer=check.consumer,
-            agent=check.agent,
-            action_type=check.action.type,
-            action_digest=check.action_digest,
-            action_class=check.action_class.wire,
-            policy=f"{check.policy_id}@{check.policy_version}",
-            outcome=check.decision.outcome.wire,
-            reasons=tuple(reason.code for reason in check.decision.reasons),
-            gates=check.decision.gates,
-            commitment=log.b64url(key.commitment(payload)),
-            at=check.settled_at,
-        )
-
-    def _receipt(self, check: Check, salt: bytes) -> Receipt:
-        return Receipt(
-            iss=self._tools.signer.issuer,
-            aud=check.tenant,
-            sub=check.subject,
-            jti=check.id,
-            iat=int(check.settled_at.timestamp()),
-            exp=int(check.valid_until.timestamp()),
-            tenant=check.tenant,
-            consumer=check.consumer,
-            agent=check.agent,
-            check=check.id,
-            action=check.action.type,
-            action_digest=check.action_digest,
-            action_salt=log.b64url(salt),
-            decision=check.decision.outcome.wire,
-            policy=check.policy_id,
-            policy_version=check.policy_version,
-            leaf=check.leaf,
-        )
 
     def _commit(self, case: Case, check: Check, leaf_body: bytes, body: bytes, key: SubjectKey) -> CheckCommit:
         claim = case.claim
@@ -225,16 +168,3 @@ class Settle:
             subject_key=key.unwritten,
             event=settled_event(self._tools.compose, check),
         )
-
-
-class _Judgement(msgspec.Struct, frozen=True):
-    """What the evidence weighs, what to do about it, what would have changed that, and what the challenger thinks.
-
-    ``calibrated`` says whether outcomes, and not the published table alone, are behind the probability.
-    """
-
-    assessment: Assessment
-    decision: Decision
-    counterfactual: Counterfactual | None
-    challenger: Challenger
-    calibrated: bool

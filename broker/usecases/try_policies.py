@@ -10,19 +10,19 @@ from broker.consumers import authorize
 from broker.domain.check import Action, Principal
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
-from broker.errors import Conflict, Fault, InvalidRequest, Misconfigured, NotFound
+from broker.errors import Fault, InvalidRequest, Misconfigured, NotFound
 from broker.policy.caution import RAISING, defined
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
-from broker.policy.redo import Redone, redo
+from broker.policy.redo import Beside, Redone, redo
 from broker.policy.tally import Comparison, Tally, cost_interval, share_interval
 from broker.storage.policy_store import PolicyStore, RecordedCheck
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.open_checks import OpenChecks
+from broker.usecases.recorded_rules import RecordedRules
 
 BACKTEST_MAX = 20_000
 _PAGE = 500
-_TABLES_MAX = 8
 
 
 class ScoreView(msgspec.Struct, frozen=True, rename="camel"):
@@ -104,7 +104,7 @@ class Laboratory:
         self._policies = policies
         self._rulebook = rulebook
         self._clock = clock
-        self._tables: dict[str, EvidenceTable] = {rulebook.table_digest: rulebook.table}
+        self._rules = RecordedRules(policies, rulebook)
 
     async def replay(self, principal: Principal, check_id: str) -> ReplayView:
         """Decide a recorded check again.
@@ -127,8 +127,7 @@ class Laboratory:
             action_class=check.action_class,
             evidence=evidence,
             at=check.settled_at,
-            stopped=check.stop is not None,
-            floors=check.floors,
+            beside=Beside.of(check),
         )
         first = Redone(check.action_class, check.assessment, check.decision)
         return ReplayView(
@@ -175,21 +174,6 @@ class Laboratory:
             if compared is not None:
                 tally.count(compared)
 
-    async def _rules(self, check: Check) -> tuple[PolicyDocument, EvidenceTable]:
-        if not check.policy_digest or not check.table_digest:
-            raise Conflict("this check was recorded before rules were kept beside it")
-        wanted = [bytes.fromhex(one) for one in (check.policy_digest, check.table_digest)]
-        texts = await self._policies.texts(check.tenant, wanted)
-        if len(texts) < len(wanted):
-            raise NotFound("the rules of this check are not kept")
-        document = PolicyDocument.read(texts[wanted[0]], source="stored policy")
-        table = self._tables.get(check.table_digest)
-        if table is None:
-            if len(self._tables) >= _TABLES_MAX:
-                self._tables.pop(next(iter(self._tables)))
-            table = self._tables[check.table_digest] = EvidenceTable.read(texts[wanted[1]], source="stored table")
-        return document, table
-
 
 async def read_candidate(rulebook: Rulebook, text: str) -> PolicyDocument:
     """A candidate that somebody sent.
@@ -215,7 +199,12 @@ def beside(
         # What came before is not told again: the class that it led to stands.
         action_class = defined(candidate, max(action_class, check.action_class))
     again = redo(
-        candidate, table, action_class=action_class, evidence=evidence, at=check.settled_at, floors=check.floors
+        candidate,
+        table,
+        action_class=action_class,
+        evidence=evidence,
+        at=check.settled_at,
+        beside=Beside.of(check),
     )
     wanted, there = set(candidate.rules(again.action_class).wanted), {signal.name for signal in evidence.signals}
     costs = check.decision.expected_costs

@@ -286,3 +286,45 @@ def test_the_same_from_the_command_line(desk: Desk, tmp_path: Path) -> None:
     code, told = run("decide", review["id"], "deny", "--code", "NOT_CONFIRMED", "--reason", "nobody answers", "--json")
     assert (code, json.loads(told)["status"]) == (0, "denied")
     assert run("release", review["id"])[0] == 1
+
+
+def ruled(desk: Desk, **answer: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A check before and after a human looked at it."""
+    check = desk.in_question()
+    review = desk.till.post(f"/v1/trust-checks/{check['id']}/reviews", json={}).json()
+    post(desk.ana, f"/v1/reviews/{review['id']}/claim")
+    assert post(desk.ana, f"/v1/reviews/{review['id']}/decide", RULING | answer)[0] == 200
+    return check, desk.till.get(f"/v1/trust-checks/{check['id']}").json()
+
+
+def test_the_check_settles_again_by_the_ruling(desk: Desk) -> None:
+    before, after = ruled(desk)
+    assert (before["decision"], after["decision"], after["nextSteps"]) == ("review", "allow", [])
+    assert after["receipt"] != before["receipt"]
+    kept = desk.stage.kept(before["id"], desk.tenant)
+    assert json.loads(kept.record)["revisions"][0]["cause"] == "review"
+
+    before, after = ruled(desk, ruling="deny", code="NOT_CONFIRMED")
+    assert (after["decision"], after["reasons"][0]) == ("deny", {"code": "REVIEWED", "effect": "worse"})
+
+
+def test_every_revision_is_a_leaf_and_replays_to_the_last_bit(desk: Desk) -> None:
+    before, _ = ruled(desk)
+    rows = desk.stage.rows("SELECT body FROM log_leaves WHERE tenant = ? ORDER BY seq", desk.tenant)
+    leaves = [leaf for leaf in (json.loads(body) for (body,) in rows) if leaf.get("check") == before["id"]]
+    assert [(leaf["outcome"], leaf.get("revision"), leaf.get("cause")) for leaf in leaves] == [
+        ("review", None, None),
+        ("allow", 1, "review"),
+    ]
+    replayed = desk.person("max", "policy:read").post(f"/v1/trust-checks/{before['id']}/replay").json()
+    assert (replayed["identical"], replayed["replayed"]["decision"]) == (True, "allow"), replayed
+
+
+def test_an_approval_does_not_outlive_a_stop(desk: Desk) -> None:
+    check = desk.in_question()
+    review = desk.till.post(f"/v1/trust-checks/{check['id']}/reviews", json={}).json()
+    stop = {"kind": "agent", "value": "till", "reason": "it misbehaves"}
+    desk.person("eva", "policy:stop").post("/v1/policies/stops", json=stop).raise_for_status()
+    post(desk.ana, f"/v1/reviews/{review['id']}/claim")
+    assert post(desk.ana, f"/v1/reviews/{review['id']}/decide", RULING)[0] == 200
+    assert desk.till.get(f"/v1/trust-checks/{check['id']}").json()["decision"] == "deny"

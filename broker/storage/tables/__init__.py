@@ -7,6 +7,7 @@ milliseconds since the epoch, UTC. Only the log, one for all tenants, is keyed b
 
 from broker.storage.tables.checking import (
     api_keys,
+    check_revisions,
     checks,
     evidence,
     idempotency,
@@ -35,6 +36,7 @@ from broker.storage.tables.vault import subject_keys, tenant_keys
 __all__ = [
     "api_keys",
     "budgets",
+    "check_revisions",
     "checks",
     "clients",
     "evidence",

@@ -110,6 +110,7 @@ checks = Table(
     # Decimals as text, exactly as asked: they are added up again.
     Column("amount", Text),
     Column("currency", Text),
+    Column("revision", Integer, nullable=False, server_default="0"),
     CheckConstraint(
         "status = 'abandoned' OR (status = 'settled' AND consumer IS NOT NULL AND key_id IS NOT NULL"
         " AND subject IS NOT NULL AND action_type IS NOT NULL AND action_digest IS NOT NULL"
@@ -155,6 +156,20 @@ evidence = Table(
     Column("tenant", Text, primary_key=True),
     Column("check_id", Text, primary_key=True),
     Column("payload", LargeBinary, nullable=False),
+)
+
+# What a check was before it settled again: nothing that was decided is ever overwritten.
+check_revisions = Table(
+    "check_revisions",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("check_id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("settled_ms", BigInteger, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["tenant", "check_id"], ["checks.tenant", "checks.check_id"]),
+    sqlite_with_rowid=False,
 )
 
 # What checks turned out to be. A row is never changed: the latest report counts, the earlier ones say who was wrong.
