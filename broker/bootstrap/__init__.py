@@ -20,13 +20,13 @@ from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
+from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.recording import keeping_log, log_key
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.bootstrap.telling import telling
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate
-from broker.consumers.authenticate import Authenticator
 from broker.consumers.pace import Pace, PaceLimits
 from broker.domain.ids import new_id
 from broker.events.compose import Composer
@@ -44,6 +44,7 @@ from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
+from broker.storage.kv import MemoryKv
 from broker.storage.migrate import upgrade
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
@@ -55,6 +56,7 @@ from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.learn import Learn
 from broker.usecases.look_back import LookBack
+from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
@@ -168,6 +170,13 @@ class Deployment:
             yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
 
     @contextlib.asynccontextmanager
+    async def client_registry(self) -> AsyncIterator[ManageClients]:
+        """The administration of OAuth clients."""
+        async with self._store() as store:
+            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
+            yield ManageClients(store.consumers, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
+
+    @contextlib.asynccontextmanager
     async def key_rotation(self) -> AsyncIterator[RotateKeys]:
         """The rotation of the vault's root and tenant keys."""
         async with self._store() as store:
@@ -253,18 +262,10 @@ class Deployment:
     def _composer(self) -> Composer:
         return Composer(self._settings.server.public_url, self._new_id)
 
-    def _services(
-        self,
-        parts: "_Parts",
-        store: Store,
-        policies: PoliciesInForce,
-        shadows: Shadows,
-        beside: "_Beside",
-        vault: Vault,
-        prove: ProveLog,
-    ) -> Services:
-        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
-        public_url = self._settings.server.public_url
+    def _run_check(
+        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, vault: Vault
+    ) -> RunCheck:
+        checks = self._settings.checks
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,
@@ -301,13 +302,31 @@ class Deployment:
             settled=shadows.offer,
             look_back=self._look_back(parts, store),
         )
+        return RunCheck(tools, Settle(settling))
+
+    def _services(
+        self,
+        parts: "_Parts",
+        store: Store,
+        policies: PoliciesInForce,
+        shadows: Shadows,
+        beside: "_Beside",
+        vault: Vault,
+        prove: ProveLog,
+    ) -> Services:
+        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
+        run_check = self._run_check(parts, store, policies, shadows, vault)
+        kv = MemoryKv(self._clock.monotonic_s)
+        consuming = Consuming(self._settings, self._keys, store, kv, parts.pseudonyms, self._clock)
         return Services(
             clock=self._clock,
-            public_url=public_url,
+            public_url=self._settings.server.public_url,
             deadline_min_ms=checks.deadline_min_ms,
             deadline_cap_ms=checks.deadline_cap_ms,
-            authenticate=Authenticator(store, self._clock, parts.pseudonyms.sealing_key()),
-            run_check=Admission(RunCheck(tools, Settle(settling)), self._settings.server.checks_in_flight_max),
+            authenticate=consuming.who_calls,
+            oauth=consuming.issue_token,
+            oauth_metadata=consuming.metadata(),
+            run_check=Admission(run_check, self._settings.server.checks_in_flight_max),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),

@@ -35,6 +35,7 @@ def secret_files(
         "the root key of the vault": keys / "vault.keys",
         "the key of receipts": keys / "receipts.pem",
         "the key of the log": keys / "log.pem",
+        "the key of access tokens": keys / "tokens.pem",
     }
     for name, settings in operators.items():
         for kind in ("client_secret", "api_key"):

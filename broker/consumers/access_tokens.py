@@ -84,7 +84,7 @@ class TokenMint:
         """
         required = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "tenant", "consumer")
         # RFC 9068 4: both spellings of the type stand for the same.
-        types = frozenset({TYP, f"application/{TYP}"})
+        types: frozenset[str | None] = frozenset({TYP, f"application/{TYP}"})
         rules = Rules(types, audiences, self._issuer, required, LIFETIME_MAX_S)
         return _grant(jose.read(token, self._keys, rules, now))
 

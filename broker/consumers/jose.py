@@ -46,9 +46,12 @@ class PublicKey(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What a token must be. ``lifetime_max_s`` counts from ``iat``, or from now where there is none."""
+    """What a token must be; ``None`` among its types stands for one that names none.
 
-    types: frozenset[str]
+    ``lifetime_max_s`` counts from ``iat``, or from now where there is none.
+    """
+
+    types: frozenset[str | None]
     audiences: frozenset[str]
     issuer: str
     required: tuple[str, ...] = ("iss", "sub", "aud", "exp")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 _KEY = re.compile(r"tb_([a-z2-7]{16})_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{8})")
+_CLIENT = re.compile(r"(cl_[a-z2-7]{16})_([A-Za-z0-9_-]{8})")
 _KEY_ID_BYTES = 10
 _SECRET_BYTES = 32
 _SEAL_BYTES = 6
@@ -38,6 +39,18 @@ def mint(random_bytes: Callable[[int], bytes], sealing_key: bytes) -> MintedKey:
     secret = base64.urlsafe_b64encode(random_bytes(_SECRET_BYTES)).decode("ascii").rstrip("=")
     body = f"tb_{key_id}_{secret}"
     return MintedKey(key_id, body + _seal(body, sealing_key), _hash(secret))
+
+
+def mint_client_id(random_bytes: Callable[[int], bytes], sealing_key: bytes) -> str:
+    """A new id for an OAuth client, sealed like a key: made-up ones never get as far as the database."""
+    body = "cl_" + base64.b32encode(random_bytes(_KEY_ID_BYTES)).decode("ascii").lower()
+    return f"{body}_{_seal(body, sealing_key)}"
+
+
+def is_client_id(text: str, sealing_key: bytes) -> bool:
+    """Whether an id was made here."""
+    match = _CLIENT.fullmatch(text)
+    return match is not None and hmac.compare_digest(_seal(match[1], sealing_key), match[2])
 
 
 def parse(token: str, sealing_key: bytes) -> PresentedKey | None:

@@ -56,6 +56,10 @@ class Pseudonyms:
         """The key that seals bearer keys, one for all tenants: whose a key is, is not known before it is read."""
         return self._key("", b"bearer")
 
+    def nonce_key(self) -> bytes:
+        """The key under which nonces for proofs of possession are made, alike on every node."""
+        return self._key("", b"nonce")
+
     def _key(self, tenant: str, use: bytes) -> bytes:
         # Length first, so that no tenant name can run into the use and collide with another pair.
         name = tenant.encode("utf-8")

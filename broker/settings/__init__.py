@@ -15,6 +15,7 @@ from broker.settings.sections import (
     GuardSettings,
     HttpSettings,
     KeySettings,
+    OAuthSettings,
     PaceSettings,
     PolicySettings,
     ReceiptSettings,
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     guards: GuardSettings = GuardSettings()
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
+    oauth: OAuthSettings = OAuthSettings()
     reviews: ReviewSettings = ReviewSettings()
     webhooks: WebhookSettings = WebhookSettings()
 

@@ -205,6 +205,14 @@ class WebhookSettings(Section):
     rotation_overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
 
 
+class OAuthSettings(Section):
+    """Access tokens and the proofs that go with them; times in seconds."""
+
+    token_ttl_s: int = Field(default=300, ge=10, le=300)
+    proof_age_s: int = Field(default=60, ge=5, le=300)
+    proof_nonce: bool = True
+
+
 class ReviewSettings(Section):
     """How long reviews wait, how long a claim holds, how old a check may be and how many wait about one person."""
 

@@ -8,6 +8,7 @@ import msgspec
 from broker.errors import Conflict, NotFound
 from broker.storage import consumer_statements as sql
 from broker.storage.reader import Reader
+from broker.storage.statements import INSERT_TENANT
 from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
 
@@ -126,14 +127,14 @@ class ConsumerStore:
         await self._change(sql.LIMIT, {"of_tenant": tenant, "to_limits": limits}, "there is no such tenant")
 
     async def add_client(self, row: ClientRow) -> None:
-        """Keep a new client.
+        """Keep a new client, and make its tenant where there is none.
 
         Raises:
             Conflict: a client of that id exists, be it another tenant's.
         """
         values = msgspec.structs.asdict(row)
         values |= {"scopes": " ".join(row.scopes), "bound": int(row.bound), "delegates": int(row.delegates)}
-        if await self._writer.submit(Write((sql.INSERT_CLIENT,), values)) == 0:
+        if await self._writer.submit(Write((INSERT_TENANT, sql.INSERT_CLIENT), values)) == 0:
             raise Conflict("a client of this id exists")
 
     async def find_client(self, client_id: str) -> ClientRow | None:
@@ -153,7 +154,7 @@ class ConsumerStore:
 
     async def trust(self, issuer: TrustedIssuer) -> None:
         """Take an issuer's word from now on; its keys are replaced where it was trusted before."""
-        await self._writer.submit(Write((sql.WRITE_ISSUER,), msgspec.structs.asdict(issuer)))
+        await self._writer.submit(Write((INSERT_TENANT, sql.WRITE_ISSUER), msgspec.structs.asdict(issuer)))
 
     async def distrust(self, tenant: str, issuer: str) -> None:
         """Take an issuer's word no longer."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from broker.clock import Clock
 from broker.domain.check import Principal
+from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
+from broker.usecases.issue_token import IssueToken
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
@@ -18,6 +20,16 @@ from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
 from broker.usecases.try_policies import Laboratory
 from broker.usecases.view import CheckView
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthMetadata:
+    """What the authorization server says about itself (RFC 8414), each resource (RFC 9728), and the keys of tokens."""
+
+    server: Mapping[str, Any]
+    rest: Mapping[str, Any]
+    mcp: Mapping[str, Any]
+    keys: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,9 @@ class Services:
     public_url: str
     deadline_min_ms: int
     deadline_cap_ms: int
-    authenticate: Callable[[str | None], Awaitable[Principal]]
+    authenticate: Callable[[Presented], Awaitable[Principal]]
+    oauth: IssueToken
+    oauth_metadata: OAuthMetadata
     run_check: Callable[[Asked], Awaitable[Answered]]
     govern: GovernPolicies
     halt: Halt

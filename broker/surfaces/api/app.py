@@ -18,6 +18,7 @@ from broker.surfaces.api import (
     contract,
     correlator,
     docs,
+    oauth,
     outcomes,
     policies,
     problems,
@@ -25,7 +26,7 @@ from broker.surfaces.api import (
     trials,
     webhooks,
 )
-from broker.surfaces.mcp import McpMount, resource_metadata
+from broker.surfaces.mcp import McpMount
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
@@ -93,7 +94,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *audit.ROUTES,
     *webhooks.ROUTES,
     *authzen.ROUTES,
-    resource_metadata,
+    *oauth.ROUTES,
     receipt_keys,
     client_keys,
     live,

@@ -16,7 +16,7 @@ from broker.errors import BrokerError, Fault, InvalidRequest, origin
 from broker.surfaces import authzen, wire
 from broker.surfaces.api import contract, problems
 from broker.surfaces.api.checks import JSON
-from broker.surfaces.credential import authorization
+from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked
 
@@ -31,7 +31,7 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     """An error as the specification has it: its status, and a sentence instead of a document."""
     if isinstance(error, BrokerError) and type(error) in problems.STATUS:
         status, text = problems.STATUS[type(error)], authzen.sentence(error)
-        headers = problems.headers(error)
+        headers = problems.headers(error, request)
     elif isinstance(error, HTTPException):
         status, text, headers = HTTPStatus(error.status_code), error.detail, dict(error.headers or {})
     else:
@@ -161,7 +161,7 @@ class _Evaluator:
 
 async def _read(request: Request[Any, Any, Any]) -> tuple[Principal, Any]:
     services: Services = request.app.state.services
-    principal = await services.authenticate(authorization(request.scope["headers"]))
+    principal = await services.authenticate(credential(request.scope))
     if request.content_type[0] != JSON:  # 400, where the rest of the broker says 415 (certification scenario 2.4.3)
         raise InvalidRequest("the body is not JSON", [Fault("", f"send Content-Type: {JSON}")])
     return principal, wire.members_of(await request.body())

@@ -15,7 +15,7 @@ from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
 from broker.surfaces.api import contract, correlator
-from broker.surfaces.credential import authorization
+from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
 from broker.usecases.view import CheckView, view
@@ -52,7 +52,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     # The hot route reads headers, body and services by hand: injection would cost as much as reading the question.
     services: Services = request.app.state.services
     received_s = services.clock.monotonic_s()
-    principal = await services.authenticate(authorization(request.scope["headers"]))
+    principal = await services.authenticate(credential(request.scope))
     correlator.require_valid(request.headers.get(correlator.HEADER))
     if request.content_type[0] != JSON:
         raise UnsupportedMediaType
@@ -82,7 +82,7 @@ async def read_check(
     request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
 ) -> Response[bytes]:
     """Give a check of the caller's tenant again; another tenant's is not found."""
-    principal = await services.authenticate(authorization(request.scope["headers"]))
+    principal = await services.authenticate(credential(request.scope))
     language = request.headers.get("accept-language")
     shown: CheckView = await services.show_check(principal, check_id, language)
     return Response(msgspec.json.encode(shown), media_type=JSON)

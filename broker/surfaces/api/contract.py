@@ -76,6 +76,22 @@ def taking(kind: type[msgspec.Struct], description: str) -> type[Operation]:
     return Taking
 
 
+def taking_form(*required: str) -> type[Operation]:
+    """The kind of an operation that takes URL-encoded parameters, these at least."""
+
+    @dataclass
+    class TakingForm(Operation):
+        def __post_init__(self) -> None:
+            text = {"type": "string", "minLength": 1}
+            schema = GivenSchema(
+                {"type": "object", "properties": dict.fromkeys(required, text), "required": list(required)}
+            )
+            content = {"application/x-www-form-urlencoded": OpenAPIMediaType(schema=schema)}  # type: ignore[arg-type]
+            self.request_body = RequestBody(content=content, required=True, description="The parameters")
+
+    return TakingForm
+
+
 def _body(kind: type[msgspec.Struct], description: str) -> RequestBody:
     schema = Reference(ref=_REF.format(name=kind.__name__))
     content = {"application/json": OpenAPIMediaType(schema=schema)}

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.checks import JSON, UnsupportedMediaType
-from broker.surfaces.credential import authorization
+from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.report_outcome import OutcomeView
 
@@ -33,7 +33,7 @@ async def report_outcome(
     request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
 ) -> Response[bytes]:
     """Take a label for a check of the caller's tenant, however late."""
-    principal = await services.authenticate(authorization(request.scope["headers"]))
+    principal = await services.authenticate(credential(request.scope))
     if request.content_type[0] != JSON:
         raise UnsupportedMediaType
     told = wire.convert(wire.members_of(await request.body()), wire.OutcomeIn)

@@ -13,6 +13,7 @@ from broker.domain.governance import StopKind
 from broker.surfaces import wire
 from broker.surfaces.api import contract, correlator
 from broker.surfaces.api.checks import UnsupportedMediaType
+from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import DifferenceView, Examination
 from broker.usecases.policy_views import ChangeOut, ChangesOut, DocumentOut, PoliciesOut, StopOut, StopsOut
@@ -233,7 +234,7 @@ ROUTES = (
 
 async def caller_of(request: Request[Any, Any, Any], services: Services) -> Principal:
     """Who asks."""
-    principal = await services.authenticate(request.headers.get("authorization"))
+    principal = await services.authenticate(credential(request.scope))
     correlator.require_valid(request.headers.get(correlator.HEADER))
     return principal
 

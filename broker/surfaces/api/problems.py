@@ -22,6 +22,7 @@ from broker.errors import (
     Unrecorded,
     origin,
 )
+from broker.surfaces.credential import challenge
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -58,14 +59,14 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: tuple[FaultOut, ...] = ()
 
 
-def on_broker_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def on_broker_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """An error of ours, with the status of its class and nothing of its cause."""
     if not isinstance(error, BrokerError) or type(error) not in STATUS:
-        return on_anything_else(_request, error)
+        return on_anything_else(request, error)
     status = STATUS[type(error)]
     faults = tuple(FaultOut(*fault) for fault in error.faults) if isinstance(error, InvalidRequest) else ()
     problem = Problem(status.phrase, status, error.code, str(error), errors=faults)
-    return respond(problem, headers(error))
+    return respond(problem, headers(error, request))
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -88,9 +89,11 @@ def respond(problem: Problem, headers: dict[str, str] | None) -> Response[bytes]
     )
 
 
-def headers(error: BrokerError) -> dict[str, str]:
+def headers(error: BrokerError, request: Request[Any, Any, Any]) -> dict[str, str]:
     """What goes beside the status of an error: how to authenticate, or when to come back."""
     if isinstance(error, NotAuthenticated):
-        return {"WWW-Authenticate": 'Bearer realm="trust-broker"'}
+        return challenge(error, request.app.state.services.public_url, request.scope["path"])
+    if isinstance(error, NotPermitted) and error.scope is not None:  # RFC 6750 3.1
+        return {"WWW-Authenticate": f'Bearer realm="trust-broker", error="insufficient_scope", scope="{error.scope}"'}
     retry_after_s = getattr(error, "retry_after_s", None)
     return {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}

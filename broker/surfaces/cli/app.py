@@ -9,7 +9,7 @@ import typer
 
 from broker import __version__
 from broker.errors import BrokerError
-from broker.surfaces.cli import adapter, audit, check, keys, learn, policy, receipt, review, routing, simulate
+from broker.surfaces.cli import adapter, audit, check, clients, keys, learn, policy, receipt, review, routing, simulate
 from broker.surfaces.cli.ports import OpenDeployment
 
 PLUGINS = "broker.commands"
@@ -73,6 +73,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     cli.command("simulate")(simulate.create(open_deployment))
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
     cli.add_typer(audit.create(open_deployment), name="audit", help="The transparency log")
+    cli.add_typer(clients.create(open_deployment), name="clients", help="OAuth clients of consumers")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")
     cli.add_typer(policy.create(open_deployment), name="policy", help="Policy documents")
     cli.add_typer(receipt.app, name="receipt", help="Receipts")

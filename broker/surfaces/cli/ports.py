@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.learn import Learn
+from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.rotate_keys import RotateKeys
@@ -33,6 +34,10 @@ class Deployment(Protocol):
 
     def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
         """The administration of keys on this deployment's database."""
+        ...
+
+    def client_registry(self) -> AbstractAsyncContextManager[ManageClients]:
+        """The administration of OAuth clients on this deployment's database."""
         ...
 
     def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:

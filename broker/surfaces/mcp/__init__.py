@@ -4,6 +4,6 @@ Built on the official SDK, stateless, so that it serves the revision of 2026-07-
 endpoint. The texts of tools and resources are constants: nothing that an operator or a subject said gets into them.
 """
 
-from broker.surfaces.mcp.mount import PATH, McpMount, resource_metadata
+from broker.surfaces.mcp.mount import PATH, McpMount
 
-__all__ = ["PATH", "McpMount", "resource_metadata"]
+__all__ = ["PATH", "McpMount"]

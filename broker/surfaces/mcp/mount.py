@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import mcp_types as types
 import msgspec
-from litestar import asgi, get
-from litestar.di import NamedDependency
+from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 from mcp.server.caching import CacheHint
@@ -24,12 +23,11 @@ from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.errors import BrokerError, InvalidRequest, NotAuthenticated
 from broker.surfaces import wire
-from broker.surfaces.credential import authorization
+from broker.surfaces.credential import challenge, credential
 from broker.surfaces.mcp import resources, texts, tools
 from broker.surfaces.ports import Services
 
 PATH = "/mcp"
-METADATA = "/.well-known/oauth-protected-resource/mcp"
 _PRINCIPAL = "broker.principal"
 _LISTS_STAY_MS = 60_000
 McpContext = ServerRequestContext[Any, Request]
@@ -96,7 +94,7 @@ class McpMount:
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            principal = await self._services.authenticate(authorization(scope["headers"]))
+            principal = await self._services.authenticate(credential({**scope, "path": PATH}))
         except NotAuthenticated as error:
             await self._unauthenticated(error)(scope, receive, send)
             return
@@ -119,13 +117,11 @@ class McpMount:
 
     def _unauthenticated(self, error: NotAuthenticated) -> JSONResponse:
         """RFC 9728 section 5.1: the refusal says where to read how to be let in."""
-        metadata = f"{self._services.public_url}{METADATA}"
-        challenge = f'Bearer realm="trust-broker", resource_metadata="{metadata}", scope="{authorize.CHECK}"'
         return JSONResponse(
             {"title": "Unauthorized", "status": 401, "code": error.code, "detail": str(error)},
             status_code=401,
             media_type="application/problem+json",
-            headers={"WWW-Authenticate": challenge},
+            headers=challenge(error, self._services.public_url, PATH),
         )
 
     async def _list_tools(
@@ -173,24 +169,6 @@ class McpMount:
             content=[types.TextContent(type="text", text=answer.decode("utf-8"))],
             structured_content=msgspec.json.decode(answer),
         )
-
-
-@get(
-    METADATA,
-    operation_id="mcpResourceMetadata",
-    security=[{}],
-    tags=["MCP"],
-    summary="How to be let in at /mcp (RFC 9728)",
-)
-async def resource_metadata(services: NamedDependency[Services]) -> dict[str, Any]:
-    """The metadata that a refused client is sent to read; it lives at the root, outside of the mount."""
-    return {
-        "resource": f"{services.public_url}{PATH}",
-        "resource_name": "Trust broker",
-        "bearer_methods_supported": ["header"],
-        "scopes_supported": sorted({entry.scope for entry in tools.TOOLS} | {authorize.POLICY_READ}),
-        "resource_documentation": f"{services.public_url}/schema",
-    }
 
 
 async def _buffered(receive: Any) -> tuple[bytes, Any]:

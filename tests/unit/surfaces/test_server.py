@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from broker.errors import NotAuthenticated
-from broker.surfaces.credential import authorization
+from broker.surfaces.credential import credential
 from broker.surfaces.server import configure
 
 _LIMIT_S = 0.3
@@ -117,10 +117,11 @@ async def test_a_sender_that_is_merely_slow_is_answered() -> None:
 
 def test_one_authorization_header_is_taken_and_two_are_refused() -> None:
     one = (b"authorization", b"Bearer a")
-    assert authorization([(b"host", b"x"), one]) == "Bearer a"
-    assert authorization([(b"host", b"x")]) is None
+    request = {"method": "GET", "path": "/", "headers": [(b"host", b"x"), one]}
+    assert credential(request).authorization == "Bearer a"
+    assert credential({**request, "headers": [(b"host", b"x")]}).authorization is None
     with pytest.raises(NotAuthenticated, match="one Authorization"):
-        authorization([one, (b"authorization", b"Bearer b")])
+        credential({**request, "headers": [one, (b"authorization", b"Bearer b")]})
 
 
 _POST = b"POST / HTTP/1.1\r\nhost: x\r\n"

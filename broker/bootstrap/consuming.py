@@ -1,0 +1,107 @@
+"""Who calls, built: keys, tokens, proofs, and the token endpoint."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from broker.clock import Clock
+from broker.consumers import authorize, jose
+from broker.consumers.access_tokens import TokenMint
+from broker.consumers.authenticate import Authenticator
+from broker.consumers.dpop import ProofRules, Proofs
+from broker.consumers.memory import MemoryLimits
+from broker.consumers.resources import Resources
+from broker.consumers.standing import Standings
+from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, TokenServer
+from broker.consumers.who_calls import Tokens, WhoCalls
+from broker.privacy.pseudonyms import Pseudonyms
+from broker.settings import Settings
+from broker.storage.kv import Kv
+from broker.storage.store import Store
+from broker.surfaces.ports import OAuthMetadata
+from broker.usecases.issue_token import IssueToken, IssueTools
+from broker.usecases.open_keys import open_signing_key
+
+KEY_FILE = "tokens.pem"
+
+
+class Consuming:
+    """Everything around who calls, over one store."""
+
+    def __init__(
+        self, settings: Settings, keys: Path, store: Store, kv: Kv, pseudonyms: Pseudonyms, clock: Clock
+    ) -> None:
+        public_url, given = settings.server.public_url, settings.oauth
+        self._key = open_signing_key(keys / KEY_FILE)
+        self._resources = Resources(public_url)
+        limits = MemoryLimits()
+        sealing_key = pseudonyms.sealing_key()
+        mint = TokenMint(self._key.jwk, self._key.kid, public_url, secrets.token_bytes)
+        proofs = Proofs(
+            public_url, pseudonyms.nonce_key(), kv, clock, ProofRules(given.proof_age_s, nonce=given.proof_nonce)
+        )
+        tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
+        self.standings = Standings(store.consumers, clock, limits)
+        self.who_calls = WhoCalls(
+            Authenticator(store, clock, sealing_key, limits), tokens, proofs, self.standings, self._resources
+        )
+        server = TokenServer(mint, self._resources, _name_user(pseudonyms), given.token_ttl_s)
+        self.issue_token = IssueToken(
+            IssueTools(
+                clock=clock,
+                shelf=store.consumers,
+                sealing_key=sealing_key,
+                server=server,
+                proofs=proofs,
+                tokens=tokens,
+                standings=self.standings,
+                issuer=public_url,
+                endpoint=f"{public_url}/oauth/token",
+            )
+        )
+
+    def metadata(self) -> OAuthMetadata:
+        """What both sides say about themselves."""
+        return OAuthMetadata(
+            server=_server(self._resources.rest),
+            rest=_resource(self._resources.rest, self._resources.rest),
+            mcp=_resource(self._resources.mcp, self._resources.rest),
+            keys={"keys": [self._key.public_jwk()]},
+        )
+
+
+def _name_user(pseudonyms: Pseudonyms) -> Callable[[str, str, str], str]:
+    def named(tenant: str, issuer: str, subject: str) -> str:
+        return "usr_" + jose.b64url(pseudonyms.mark(tenant, f"{len(issuer)}:{issuer}{subject}".encode()))
+
+    return named
+
+
+def _server(issuer: str) -> Mapping[str, Any]:
+    return {
+        "issuer": issuer,
+        "token_endpoint": f"{issuer}/oauth/token",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "jwks_uri": f"{issuer}/oauth/jwks.json",
+        "scopes_supported": sorted(authorize.SCOPES),
+        "response_types_supported": [],
+        "grant_types_supported": [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
+        "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
+    }
+
+
+def _resource(resource: str, issuer: str) -> Mapping[str, Any]:
+    return {
+        "resource": resource,
+        "authorization_servers": [issuer],
+        "scopes_supported": sorted(authorize.SCOPES),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "trust-broker",
+        "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
+    }

@@ -1,0 +1,80 @@
+"""``trust-broker clients``: register, list, disable; trust and distrust identity providers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from broker.surfaces.cli.ports import OpenDeployment
+from broker.usecases.manage_clients import ManageClients, NewClient
+
+_T = TypeVar("_T")
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
+Tenant = Annotated[str, typer.Option(help="Whose client")]
+Keys = Annotated[Path, typer.Option("--jwks", exists=True, dir_okay=False, help="Public keys as a JWK set (RFC 7517)")]
+
+
+def create(open_deployment: OpenDeployment) -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True)
+
+    def in_registry(config: Path | None, work: Callable[[ManageClients], Awaitable[_T]]) -> _T:
+        async def within() -> _T:
+            async with open_deployment(config).client_registry() as registry:
+                return await work(registry)
+
+        return asyncio.run(within())
+
+    @group.command("create")
+    def create_client(  # noqa: PLR0913, PLR0917 - each is an option of the command
+        tenant: Tenant,
+        consumer: Annotated[str, typer.Option(help="The application that will call")],
+        jwks: Keys,
+        agent: Annotated[str | None, typer.Option(help="The AI agent it acts through")] = None,
+        scope: Annotated[list[str] | None, typer.Option(help="trust:check, trust:explain; repeat for several")] = None,
+        bound: Annotated[bool, typer.Option(help="Give it nothing but DPoP tokens")] = True,
+        delegates: Annotated[bool, typer.Option(help="Let it act for users (token exchange, ID-JAG)")] = False,
+        config: Config = None,
+    ) -> None:
+        """Register a client and print its id; it proves itself with one of the keys (private_key_jwt)."""
+        wanted = NewClient(
+            tenant=tenant,
+            consumer=consumer,
+            agent=agent,
+            jwks=jwks.read_text("utf-8"),
+            scopes=tuple(scope or ["trust:check"]),
+            bound=bound,
+            delegates=delegates,
+        )
+        typer.echo(in_registry(config, lambda registry: registry.register(wanted)).client_id)
+
+    @group.command("list")
+    def list_clients(tenant: Tenant, config: Config = None) -> None:
+        """List a tenant's clients."""
+        for client in in_registry(config, lambda registry: registry.of_tenant(tenant)):
+            marks = [name for name in ("bound", "delegates") if getattr(client, name)]
+            state = "disabled" if client.disabled_ms is not None else "enabled"
+            words = (client.client_id, client.consumer, client.agent or "-", " ".join(client.scopes), state, *marks)
+            typer.echo("  ".join(words))
+
+    @group.command("disable")
+    def disable_client(client_id: str, tenant: Tenant, config: Config = None) -> None:
+        """Disable a client; its tokens are refused within seconds."""
+        in_registry(config, lambda registry: registry.disable(tenant, client_id))
+        typer.echo(f"{client_id} disabled")
+
+    @group.command("trust")
+    def trust(issuer: str, tenant: Tenant, jwks: Keys, config: Config = None) -> None:
+        """Take an identity provider's word for who the tenant's users are."""
+        in_registry(config, lambda registry: registry.trust(tenant, issuer, jwks.read_text("utf-8")))
+        typer.echo(f"{issuer} trusted")
+
+    @group.command("distrust")
+    def distrust(issuer: str, tenant: Tenant, config: Config = None) -> None:
+        """Take it no longer; tokens that it vouched for end within five minutes."""
+        in_registry(config, lambda registry: registry.distrust(tenant, issuer))
+        typer.echo(f"{issuer} not trusted")
+
+    return group
