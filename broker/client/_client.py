@@ -1,5 +1,6 @@
 """The two clients: the same operations, driven over httpx in a blocking way and in an asynchronous one."""
 
+import os
 import random
 import time
 from collections.abc import Mapping
@@ -80,6 +81,16 @@ class TrustBroker:
         """``credential`` is a key of the broker, or one of the other credentials of this package."""
         self.operations = _operations(credential, options)
         self._http = httpx.Client(base_url=_address(url), transport=transport, **_SAFE)
+
+    @classmethod
+    def from_environment(cls, **options: Unpack[Options]) -> Self:
+        """By ``TRUST_BROKER_URL``, ``TRUST_BROKER_KEY`` and, if it is there, ``TRUST_BROKER_TIMEOUT_S``.
+
+        Raises:
+            ValueError: one of them is missing or is none.
+        """
+        url, key, given = _environment(options)
+        return cls(url, key, **given)
 
     def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
         """Ask whether ``action`` may be done for ``phone_number`` now; :class:`About` says what may be added.
@@ -164,6 +175,12 @@ class AsyncTrustBroker:
         self.operations = _operations(credential, options)
         self._http = httpx.AsyncClient(base_url=_address(url), transport=transport, **_SAFE)
 
+    @classmethod
+    def from_environment(cls, **options: Unpack[Options]) -> Self:
+        """As :meth:`TrustBroker.from_environment`."""
+        url, key, given = _environment(options)
+        return cls(url, key, **given)
+
     async def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
         """As :meth:`TrustBroker.check`."""
         return await self.run(self.operations.check(phone_number, action, about))
@@ -231,6 +248,15 @@ class AsyncTrustBroker:
 # Defensive: a proxy from the environment would see the key and every number; a redirect would carry both elsewhere; and
 # two hundred kilobytes of gzip are two hundred megabytes.
 _SAFE: Any = {"trust_env": False, "follow_redirects": False, "headers": {"accept-encoding": "identity"}}
+
+
+def _environment(options: Options) -> tuple[str, str, Options]:
+    url, key = os.environ.get("TRUST_BROKER_URL"), os.environ.get("TRUST_BROKER_KEY")
+    if not url or not key:
+        raise ValueError("set TRUST_BROKER_URL and TRUST_BROKER_KEY")
+    if timeout_s := os.environ.get("TRUST_BROKER_TIMEOUT_S"):
+        return url, key, {"timeout_s": float(timeout_s), **options}
+    return url, key, options
 
 
 def _address(url: str) -> httpx.URL:

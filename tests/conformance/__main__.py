@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.conformance import authzen
+from tests.conformance.frameworks import run as frameworks
 from tests.conformance.mcp import run as mcp
 from tests.conformance.places import PLACE
 from tests.conformance.report import Row, show
 
-SUITES: Mapping[str, Callable[[Path], list[Row]]] = {"mcp": mcp.run, "authzen": authzen.run}
+SUITES: Mapping[str, Callable[[Path], list[Row]]] = {
+    "mcp": mcp.run,
+    "authzen": authzen.run,
+    "frameworks": frameworks.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -5,8 +5,6 @@ The frameworks' modules beside this one translate a :class:`Verdict` and decide 
 
 import logging
 import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,10 +21,10 @@ from broker.client._client import AsyncTrustBroker, TrustBroker
 from broker.client._errors import BrokerRefused, ReceiptInvalid
 from broker.client._exchange import Work
 from broker.client._operations import Operations
+from broker.client.guards._memory import Memory
 from broker.client.guards._rule import Rule, digest
 from broker.client.guards._verdict import Code, Prompt, Verdict
 
-REMEMBERED_MAX = 10_000
 _MISMATCH = "IDEMPOTENCY_MISMATCH"
 _log = logging.getLogger("broker.client.guards")
 _receipt: ContextVar[str | None] = ContextVar("trust_receipt", default=None)
@@ -67,33 +65,6 @@ class Call:
     context: tuple[Any, ...] = field(default=(), repr=False)
 
 
-class _Memory:
-    """A bounded set of marks, oldest forgotten first. Threads may share it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._marks: OrderedDict[str, str] = OrderedDict()
-
-    def put(self, mark: str, value: str = "") -> bool:
-        """Whether it was not there before."""
-        with self._lock:
-            if mark in self._marks:
-                return False
-            self._marks[mark] = value
-            if len(self._marks) > REMEMBERED_MAX:
-                self._marks.popitem(last=False)
-            return True
-
-    def setdefault(self, mark: str, value: str) -> str:
-        self.put(mark, value)
-        with self._lock:
-            return self._marks.get(mark, value)
-
-    def drop(self, mark: str) -> None:
-        with self._lock:
-            self._marks.pop(mark, None)
-
-
 class GuardOptions(TypedDict, total=False):
     """``show`` is told how the person goes on, past the model; with ``wait_s`` the guard then waits that long for them.
 
@@ -128,7 +99,8 @@ class Guard:
         self._unguarded = frozenset(unguarded)
         self._show, self._wait_s = options.get("show"), options.get("wait_s", 0.0)
         self._now = options.get("now", lambda: datetime.now(UTC))
-        self._open, self._spent = _Memory(), _Memory()
+        self._open: Memory[str] = Memory()
+        self._spent: Memory[str] = Memory()
 
     @property
     def blocking(self) -> bool:
@@ -172,7 +144,7 @@ class Guard:
             return Code.CHANGED
         if answer.expired(self._now()):
             return Code.EXPIRED
-        return Code.ALLOWED if self._spent.put(answer.id) else Code.USED
+        return Code.ALLOWED if self._spent.put(answer.id, call.tool) else Code.USED
 
     def _asked(self, call: Call, broker: Operations) -> Work[Verdict]:
         if call.tool in self._unguarded:
@@ -194,7 +166,7 @@ class Guard:
         about = rule.about(call.arguments, call.context)
         mark = sha256(f"{call.tool}\n{number}\n{call.run}\n{digest(call.arguments)}".encode()).hexdigest()
         for _ in range(2):
-            key = _key(call) if call.id else self._open.setdefault(mark, secrets.token_urlsafe(18))
+            key = _key(call) if call.id else self._open.get(mark, secrets.token_urlsafe(18))
             about["idempotency_key"] = key
             try:
                 answer = yield from broker.check(number, rule.action, about)
@@ -207,7 +179,7 @@ class Guard:
                 answer = yield from broker.read(answer.id)
             over = answer.expired(self._now()) and not answer.pending
             if over or answer.allowed or answer.decision == "deny":
-                self._open.drop(mark)
+                self._open.take(mark)
             if call.id or not (over and replayed):
                 break
         return answer

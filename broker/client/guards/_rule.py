@@ -65,9 +65,11 @@ class Rule:
 
     def number_of(self, arguments: Arguments, context: tuple[Any, ...]) -> str:
         """Whom the action is about. ``context`` is the trusted context, or nothing where there is none."""
-        if isinstance(self.number, ModelWritten):
-            return str(arguments[self.number.argument])
-        return self.number(*context)
+        source = self.number
+        number: Any = arguments[source.argument] if isinstance(source, ModelWritten) else source(*context)
+        if not isinstance(number, str) or not number:
+            raise ValueError("the rule gives no phone number")
+        return number
 
     def about(self, arguments: Arguments, context: tuple[Any, ...]) -> About:
         """Everything else of the question."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from broker.client._answers import Answer, NextStep
 
@@ -48,6 +49,18 @@ class Prompt:
     action: str
     decision: str
     steps: tuple[NextStep, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The same as plain JSON, for frameworks that keep it with a paused run."""
+        steps = [{"type": step.type, "method": step.method, "href": step.href} for step in self.steps]
+        return {
+            "checkId": self.check_id,
+            "tool": self.tool,
+            "action": self.action,
+            "decision": self.decision,
+            "steps": [{name: value for name, value in step.items() if value} for step in steps],
+        }
 
 
 @dataclass(frozen=True, slots=True)
