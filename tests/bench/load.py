@@ -1,7 +1,9 @@
 """A closed-loop load generator over keep-alive connections; writes its figures as JSON.
 
-``python -m tests.bench.load PORT CONCURRENCY SECONDS REQUEST_FILE`` repeats the raw HTTP request in the file on each of
-CONCURRENCY connections, each sending the next when the last was answered.
+``python -m tests.bench.load PORT CONCURRENCY SECONDS REQUEST_FILE [EXPECTED]`` repeats the raw HTTP request in the file
+on each of CONCURRENCY connections, each sending the next when the last was answered. An answer without the text
+EXPECTED counts as a failure: what was measured must be what was meant. ``{n}`` in the request becomes a number that was
+never sent before, ``{m}`` one of a few in turn.
 """
 
 import asyncio
@@ -15,14 +17,16 @@ from typing import cast
 
 import uvloop
 
-_MARK = b"{n}"
+_MARK, _ONE_OF_A_FEW = b"{n}", b"{m}"
+_FEW = 256
 
 
 class Connection(asyncio.Protocol):
     """Sends, waits for the whole answer, notes the time, sends again until told to stop."""
 
-    def __init__(self, request: bytes, until_s: float, numbers: Iterator[int]) -> None:
+    def __init__(self, request: bytes, expected: bytes, until_s: float, numbers: Iterator[int]) -> None:
         self._request = request
+        self._expected = expected
         self._until_s = until_s
         self._numbers = numbers
         self._held = b""
@@ -49,7 +53,7 @@ class Connection(asyncio.Protocol):
             self._held = data
             return
         self._held = b""
-        if head.startswith(b"http/1.1 200"):
+        if head.startswith(b"http/1.1 200") and self._expected in data:
             self.latencies_ms.append((time.perf_counter() - self._sent_s) * 1000)
         else:
             self.failures += 1
@@ -66,12 +70,19 @@ class Connection(asyncio.Protocol):
         if self._sent_s >= self._until_s:
             self._out.close()
             return
-        # A fixed width keeps the content length right; each request is about another subject.
-        marked = _MARK in self._request
-        self._out.write(self._request.replace(_MARK, b"%09d" % next(self._numbers)) if marked else self._request)
+        self._out.write(filled(self._request, self._numbers))
 
 
-async def main(port: int, concurrency: int, seconds: float, request: bytes) -> dict[str, float]:
+def filled(request: bytes, numbers: Iterator[int]) -> bytes:
+    """The request with the next number in its place; a fixed width keeps the content length right."""
+    if _MARK in request:
+        return request.replace(_MARK, b"%09d" % next(numbers))
+    if _ONE_OF_A_FEW in request:
+        return request.replace(_ONE_OF_A_FEW, b"%09d" % (600_100_000 + next(numbers) % _FEW))
+    return request
+
+
+async def main(port: int, concurrency: int, seconds: float, request: bytes, expected: bytes) -> dict[str, float]:
     """Run and sum up."""
     loop = asyncio.get_running_loop()
     started_s = time.perf_counter()
@@ -80,7 +91,7 @@ async def main(port: int, concurrency: int, seconds: float, request: bytes) -> d
     numbers = (number % 1_000_000_000 for number in itertools.count(time.time_ns() // 100_000))
     for _ in range(concurrency):
         _, connection = await loop.create_connection(
-            lambda: Connection(request, started_s + seconds, numbers),
+            lambda: Connection(request, expected, started_s + seconds, numbers),
             "127.0.0.1",
             port,
         )
@@ -99,5 +110,7 @@ async def main(port: int, concurrency: int, seconds: float, request: bytes) -> d
 
 
 if __name__ == "__main__":
-    figures = uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]).read_bytes()))
+    port, concurrency, seconds, file, expected = [*sys.argv[1:], ""][:5]
+    wanted = (int(port), int(concurrency), float(seconds), Path(file).read_bytes(), expected.encode())
+    figures = uvloop.run(main(*wanted))
     print(json.dumps(figures))  # noqa: T201 - the parent process reads it

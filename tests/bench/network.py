@@ -11,16 +11,13 @@ from typing import NamedTuple
 
 import httpx
 
-from tests.bench.__main__ import ROUNDS, SECONDS, Bench, Program, load, machine, measure, pinned, wait
+from tests.bench.__main__ import FOUR, ROUNDS, SECONDS, Bench, Program, load, machine, measure, pinned, wait
 from tests.bench.report import TARGET, Cell, Figures, Target, cell_table, target_table
 
 _HERD = 1000
 _RATE = 15.0
 _WELL_MS, _BROWN_MS = 50, 500
-_EIGHT = (
-    "wanted: [sim_swap, device_swap, call_forwarding, location, number_verification, number_recycling, kyc_tenure, "
-    "kyc_match]"
-)
+_EIGHT = (*FOUR, "number_verification", "number_recycling", "kyc_tenure", "kyc_match")
 _TOGETHER = '[networks.together]\ncountry = "ES"\nsources = ["borealis", "alba"]\n'
 _METHOD = """## Several operators, cold tokens, herds, brown-outs
 
@@ -148,7 +145,7 @@ def run(folder: Path) -> None:
             print(f"{name} c{concurrency}: {figures.per_s:.0f}/s p99 {figures.p99_ms:.1f} ms")  # noqa: T201
 
         for program in (brokers.four, brokers.cold, brokers.eight, brokers.alba, brokers.others):
-            load(program.port, 8, program.request)
+            load(program, 8)
         for number in range(ROUNDS):
             for concurrency in (1, 32):
                 note("four signals", concurrency, measure(brokers.four, concurrency))

@@ -18,7 +18,10 @@ machine.
 - *full*: the broker as shipped: key, policy, four operator calls over HTTP with tokens, score, decision, SQLite record
   with `synchronous=FULL` (an intent before the calls, the check after them), signed receipt. Each check is about
   another number.
-- *cached*: the same about one number, its evidence served from memory: no operator call, no intent; recorded, signed.
+- *cached*: the same about 256 numbers in turn, with evidence from memory: no operator call, no intent; looked back,
+  recorded, signed.
+- *one subject*: the same about one number all the time. What was allowed lately counts (amounts add up, after 500 in
+  a day the class is critical), so this is another decision; its cost shows that a flood about one person has a maximum.
 - *bare*: the same server (uvicorn), HTTP client and operators; fans the same four calls out and merges the answers.
 - *naive*: the broker over httpx's own connection pool (`[http] client = "httpx"`).
 - *hello*: Litestar answering a constant. *direct*: the load generator calling one operator, nothing between.
