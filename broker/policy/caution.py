@@ -62,29 +62,24 @@ class Caution(msgspec.Struct, frozen=True):
 
 
 def caution(
-    document: PolicyDocument,
-    action: Action,
-    digest: bytes,
-    recent: Iterable[Recent],
-    now: datetime,
-    limits: CautionLimits,
+    document: PolicyDocument, action: Action, ours: Recent, recent: Iterable[Recent], limits: CautionLimits
 ) -> Caution:
     """The class that applies and the least that is to be done, given what was asked before.
 
     Args:
         document: the policy of the action; a class that it does not define becomes its strictest one.
         action: as asked.
-        digest: of the action, to know it again.
+        ours: the same as others see it: when, of which class by itself, and its digest, to know it again.
         recent: checks of this tenant about this subject, in any order; older ones than the limits are passed over.
-        now: aware.
         limits: how long each rule remembers.
     """
-    known = tuple(recent)
-    asked = document.actions[action.type].classify(action)
-    together = document.actions[action.type].classify(_accumulated(action, known, now - limits.amount_window))
+    known, now, asked = tuple(recent), ours.at, ours.action_class
+    whole = _accumulated(action, known, now - limits.amount_window)
+    # Classifying is the dearest part of it, and most actions are the first of their day.
+    together = asked if whole == action else document.actions[action.type].classify(whole)
     earlier = [one.action_class for one in known if one.at > now - limits.class_window]
     highest = max([asked, together, *(defined(document, one) for one in earlier)])
-    stands = _adverse(digest, known, now - limits.adverse_window)
+    stands = _adverse(ours.action_digest, known, now - limits.adverse_window)
     codes = (
         (CLASS_RAISED, highest > max(asked, together)),
         (AMOUNT_ACCUMULATED, together > asked),

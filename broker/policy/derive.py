@@ -80,6 +80,11 @@ class Derivation:
             for name, one in side.items()
         )
 
+    def likelihoods(self) -> dict[SignalName, Grid]:
+        """The same probabilities by signal and state, one for each scenario."""
+        rows = self.scenarios()
+        return {signal: tuple(zip(*(row.states[signal] for row in rows), strict=True)) for signal in STATES}
+
     def pair(self, sim: SignalWeights, device: SignalWeights) -> Grid:
         """The joint weights of SIM age (rows) and device age (columns).
 

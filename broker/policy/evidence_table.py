@@ -23,7 +23,8 @@ class EvidenceTable(msgspec.Struct, frozen=True):
     """Everything that scoring needs, derived once at load; immutable.
 
     Weights are nats of log-odds of fraud, positive is adverse. ``unknown_subscriber`` and ``unlocatable`` are the only
-    absences that weigh anything. ``discounts`` are per group, for the second, third, ... signal in it.
+    absences that weigh anything. ``discounts`` are per group, for the second, third, ... signal in it. ``likelihoods``
+    are those of the scenarios once more, for each state of a signal in all scenarios.
     """
 
     id: str
@@ -39,6 +40,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
     signals: dict[SignalName, SignalWeights]
     pair: Grid
     scenarios: tuple[ScenarioRow, ...]
+    likelihoods: dict[SignalName, Grid]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any] | YamlText, *, source: str) -> "EvidenceTable":
@@ -74,6 +76,7 @@ class EvidenceTable(msgspec.Struct, frozen=True):
             signals=signals,
             pair=derive.pair(signals[SignalName.SIM_SWAP], signals[SignalName.DEVICE_SWAP]),
             scenarios=derive.scenarios(),
+            likelihoods=derive.likelihoods(),
         )
 
     @classmethod

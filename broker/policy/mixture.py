@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from broker.domain.decision import Challenger
 from broker.domain.evidence import Evidence
-from broker.domain.signal import AgeRange, Flag, IdentityMatch, Match, Observed, Presence, Tenure
+from broker.domain.signal import AgeRange, Flag, IdentityMatch, Match, Observed, Presence, SignalName, Tenure
 from broker.policy import identity, tenure
 from broker.policy.ages import bin_of
-from broker.policy.derive import ScenarioRow
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.scenarios import STATES, IdentitySteps
 
@@ -29,10 +28,11 @@ def challenge(table: EvidenceTable, prior: float, evidence: Evidence) -> Challen
         evidence: what is absent says nothing here.
     """
     seen = [one for one in evidence.signals if isinstance(one, Observed) and one.name in STATES]
-    allowed = [(one, states) for one in seen if (states := _states(one, table.identity)) is not None]
+    allowed = [(one.name, states) for one in seen if (states := _states(one, table.identity)) is not None]
+    factors = list(zip(*(_likelihoods(table, *one) for one in allowed), strict=True)) or [()] * len(table.scenarios)
     masses = [
-        (row, (prior if row.attack else 1.0 - prior) * row.share * math.prod(_likelihood(row, *one) for one in allowed))
-        for row in table.scenarios
+        (row, (prior if row.attack else 1.0 - prior) * row.share * math.prod(likelihoods))
+        for row, likelihoods in zip(table.scenarios, factors, strict=True)
     ]
     whole = math.fsum(mass for _, mass in masses)
     if whole <= 0.0:  # no scenario can show this: the challenger has nothing to say
@@ -42,9 +42,12 @@ def challenge(table: EvidenceTable, prior: float, evidence: Evidence) -> Challen
     return Challenger(fraud, {row.name: mass / whole for row, mass in likeliest if mass / whole >= _SHARE_MIN})
 
 
-def _likelihood(row: ScenarioRow, signal: Observed, states: range) -> float:
-    shares: Sequence[float] = row.states[signal.name]
-    return math.fsum(shares[at] for at in states)
+def _likelihoods(table: EvidenceTable, name: SignalName, states: range) -> Sequence[float]:
+    """How likely these states are in each scenario."""
+    by_state = table.likelihoods[name]
+    if len(states) == 1:
+        return by_state[states[0]]
+    return [math.fsum(together) for together in zip(*(by_state[at] for at in states), strict=True)]
 
 
 def _states(signal: Observed, steps: IdentitySteps) -> range | None:

@@ -6,6 +6,7 @@ HMAC under a key that is derived from the root key for one tenant and one use. T
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from broker.domain.phone import PhoneNumber
 
@@ -13,6 +14,7 @@ ROOT_KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
 MARK_BYTES = 16
 SALT_BYTES = 16
+_KEYS_KEPT = 4096
 
 
 class Pseudonyms:
@@ -22,6 +24,8 @@ class Pseudonyms:
         if len(root_key) != ROOT_KEY_BYTES:
             raise ValueError(f"the root key has {ROOT_KEY_BYTES} bytes")
         self._root_key = root_key
+        # Half a dozen for each check otherwise; a tenant more than fit costs a derivation, nothing else.
+        self._key = lru_cache(_KEYS_KEPT)(self._derived)
 
     def subject(self, tenant: str, phone: PhoneNumber) -> bytes:
         """The tenant's name for a subject, 16 bytes; the same number under another tenant gives another name."""
@@ -60,7 +64,7 @@ class Pseudonyms:
         """The key under which nonces for proofs of possession are made, alike on every node."""
         return self._key("", b"nonce")
 
-    def _key(self, tenant: str, use: bytes) -> bytes:
+    def _derived(self, tenant: str, use: bytes) -> bytes:
         # Length first, so that no tenant name can run into the use and collide with another pair.
         name = tenant.encode("utf-8")
         return hmac.digest(self._root_key, len(name).to_bytes(2, "big") + name + use, hashlib.sha256)

@@ -217,16 +217,16 @@ class _Player:
     def _answer(self, question: Question, tally: Tally) -> None:
         if question.session != self._session:
             self._session, self._earlier, self._recent = question.session, {}, []
-        document, _ = self._book.resolve(question.action)
+        action = question.action
+        document, asked_class = self._book.resolve(action)
         now = EPOCH + timedelta(seconds=question.at_s)
-        name = msgspec.json.encode(question.action)
-        care = caution(document, question.action, name, self._recent, now, _LIMITS)
+        ours = Recent(now, action.type, asked_class, msgspec.json.encode(action), None, action.amount)
+        care = caution(document, action, ours, self._recent, _LIMITS)
         action_class, rules = care.action_class, document.rules(care.action_class)
         evidence, asked = self._evidence(question, rules)
         assessment = assess(self._table, rules, evidence, now)
         decision = decide(assessment, evidence, rules, document, tuple(Floor(code, care.floor) for code in care.codes))
-        action = question.action
-        self._recent.append(Recent(now, action.type, action_class, name, decision.outcome, action.amount))
+        self._recent.append(msgspec.structs.replace(ours, action_class=action_class, outcome=decision.outcome))
         tally.probability.append(assessment.probability)
         tally.weight.append(question.weight)
         tally.attack.append(question.attack)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 from urllib.parse import quote
 
 from sqlalchemy import Executable
@@ -103,6 +103,59 @@ class _Link:
         return connection
 
 
+class _Together(Generic[T]):
+    """Work for one thread, handed over together: waking a thread, and the loop after it, costs more than a read does.
+
+    Belongs to one event loop. Whoever no longer waits has its work done all the same, and the outcome dropped.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor) -> None:
+        self._thread = thread
+        self._waiting: list[tuple[Callable[[], T], asyncio.Future[T]]] = []
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What the work returns or raises, done in the thread."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append((work, future))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._hand_over, loop)
+        return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._waiting = self._waiting, []
+
+        def tell(done: list[tuple[asyncio.Future[T], T | None, Exception | None]]) -> None:
+            for future, outcome, error in done:
+                _settle(future, outcome, error)
+
+        def work() -> None:
+            done = [(future, *_tried(each)) for each, future in batch]
+            with suppress(RuntimeError):  # the loop was closed meanwhile, and everybody who waited with it
+                loop.call_soon_threadsafe(tell, done)
+
+        try:
+            self._thread.submit(work)
+        except RuntimeError:
+            tell([(future, None, Unavailable("CLOSED")) for _, future in batch])
+
+
+def _tried(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - handed on to whoever waits for this very work
+        return None, error
+
+
+def _settle(future: "asyncio.Future[T]", outcome: T | None, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(cast("T", outcome))
+
+
 class SqliteBackend:
     """The :class:`broker.storage.unit_of_work.Backend` of one database file."""
 
@@ -112,6 +165,7 @@ class SqliteBackend:
         self._reading = _Link(path, limits, reads=True)
         self._write_thread = ThreadPoolExecutor(1, "storage-write")
         self._read_thread = ThreadPoolExecutor(1, "storage-read")
+        self._reads: _Together[list[Row]] = _Together(self._read_thread)
 
     async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         """Write all units in one transaction, as the protocol says."""
@@ -126,7 +180,7 @@ class SqliteBackend:
             with self._reading.connection() as connection:
                 return connection.execute(prepared.sql, arguments).fetchall()
 
-        return await _in_thread(self._read_thread, read)
+        return await self._reads.run(read)
 
     async def aclose(self) -> None:
         """Close both connections, each in its own thread, and end the threads."""

@@ -57,11 +57,10 @@ class LookBack:
         self._under_way: dict[tuple[str, bytes], list[Recent]] = {}
 
     @contextmanager
-    def under_way(self, asked: Asked, subject: bytes, document: PolicyDocument, at: datetime) -> Iterator[Recent]:
-        """Let others see this check until it is recorded, or given up."""
+    def under_way(self, asked: Asked, subject: bytes, action_class: ActionClass, at: datetime) -> Iterator[Recent]:
+        """Let others see this check until it is recorded, or given up. ``action_class`` is the action's by itself."""
         action = asked.request.action
         mark = action_mark(action, asked.principal.tenant, self._pseudonyms)
-        action_class = document.actions[action.type].classify(action)
         recent = Recent(at, action.type, action_class, mark, None, action.amount)
         key = (asked.principal.tenant, subject)
         together = self._under_way.setdefault(key, [])
@@ -83,7 +82,7 @@ class LookBack:
         """
         floors = self._gait(asked, subject)
         recent = await self._recent(asked.principal.tenant, subject, ours)
-        found: Caution = caution(document, asked.request.action, ours.action_digest, recent, ours.at, self._limits)
+        found: Caution = caution(document, asked.request.action, ours, recent, self._limits)
         floors += tuple(Floor(code, found.floor if code == _STANDS else Outcome.ALLOW) for code in found.codes)
         return Bearing(found.action_class, floors)
 

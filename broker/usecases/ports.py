@@ -47,11 +47,12 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A check under way: everything that settling needs beside the evidence."""
+    """A check under way: everything that settling needs beside the evidence. ``mark`` names its action."""
 
     id: str
     asked: Asked
     subject: bytes
+    mark: bytes
     document: PolicyDocument
     plan: Plan
     route: Route

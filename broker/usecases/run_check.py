@@ -87,10 +87,11 @@ class CheckTools(msgspec.Struct, frozen=True):
 
 
 class _Begun(msgspec.Struct, frozen=True):
-    """A check that may be asked: the rules in force for it, what came before it, and whom it is about."""
+    """A check that may be asked: the rules in force, its action's mark, what came before it, and whom it is about."""
 
     governing: InForce
     document: PolicyDocument
+    mark: bytes
     bearing: Bearing
     enquiry: Enquiry
     started_at: datetime
@@ -118,17 +119,17 @@ class RunCheck:
         # (3) Begin: permission, and the class of the action as the policy has it.
         authorize.require(asked.principal, authorize.CHECK)
         governing = await self._tools.policies.of(asked.principal.tenant)
-        document, _ = governing.book.resolve(asked.request.action)
+        document, action_class = governing.book.resolve(asked.request.action)
         self._require_purpose(asked, document)
         started_at = self._tools.clock.now()
         enquiry = self._enquiry(asked)
-        with self._tools.look_back.under_way(asked, enquiry.subject, document, started_at) as ours:
+        with self._tools.look_back.under_way(asked, enquiry.subject, action_class, started_at) as ours:
             # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
             bearing, _ = await asyncio.gather(
                 self._tools.look_back.bearing(asked, enquiry.subject, document, ours),
                 self._tools.vault.key(asked.principal.tenant, enquiry.subject),
             )
-            return await self._run(asked, _Begun(governing, document, bearing, enquiry, started_at))
+            return await self._run(asked, _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at))
 
     async def _run(self, asked: Asked, begun: "_Begun") -> Answered:
         document, enquiry = begun.document, begun.enquiry
@@ -268,6 +269,7 @@ class RunCheck:
             id=check_id,
             asked=asked,
             subject=begun.enquiry.subject,
+            mark=begun.mark,
             document=begun.document,
             plan=plan,
             route=route,

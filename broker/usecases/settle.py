@@ -22,7 +22,7 @@ from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.happenings import settled_event
 from broker.usecases.judgement import Judgement, judge, leaf_of, receipt_of
-from broker.usecases.marks import action_mark, conversation_mark, recorded
+from broker.usecases.marks import conversation_mark, recorded
 from broker.usecases.open_checks import answer_use, evidence_use, record_use
 from broker.usecases.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
@@ -148,7 +148,7 @@ class Settle:
             subject=case.subject,
             conversation_id=check.conversation_id,
             action_type=check.action.type,
-            action_digest=action_mark(case.asked.request.action, check.tenant, self._tools.pseudonyms),
+            action_digest=case.mark,
             action_class=check.action_class.wire,
             policy_id=check.policy_id,
             policy_version=check.policy_version,

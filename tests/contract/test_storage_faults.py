@@ -15,10 +15,13 @@ import asyncpg
 import pytest
 
 from broker.errors import Unrecorded
+from broker.storage import statements
+from broker.storage.migrate import HEAD_REVISION
 from broker.storage.postgres import PostgresBackend
 from broker.storage.records import StorageLimits
 from broker.storage.sqlite import SqliteBackend
 from broker.storage.store import Store
+from broker.storage.unit_of_work import Refused, Value
 from tests.support.databases import BACKENDS, Postgres, database, execute, sqlite_path, storing
 from tests.support.stored import TENANT, a_claim, a_commit, an_intent
 
@@ -279,3 +282,19 @@ async def test_after_kill_9_every_check_that_was_answered_is_there_and_whole(url
     open_intents = await execute(url, "SELECT check_id FROM intents")
     assert len(open_intents) <= 8
     assert not found & {name for (name,) in open_intents}
+
+
+async def test_of_reads_that_share_a_hand_over_each_has_its_own_answer(tmp_path: Path) -> None:
+    with database("sqlite", tmp_path) as url:
+        backend = SqliteBackend(sqlite_path(url), StorageLimits())
+        wanted: dict[str, Value] = {"tenant": TENANT, "rows": 1}
+        whole, refused, again = await asyncio.gather(
+            backend.fetch(statements.SELECT_KEYS, wanted),
+            backend.fetch(statements.SELECT_KEYS, {**wanted, "rows": 2**70}),
+            backend.fetch(statements.SELECT_REVISION, {}),
+            return_exceptions=True,
+        )
+        await backend.aclose()
+    assert whole == []
+    assert isinstance(refused, Refused)
+    assert again == [(HEAD_REVISION,)]

@@ -48,7 +48,9 @@ def recent(
 
 
 def now(action: Action, *before: Recent) -> Caution:
-    return caution(PAYMENT, action, DIGEST, before, NOW, LIMITS)
+    asked = PAYMENT.actions[action.type].classify(action)
+    ours = Recent(NOW, action.type, asked, DIGEST, None, action.amount)
+    return caution(PAYMENT, action, ours, before, LIMITS)
 
 
 @pytest.mark.parametrize(
