@@ -22,6 +22,7 @@ from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import keeping_log, log_key
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.bootstrap.telling import telling
@@ -37,7 +38,6 @@ from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.privacy.vault import Vault
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
@@ -54,6 +54,7 @@ from broker.usecases.asking import AskingTools
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
+from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.look_back import LookBack
 from broker.usecases.manage_clients import ManageClients
@@ -114,7 +115,6 @@ class Deployment:
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(self._store())
             parts = self._parts(store, await open_pseudonyms(self._keys / "root.key", store))
-            vault = await privacy.open_vault(self._settings.keys, store, self._clock)
             stack.push_async_callback(parts.registry.aclose)
             stack.push_async_callback(parts.resolver.aclose)
             await stack.enter_async_context(sweeping(Sweep(store, self._clock)))
@@ -122,8 +122,9 @@ class Deployment:
             shadows = Shadows(store.policies, policies, parts.rulebook, self._clock, self._new_id)
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
+            private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
             reviews = review_checks(
-                self._resettling(parts, store, policies, vault), store, self._new_id, self._settings.reviews
+                self._resettling(parts, store, policies, private), store, self._new_id, self._settings.reviews
             )
             await stack.enter_async_context(sweeping_reviews(reviews))
             log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
@@ -132,25 +133,42 @@ class Deployment:
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
-            yield self._services(parts, store, policies, shadows, _Beside(reviews, webhooks), vault, prove)
+            yield self._services(parts, store, policies, shadows, _Beside(reviews, webhooks, private), prove)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
         return ReceiptSigner(parts.receipt_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
 
-    def _resettling(self, parts: "_Parts", store: Store, policies: PoliciesInForce, vault: Vault) -> ResettleTools:
+    def _resettling(self, parts: "_Parts", store: Store, policies: PoliciesInForce, private: Privacy) -> ResettleTools:
         return ResettleTools(
             clock=self._clock,
-            checks=OpenChecks(store, store.policies, vault),
+            checks=private.opened,
             revisions=store.revisions,
             rules=RecordedRules(store.policies, parts.rulebook),
             policies=policies,
             gate=parts.gate,
             pseudonyms=parts.pseudonyms,
-            vault=vault,
+            vault=private.vault,
             signer=self._signer(parts),
             compose=self._composer(),
         )
+
+    def _privacy_needs(self, parts: "_Parts", store: Store) -> PrivacyNeeds:
+        return PrivacyNeeds(
+            keys=self._settings.keys,
+            retention=self._settings.retention,
+            store=store,
+            clock=self._clock,
+            new_id=self._new_id,
+            pseudonyms=parts.pseudonyms,
+            forget=(parts.freshness.forget, parts.resolver.forget),
+        )
+
+    @contextlib.asynccontextmanager
+    async def retention(self) -> AsyncIterator[KeepRetention]:
+        """What is kept for how long, and how far that is enforced."""
+        async with self._store() as store:
+            yield privacy.retention(self._settings.retention, store, self._clock)
 
     def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
         caution = self._settings.caution
@@ -229,6 +247,7 @@ class Deployment:
         )
         return _Parts(
             resolver=self._resolver(frozenset(operators), finder),
+            freshness=Freshness(entries_max=self._settings.evidence.cache_entries_max),
             gate=consent_gate(self.folder / "purposes.toml"),
             seeds=policy_seeds(self.folder / "policies", rulebook := self.rulebook()),
             rulebook=rulebook,
@@ -263,7 +282,7 @@ class Deployment:
         return Composer(self._settings.server.public_url, self._new_id)
 
     def _run_check(
-        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, vault: Vault
+        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, private: Privacy
     ) -> RunCheck:
         checks = self._settings.checks
         settling = SettleTools(
@@ -272,7 +291,7 @@ class Deployment:
             policies=policies,
             gate=parts.gate,
             pseudonyms=parts.pseudonyms,
-            vault=vault,
+            vault=private.vault,
             signer=self._signer(parts),
             store=store,
             compose=self._composer(),
@@ -286,7 +305,7 @@ class Deployment:
             through=parts.registry.through,
             gate=parts.gate,
             asking=AskingTools(
-                Gatherer(Freshness(entries_max=self._settings.evidence.cache_entries_max), self._clock),
+                Gatherer(parts.freshness, self._clock),
                 self._clock,
                 WaveMemory(),
             ),
@@ -294,7 +313,7 @@ class Deployment:
             tariffs=parts.registry.tariffs,
             tariffs_through=parts.registry.tariffs_through,
             pseudonyms=parts.pseudonyms,
-            vault=vault,
+            vault=private.vault,
             store=store,
             limits=CheckLimits(
                 checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
@@ -311,11 +330,11 @@ class Deployment:
         policies: PoliciesInForce,
         shadows: Shadows,
         beside: "_Beside",
-        vault: Vault,
         prove: ProveLog,
     ) -> Services:
-        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
-        run_check = self._run_check(parts, store, policies, shadows, vault)
+        checks, private = self._settings.checks, beside.private
+        opened = private.opened
+        run_check = self._run_check(parts, store, policies, shadows, private)
         kv = MemoryKv(self._clock.monotonic_s)
         consuming = Consuming(self._settings, self._keys, store, kv, parts.pseudonyms, self._clock)
         return Services(
@@ -333,6 +352,8 @@ class Deployment:
             shadows=shadows,
             reviews=beside.reviews,
             webhooks=beside.webhooks,
+            erase=private.erase,
+            retention=private.retention,
             show_check=ShowCheck(opened),
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=prove,
@@ -346,6 +367,7 @@ class _Parts(msgspec.Struct, frozen=True):
     """What follows from the configuration folder alone."""
 
     resolver: Resolver
+    freshness: Freshness
     gate: ConsentGate
     seeds: tuple[Seed, ...]
     rulebook: Rulebook
@@ -360,3 +382,4 @@ class _Beside(msgspec.Struct, frozen=True):
 
     reviews: ReviewChecks
     webhooks: ManageWebhooks
+    private: Privacy

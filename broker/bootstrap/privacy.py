@@ -1,14 +1,73 @@
-"""What keeps personal data to itself."""
+"""What keeps personal data to itself, and forgets it."""
 
+import asyncio
+import contextlib
+import logging
 import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 
+import msgspec
+
+from broker.bootstrap.background import running
 from broker.clock import Clock
+from broker.privacy.journal import ErasureJournal
+from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.root_keys import RootKeyFile
 from broker.privacy.vault import Vault
-from broker.settings.sections import KeySettings
+from broker.settings.sections import KeySettings, RetentionSettings
 from broker.storage.store import Store
+from broker.usecases.erase_subject import EraseSubject, EraseTools
+from broker.usecases.keep_retention import KeepRetention, RetentionLimits
+from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_root_keys
 from broker.usecases.rotate_keys import RotateKeys
+from broker.usecases.subject_watch import Forget, SubjectWatch
+
+_RETENTION_S = 3600.0
+_log = logging.getLogger(__name__)
+
+
+class Privacy(msgspec.Struct, frozen=True):
+    """The room, built: ``opened`` is the store's checks out of the vault."""
+
+    vault: Vault
+    opened: OpenChecks
+    watch: SubjectWatch
+    erase: EraseSubject
+    retention: KeepRetention
+
+
+class PrivacyNeeds(msgspec.Struct, frozen=True):
+    """What the room is built from. ``forget`` drop what the node holds of a subject in memory, beside the vault."""
+
+    keys: KeySettings
+    retention: RetentionSettings
+    store: Store
+    clock: Clock
+    new_id: Callable[[str], str]
+    pseudonyms: Pseudonyms
+    forget: Sequence[Forget]
+
+
+@contextlib.asynccontextmanager
+async def keeping_private(needs: PrivacyNeeds) -> AsyncIterator[Privacy]:
+    """The room at work: what was erased before a backup was restored is erased first of all."""
+    vault = await open_vault(needs.keys, needs.store, needs.clock)
+    journal = ErasureJournal(needs.keys.directory / "erasures.jsonl")
+    watch = SubjectWatch(needs.store.privacy, needs.clock, (vault.forget, *needs.forget), journal)
+    tools = EraseTools(needs.store.privacy, needs.pseudonyms, journal, watch, needs.clock, needs.new_id)
+    room = Privacy(
+        vault=vault,
+        opened=OpenChecks(needs.store, needs.store.policies, vault),
+        watch=watch,
+        erase=EraseSubject(tools),
+        retention=retention(needs.retention, needs.store, needs.clock),
+    )
+    if repeated := await room.erase.repeat():
+        _log.warning("%d erasures were not in this database, as after a restore: done again", repeated)
+    async with running(watch.keep_current()), running(_enforcing(room)):
+        yield room
 
 
 async def open_vault(settings: KeySettings, store: Store, clock: Clock) -> Vault:
@@ -22,6 +81,24 @@ async def key_rotation(settings: KeySettings, store: Store, clock: Clock) -> Rot
     file = _file(settings)
     roots = await open_root_keys(file, store.vault, secrets.token_bytes)
     return RotateKeys(store.vault, roots, file, clock, secrets.token_bytes)
+
+
+def retention(settings: RetentionSettings, store: Store, clock: Clock) -> KeepRetention:
+    """What is kept for how long."""
+    limits = RetentionLimits(timedelta(days=settings.evidence_days), timedelta(days=settings.records_days))
+    return KeepRetention(store.privacy, limits, clock)
+
+
+async def _enforcing(room: Privacy) -> None:
+    """Take away what is over, every hour, and what an interrupted erasure left."""
+    while True:
+        try:
+            await room.erase.finish()
+            if expired := await room.retention():
+                _log.info("took away what %d checks held beyond its time", expired)
+        except Exception as error:  # noqa: BLE001 - a job that died would keep data for ever
+            _log.warning("could not enforce retention: %s", type(error).__name__)
+        await asyncio.sleep(_RETENTION_S)
 
 
 def _file(settings: KeySettings) -> RootKeyFile | None:

@@ -16,6 +16,9 @@ POLICY_STOP = "policy:stop"
 AUDIT_READ = "audit:read"
 TENANT_ADMIN = "tenant:admin"
 
+PRIVACY_READ = "privacy:read"
+PRIVACY_WRITE = "privacy:write"
+
 SCOPES = frozenset(
     {
         CHECK,
@@ -28,6 +31,8 @@ SCOPES = frozenset(
         POLICY_STOP,
         AUDIT_READ,
         TENANT_ADMIN,
+        PRIVACY_READ,
+        PRIVACY_WRITE,
     }
 )
 
@@ -40,3 +45,14 @@ def require(principal: Principal, scope: str) -> None:
     """
     if scope not in principal.scopes:
         raise NotPermitted(f"this credential lacks the scope {scope}", scope=scope)
+
+
+def require_person(principal: Principal, scope: str) -> None:
+    """Let a person pass that holds the scope: what concerns somebody's data is no agent's to change.
+
+    Raises:
+        NotPermitted: it does not, or acts through an agent.
+    """
+    require(principal, scope)
+    if principal.agent is not None:
+        raise NotPermitted("this is for people: use a credential without an agent")

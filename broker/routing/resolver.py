@@ -82,6 +82,10 @@ class Resolver:
         route = await self._search(enquiry, wrong, deadline_s, deep=True)
         return None if route is None or (route.sources, route.code) == (wrong.sources, wrong.code) else route
 
+    def forget(self, tenant: str, subject: bytes) -> None:
+        """Drop the route of a subject."""
+        self._remembered.pop((tenant, subject), None)
+
     async def aclose(self) -> None:
         """Give up searches and the finder's connections."""
         tasks = tuple(self._searches.values())

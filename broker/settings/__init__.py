@@ -19,6 +19,7 @@ from broker.settings.sections import (
     PaceSettings,
     PolicySettings,
     ReceiptSettings,
+    RetentionSettings,
     ReviewSettings,
     RoutingSettings,
     ServerSettings,
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
     oauth: OAuthSettings = OAuthSettings()
+    retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
     webhooks: WebhookSettings = WebhookSettings()
 

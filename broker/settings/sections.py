@@ -53,6 +53,13 @@ class KeySettings(Section):
     vault_entries_max: int = Field(default=50_000, ge=1, le=10_000_000)
 
 
+class RetentionSettings(Section):
+    """How long each category of data is kept, in days."""
+
+    evidence_days: int = Field(default=200, ge=1, le=3650)
+    records_days: int = Field(default=400, ge=1, le=3650)
+
+
 ASKING_MS_MIN = 100
 """Less than this, and no operator could be asked: connecting alone takes longer."""
 

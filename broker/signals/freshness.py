@@ -77,6 +77,11 @@ class Freshness:
         self._entries.move_to_end(key)
         return msgspec.structs.replace(kept, source=msgspec.structs.replace(kept.source, cached=True), latency_ms=0.0)
 
+    def forget(self, tenant: str, subject: bytes) -> None:
+        """Drop every answer about a subject."""
+        for key in [key for key in self._entries if (key.tenant, key.subject) == (tenant, subject)]:
+            del self._entries[key]
+
     def put(self, key: FreshnessKey, observed: Observed) -> None:
         """Keep an answer, replacing an earlier one."""
         if observed.name in _NEVER_KEPT:

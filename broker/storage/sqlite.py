@@ -207,6 +207,8 @@ def _configure(connection: sqlite3.Connection, *, reads: bool) -> None:
         raise sqlite3.OperationalError("no write-ahead log on this file system")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # What is deleted is overwritten: a key that was destroyed must not lie about in a free part of a page.
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
     connection.execute(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
 

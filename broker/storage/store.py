@@ -17,6 +17,7 @@ from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
+from broker.storage.privacy_store import PrivacyStore
 from broker.storage.reader import Reader
 from broker.storage.records import (
     AboutSubject,
@@ -78,6 +79,7 @@ class Store:
         self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
         self.revisions = RevisionStore(self._writer, self._reader)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
+        self.privacy = PrivacyStore(self._writer, self._reader)
         self.vault = VaultStore(self._writer, self._reader)
         self.events = EventStore(self._writer, self._reader, limits.rows_max)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)

@@ -9,9 +9,11 @@ from broker.clock import Clock
 from broker.domain.check import Principal
 from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
+from broker.usecases.erase_subject import EraseSubject
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
+from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
@@ -54,6 +56,8 @@ class Services:
     shadows: Shadows
     reviews: ReviewChecks
     webhooks: ManageWebhooks
+    erase: EraseSubject
+    retention: KeepRetention
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]

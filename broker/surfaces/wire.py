@@ -150,6 +150,19 @@ def to_request(members: Any, *, deadline_min_ms: int, deadline_cap_ms: int) -> C
     )
 
 
+def to_phone(text: str, pointer: str = "/phoneNumber") -> PhoneNumber:
+    """A number that somebody sent.
+
+    Raises:
+        InvalidRequest: it is not E.164.
+    """
+    faults: list[Fault] = []
+    phone = _phone(text, faults, pointer)
+    if phone is None:
+        raise InvalidRequest("the request cannot be understood", faults)
+    return phone
+
+
 def to_action(members: Any) -> Action:
     """The ``action`` member of a question alone, as a verifier of a receipt has it.
 
@@ -180,11 +193,11 @@ def convert(members: Any, kind: type[_T]) -> _T:
         raise InvalidRequest("the request cannot be understood", [_fault(str(error))]) from error
 
 
-def _phone(text: str, faults: list[Fault]) -> PhoneNumber | None:
+def _phone(text: str, faults: list[Fault], pointer: str = "/subject/phoneNumber") -> PhoneNumber | None:
     try:
         return PhoneNumber.parse(text)
     except ValueError as error:
-        faults.append(Fault("/subject/phoneNumber", str(error)))
+        faults.append(Fault(pointer, str(error)))
         return None
 
 

@@ -88,7 +88,7 @@ class Learn:
         pupil = _Pupil(now, now - timedelta(days=recent_days))
         since = now - timedelta(days=days)
         async for past in self._store.history(tenant, _ms(since), _ms(now) + 1):
-            if past.record:
+            if past.record and past.evidence:
                 pupil.hear(_lesson(past))
             else:
                 pupil.erased += 1

@@ -68,7 +68,8 @@ _Kept = TypeVar("_Kept", StoredCheck, PastCheck, RecordedCheck)
 class OpenChecks:
     """The same as the stores behind it, with records and evidence in the clear.
 
-    Where many are read, an erased check comes with both empty, to be counted. Nothing that it holds is kept.
+    Where many are read, an erased check comes with both empty, to be counted. Evidence alone is empty where its
+    retention is over and that of the record is not.
     """
 
     def __init__(self, checks: SealedChecks, records: SealedRecords, vault: Vault) -> None:
@@ -111,5 +112,7 @@ class OpenChecks:
         if kept.subject is None or not kept.record:
             raise Erased
         record = await self._vault.open(tenant, kept.subject, record_use(kept.check_id), kept.record)
-        evidence = await self._vault.open(tenant, kept.subject, evidence_use(kept.check_id), kept.evidence)
+        evidence = b""
+        if kept.evidence:
+            evidence = await self._vault.open(tenant, kept.subject, evidence_use(kept.check_id), kept.evidence)
         return msgspec.structs.replace(kept, record=record, evidence=evidence)

@@ -51,5 +51,6 @@ async def own_check(store: CheckReader, principal: Principal, check_id: str) -> 
     ours = (check.consumer, check.agent) == (principal.consumer, principal.agent)
     if not ours and authorize.EXPLAIN not in principal.scopes:
         raise NotFound("no such check")
-    evidence = msgspec.json.decode(stored.evidence, type=Evidence)
+    # Retention may have taken the evidence already, and left what was decided.
+    evidence = msgspec.json.decode(stored.evidence, type=Evidence) if stored.evidence else Evidence(())
     return msgspec.structs.replace(check, evidence=evidence)

@@ -10,7 +10,7 @@ from broker.consumers import authorize
 from broker.domain.check import Action, Principal
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
-from broker.errors import Fault, InvalidRequest, Misconfigured, NotFound
+from broker.errors import Erased, Fault, InvalidRequest, Misconfigured, NotFound
 from broker.policy.caution import RAISING, defined
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
@@ -118,6 +118,8 @@ class Laboratory:
         stored = await self._checks.find_check(principal.tenant, check_id)
         if stored is None or not stored.record:
             raise NotFound("no such check")
+        if not stored.evidence:
+            raise Erased
         check, evidence = _decoded(stored.record, stored.evidence)
         document, table = await self._rules(check)
         again = await asyncio.to_thread(
@@ -158,7 +160,7 @@ class Laboratory:
             )
             if not page:
                 break
-            there = [one for one in page if one.record]
+            there = [one for one in page if one.record and one.evidence]
             erased += len(page) - len(there)
             await asyncio.to_thread(self._count, tally, candidate, there)
             seen, after = seen + len(page), page[-1].check_id

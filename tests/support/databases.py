@@ -194,6 +194,17 @@ def empty_postgres(template: str = "template1") -> str:
     return server.url(name)
 
 
+def copy_of(url: str) -> str:
+    """The URL of a copy, as a backup is: nobody may be connected to the original."""
+    if url.startswith("sqlite"):
+        copied = sqlite_path(url).with_name(f"copy{next(_numbers)}.db")
+        with closing(sqlite3.connect(sqlite_path(url))) as source, closing(sqlite3.connect(copied)) as target:
+            source.backup(target)
+        copied.chmod(0o600)
+        return f"sqlite:///{copied}"
+    return empty_postgres(template=url.rpartition("@/")[2].partition("?")[0])
+
+
 def drop_database(url: str) -> None:
     """Delete a PostgreSQL database; SQLite files go with their folder."""
     if url.startswith("postgresql"):

@@ -27,6 +27,7 @@ from broker.storage.tables.governing import (
     shadow_tallies,
 )
 from broker.storage.tables.keeping import pending_authentications, root_key
+from broker.storage.tables.privacy import consents, erasures, retention_marks, subject_changes, subject_standings
 from broker.storage.tables.proving import log_checkpoints, log_cosignatures, log_head, log_tiles, receipt_ends
 from broker.storage.tables.reviewing import reviews
 from broker.storage.tables.schema import metadata, schema_revision
@@ -39,6 +40,8 @@ __all__ = [
     "check_revisions",
     "checks",
     "clients",
+    "consents",
+    "erasures",
     "evidence",
     "idempotency",
     "intents",
@@ -57,13 +60,16 @@ __all__ = [
     "policy_stops",
     "policy_versions",
     "receipt_ends",
+    "retention_marks",
     "reviews",
     "root_key",
     "rule_texts",
     "schema_revision",
     "shadow_runs",
     "shadow_tallies",
+    "subject_changes",
     "subject_keys",
+    "subject_standings",
     "tenant_keys",
     "tenants",
     "trusted_issuers",

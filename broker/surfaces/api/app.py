@@ -23,6 +23,7 @@ from broker.surfaces.api import (
     policies,
     problems,
     reviews,
+    subjects,
     trials,
     webhooks,
 )
@@ -95,6 +96,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *webhooks.ROUTES,
     *authzen.ROUTES,
     *oauth.ROUTES,
+    *subjects.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -131,5 +133,6 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    contract.name_schemas(app, [*policies.BODIES, *trials.BODIES, *reviews.BODIES, *webhooks.BODIES, *authzen.BODIES])
+    bodies = (policies, trials, reviews, webhooks, authzen, subjects)
+    contract.name_schemas(app, [body for module in bodies for body in module.BODIES])
     return app

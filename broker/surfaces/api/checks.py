@@ -76,7 +76,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     operation_id="readTrustCheck",
     tags=["Trust checks"],
     summary="The check as it stands",
-    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404, 503)},
+    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404, 410, 503)},
 )
 async def read_check(
     request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]

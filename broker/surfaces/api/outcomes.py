@@ -26,7 +26,7 @@ from broker.usecases.report_outcome import OutcomeView
     summary="What a check turned out to be",
     responses={
         200: ResponseSpec(OutcomeView, description="Kept; the last report counts", generate_examples=False),
-        **contract.problem_responses(400, 401, 403, 404, 413, 415, 503),
+        **contract.problem_responses(400, 401, 403, 404, 410, 413, 415, 503),
     },
 )
 async def report_outcome(

@@ -18,8 +18,8 @@ from broker.usecases.review_checks import JUSTIFICATION_MAX, PAGE_MAX, REASON_MA
 from broker.usecases.review_views import ReviewFile, ReviewHandle, ReviewOut, ReviewsOut
 
 TAGS = ["Reviews"]
-READ = contract.problem_responses(400, 401, 403, 404, 503)
-WRITE = contract.problem_responses(400, 401, 403, 404, 409, 413, 415, 503)
+READ = contract.problem_responses(400, 401, 403, 404, 410, 503)
+WRITE = contract.problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 503)
 _PAGE_DEFAULT = 50
 
 _WORD_MAX = 64

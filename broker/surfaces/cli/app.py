@@ -9,7 +9,20 @@ import typer
 
 from broker import __version__
 from broker.errors import BrokerError
-from broker.surfaces.cli import adapter, audit, check, clients, keys, learn, policy, receipt, review, routing, simulate
+from broker.surfaces.cli import (
+    adapter,
+    audit,
+    check,
+    clients,
+    keys,
+    learn,
+    policy,
+    privacy,
+    receipt,
+    review,
+    routing,
+    simulate,
+)
 from broker.surfaces.cli.ports import OpenDeployment
 
 PLUGINS = "broker.commands"
@@ -76,6 +89,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     cli.add_typer(clients.create(open_deployment), name="clients", help="OAuth clients of consumers")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")
     cli.add_typer(policy.create(open_deployment), name="policy", help="Policy documents")
+    cli.add_typer(privacy.create(open_deployment), name="privacy", help="People's own data")
     cli.add_typer(receipt.app, name="receipt", help="Receipts")
     cli.add_typer(review.app, name="review", help="Checks that wait for a human")
     cli.add_typer(routing.create(open_deployment), name="routing", help="Which network serves a number")

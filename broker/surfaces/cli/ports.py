@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from broker.surfaces.ports import Services
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
@@ -46,6 +47,10 @@ class Deployment(Protocol):
 
     def log(self) -> AbstractAsyncContextManager[PublishLog]:
         """The transparency log of this deployment, as it stands."""
+        ...
+
+    def retention(self) -> AbstractAsyncContextManager[KeepRetention]:
+        """What is kept for how long, on this deployment's database."""
         ...
 
     def learner(self) -> AbstractAsyncContextManager[Learn]:

@@ -1,0 +1,50 @@
+"""``trust-broker privacy``: what people may ask about their own data, and what is kept for how long."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.surfaces.cli.ports import OpenDeployment
+from broker.surfaces.cli.remote import AsJson, Key, Url, call, tell
+from broker.usecases.keep_retention import RetentionsOut
+
+Number = Annotated[str, typer.Argument(help="Whose, as +34600000101")]
+
+
+def create(open_deployment: OpenDeployment) -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command("erase")(erase)
+    group.command("erasures")(erasures)
+
+    @group.command("retention")
+    def retention(
+        tenant: Annotated[str, typer.Option(help="Whose data")],
+        config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
+    ) -> None:
+        """Show what is kept for how long, and how far that is enforced."""
+
+        async def within() -> RetentionsOut:
+            async with open_deployment(config).retention() as kept:
+                return await kept.of(tenant)
+
+        for one in asyncio.run(within()).categories:
+            until = f"nothing older than {one.enforced_until:%Y-%m-%d}" if one.enforced_until else "not enforced yet"
+            typer.echo(f"{one.category}: {one.days} days, {until}  ({one.holds})")
+
+    return group
+
+
+def erase(number: Number, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Erase a person: nothing that is known about them opens again, here or from a backup."""
+    found = call(url, key, "POST", "/v1/subjects/erase", {"phoneNumber": number})
+    tell(found, [f"{found['id']}: erased at {found['erasedAt']}"], as_json=as_json)
+
+
+def erasures(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """List erasures, latest first."""
+    found = call(url, key, "GET", "/v1/subjects/erasures")
+    lines = [f"{one['id']}  {one['erasedAt']}  by {one['erasedBy']}" for one in found["erasures"]]
+    tell(found, lines, as_json=as_json)
