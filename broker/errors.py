@@ -9,6 +9,7 @@
     ├── NotFound              the thing is not there, or not yours (404)
     ├── Erased                it was there, and was erased for good (410)
     ├── Conflict              wait, then look at what is there (409)
+    ├── ReceiptRefused        look at the code: ask again, or stop; the receipt permits nothing (409)
     ├── IdempotencyMismatch   use another key, or the first body again (422)
     ├── Overloaded            come back after ``retry_after_s`` (503)
     ├── TooManyRequests       slow down, for ``retry_after_s`` (429)
@@ -22,7 +23,7 @@ and are never shown. Numbers, tokens and operator texts do not belong in either.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 
 class Fault(NamedTuple):
@@ -43,7 +44,7 @@ class LineFault(NamedTuple):
 class BrokerError(Exception):
     """Base of everything that this package raises on purpose."""
 
-    code: ClassVar[str] = "INTERNAL"
+    code: str = "INTERNAL"
 
 
 class InvalidRequest(BrokerError):
@@ -103,6 +104,16 @@ class Conflict(BrokerError):
     def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class ReceiptRefused(BrokerError):
+    """The receipt cannot be used, or not any more; the code is one of :class:`broker.domain.receipt.ReceiptFault`."""
+
+    code = "RECEIPT_REFUSED"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = str(code)
 
 
 class IdempotencyMismatch(BrokerError):

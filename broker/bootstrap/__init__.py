@@ -23,7 +23,7 @@ from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
-from broker.bootstrap.recording import keeping_log, log_key
+from broker.bootstrap.recording import ReceiptContext, keeping_log, log_key, receipt_use
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.bootstrap.telling import telling
 from broker.clock import Clock, SystemClock
@@ -285,6 +285,21 @@ class Deployment:
         self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, private: Privacy
     ) -> RunCheck:
         checks = self._settings.checks
+
+    def _services(
+        self,
+        parts: "_Parts",
+        store: Store,
+        policies: PoliciesInForce,
+        shadows: Shadows,
+        beside: "_Beside",
+        vault: Vault,
+        prove: ProveLog,
+    ) -> Services:
+        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
+        public_url = self._settings.server.public_url
+        published = {"keys": [parts.receipt_key.public_jwk()]}
+        signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,
@@ -357,8 +372,11 @@ class Deployment:
             show_check=ShowCheck(opened),
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=prove,
+            receipts=receipt_use(
+                store, opened, prove, ReceiptContext(self._clock, self._new_id, lambda: published, public_url)
+            ),
             ready=Readiness(store.ping, self._clock),
-            receipt_keys={"keys": [parts.receipt_key.public_jwk()]},
+            receipt_keys=published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )
 

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from broker.audit.log_key import LogKey
 from broker.audit.signed_memory import SignedMemory
@@ -13,9 +14,12 @@ from broker.clock import Clock
 from broker.settings.sections import AuditSettings
 from broker.storage.store import Store
 from broker.usecases.open_keys import open_log_key
+from broker.usecases.prove_log import ProveLog
 from broker.usecases.sequence_log import SequenceLog
+from broker.usecases.show_check import CheckReader
 from broker.usecases.sign_log import SignLog
 from broker.usecases.stored_tree import RecordDamaged
+from broker.usecases.use_receipts import ReceiptTools, UseReceipts
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +28,32 @@ def log_key(keys: Path, settings: AuditSettings, public_url: str) -> LogKey:
     """The key of the log, made on first start."""
     origin = settings.origin or f"{public_url.partition('://')[2]}/log"
     return open_log_key(keys / "log.pem", origin)
+
+
+class ReceiptContext(NamedTuple):
+    """What the end of receipts needs beside the store."""
+
+    clock: Clock
+    new_id: Callable[[str], str]
+    keys: Callable[[], Mapping[str, Any]]
+    issuer: str
+
+
+def receipt_use(store: Store, checks: CheckReader, prove: ProveLog, beside: ReceiptContext) -> UseReceipts:
+    """The end of receipts."""
+    return UseReceipts(
+        ReceiptTools(
+            clock=beside.clock,
+            new_id=beside.new_id,
+            keys=beside.keys,
+            issuer=beside.issuer,
+            store=store.receipts,
+            leaves=store,
+            checks=checks,
+            stops=store.policies,
+            prove=prove,
+        )
+    )
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.policy_store import PolicyStore
 from broker.storage.privacy_store import PrivacyStore
 from broker.storage.reader import Reader
+from broker.storage.receipt_store import ReceiptStore
 from broker.storage.records import (
     AboutSubject,
     ApiKey,
@@ -83,6 +84,7 @@ class Store:
         self.vault = VaultStore(self._writer, self._reader)
         self.events = EventStore(self._writer, self._reader, limits.rows_max)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)
+        self.receipts = ReceiptStore(self._writer, self._reader, limits.rows_max)
         self.log = LogStore(self._writer, self._reader, limits.rows_max)
 
     @property

@@ -21,6 +21,7 @@ from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
 from broker.usecases.try_policies import Laboratory
+from broker.usecases.use_receipts import UseReceipts
 from broker.usecases.view import CheckView
 
 
@@ -60,6 +61,7 @@ class Services:
     retention: KeepRetention
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog
+    receipts: UseReceipts
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
     receipt_keys: Mapping[str, Any]

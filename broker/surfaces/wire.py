@@ -141,7 +141,7 @@ def to_request(members: Any, *, deadline_min_ms: int, deadline_cap_ms: int) -> C
         raise InvalidRequest("the request cannot be understood", faults)
     return CheckRequest(
         subject=_subject(sent.subject, phone),
-        action=_action(sent.action),
+        action=action_of(sent.action),
         purpose=sent.purpose,
         channel=sent.context.channel,
         conversation_id=sent.context.conversation_id,
@@ -169,7 +169,7 @@ def to_action(members: Any) -> Action:
     Raises:
         InvalidRequest: with a JSON pointer into it.
     """
-    return _action(convert(members, ActionIn))
+    return action_of(convert(members, ActionIn))
 
 
 def fingerprint(members: Any, principal: Principal) -> bytes:
@@ -208,7 +208,8 @@ def _subject(sent: SubjectIn, phone: PhoneNumber) -> Subject:
     return Subject(phone, circle, sent.bound_since, sent.operator_token, claims)
 
 
-def _action(sent: ActionIn) -> Action:
+def action_of(sent: ActionIn) -> Action:
+    """The action that was sent."""
     amount = Amount(Decimal(sent.amount.value), sent.amount.currency) if sent.amount else None
     return Action(sent.type, amount, sent.resource, dict(sent.attributes))
 

@@ -22,6 +22,7 @@ from broker.surfaces.api import (
     outcomes,
     policies,
     problems,
+    receipts,
     reviews,
     subjects,
     trials,
@@ -93,6 +94,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *trials.ROUTES,
     *reviews.ROUTES,
     *audit.ROUTES,
+    *receipts.ROUTES,
     *webhooks.ROUTES,
     *authzen.ROUTES,
     *oauth.ROUTES,
@@ -135,4 +137,7 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
     )
     bodies = (policies, trials, reviews, webhooks, authzen, subjects)
     contract.name_schemas(app, [body for module in bodies for body in module.BODIES])
+    contract.name_schemas(
+        app, [*policies.BODIES, *trials.BODIES, *receipts.BODIES, *reviews.BODIES, *webhooks.BODIES, *authzen.BODIES]
+    )
     return app
