@@ -299,7 +299,6 @@ class Deployment:
         checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
         public_url = self._settings.server.public_url
         published = {"keys": [parts.receipt_key.public_jwk()]}
-        signer = ReceiptSigner(parts.receipt_key, issuer=public_url, ttl_s=self._settings.receipts.ttl_s)
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,

@@ -48,7 +48,6 @@ def receipt_use(store: Store, checks: CheckReader, prove: ProveLog, beside: Rece
             keys=beside.keys,
             issuer=beside.issuer,
             store=store.receipts,
-            leaves=store,
             checks=checks,
             stops=store.policies,
             prove=prove,

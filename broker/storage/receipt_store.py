@@ -3,19 +3,42 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, cast, select
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
-from broker.storage.tables import receipt_ends
+from broker.storage.tables import checks, log_leaves, receipt_ends
 from broker.storage.unit_of_work import Amend, Step, Value
 from broker.storage.writer import GroupWriter
 
 CONSUMED, REVOKED = "consumed", "revoked"
 
-_INSERT_END = insert(receipt_ends).on_conflict_do_nothing()
+# Only while the check is at the revision that the receipt is of: a later one, once written, comes first.
+_INSERT_END = (
+    insert(receipt_ends)
+    .from_select(
+        [column.name for column in receipt_ends.c],
+        select(
+            checks.c.tenant,
+            cast(bindparam("receipt"), Text),
+            checks.c.check_id,
+            *(cast(bindparam(name), Text) for name in ("how", "by", "reason")),
+            cast(bindparam("at_ms"), BigInteger),
+        ).where(
+            checks.c.tenant == bindparam("of_tenant"),
+            checks.c.check_id == bindparam("of_check"),
+            checks.c.revision == bindparam("of_revision"),
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+_SELECT_STANDING = (
+    select(checks.c.revision, checks.c.settled_ms, log_leaves.c.leaf_hash)
+    .join(log_leaves, and_(log_leaves.c.tenant == checks.c.tenant, log_leaves.c.check_id == bindparam("entry")))
+    .where(checks.c.tenant == bindparam("tenant"), checks.c.check_id == bindparam("check_id"))
+)
 _SELECT_END = select(receipt_ends).where(
     receipt_ends.c.tenant == bindparam("tenant"), receipt_ends.c.receipt == bindparam("receipt")
 )
@@ -25,6 +48,14 @@ _SELECT_ENDS = (
     .order_by(receipt_ends.c.at_ms, receipt_ends.c.receipt)
     .limit(bindparam("rows"))
 )
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a check is at now, and the hash of the leaf that a receipt names."""
+
+    revision: int
+    settled_ms: int
+    leaf_hash: bytes
 
 
 class ReceiptEnd(msgspec.Struct, frozen=True):
@@ -47,9 +78,19 @@ class ReceiptStore:
         self._reader = reader
         self._rows_max = rows_max
 
-    async def end(self, end: ReceiptEnd, leaf: Entry) -> bool:
-        """End a receipt, with a leaf in the log; False where it had ended already. Then nothing was written."""
-        return bool(await self._writer.submit(Amend((ending(end), _logging(end.tenant, leaf)))))
+    async def standing(self, tenant: str, check_id: str, entry: str) -> Standing | None:
+        """What a check is at; ``None`` where there is no such check, or no such entry in the log."""
+        row = await self._reader.row(_SELECT_STANDING, tenant=tenant, check_id=check_id, entry=entry)
+        return None if row is None else Standing(*_fields(row))
+
+    async def end(self, end: ReceiptEnd, revision: int, leaf: Entry) -> bool:
+        """End the receipt of a check's revision, with a leaf in the log.
+
+        False where it had ended already, or where the check is at another revision. Then nothing was written.
+        """
+        where: dict[str, Value] = {"of_tenant": end.tenant, "of_check": end.check_id, "of_revision": revision}
+        values = {name: getattr(end, name) for name in ("receipt", "how", "by", "reason", "at_ms")}
+        return bool(await self._writer.submit(Amend((Step(_INSERT_END, where | values), _logging(end.tenant, leaf)))))
 
     async def find(self, tenant: str, receipt: str) -> ReceiptEnd | None:
         """How a receipt ended; ``None`` where it has not."""
@@ -60,11 +101,6 @@ class ReceiptStore:
         """How the receipts of a check ended, first ended first."""
         rows = await self._reader.rows(_SELECT_ENDS, tenant=tenant, check_id=check_id, rows=self._rows_max)
         return [ReceiptEnd(*_fields(row)) for row in rows]
-
-
-def ending(end: ReceiptEnd) -> Step:
-    """End a receipt as a part of something else; one that had ended stays as it is."""
-    return Step(_INSERT_END, msgspec.structs.asdict(end))
 
 
 def _logging(tenant: str, leaf: Entry) -> Step:

@@ -102,4 +102,9 @@ def receipt_of(check: Check, salt: bytes, issuer: str) -> Receipt:
 
 def entry_name(check: Check) -> str:
     """The name of a check at this revision, in the log and as its receipt's ``jti``: ``chk_…``, then ``chk_….1``."""
-    return f"{check.id}.{check.revision}" if check.revision else check.id
+    return entry_of(check.id, check.revision)
+
+
+def entry_of(check_id: str, revision: int) -> str:
+    """As :func:`entry_name`, from the parts."""
+    return f"{check_id}.{revision}" if revision else check_id

@@ -15,22 +15,14 @@ from broker.domain.check import Action, Principal
 from broker.domain.governance import Stop
 from broker.domain.receipt import ReceiptFault
 from broker.errors import Conflict, NotFound, ReceiptRefused
-from broker.storage.receipt_store import CONSUMED, REVOKED, ReceiptEnd, ReceiptStore
-from broker.storage.records import StoredCheck
+from broker.storage.receipt_store import CONSUMED, REVOKED, ReceiptEnd, ReceiptStore, Standing
+from broker.usecases.judgement import entry_of
 from broker.usecases.policies_in_force import entry
 from broker.usecases.prove_log import InclusionView, ProveLog
 from broker.usecases.show_check import CheckReader, own_check
 
 _ALLOW = "allow"
 State = Literal["usable", "consumed", "revoked", "expired"]
-
-
-class LeafReader(Protocol):
-    """Where checks are kept, sealed; only the leaf is looked at."""
-
-    async def find_check(self, tenant: str, check_id: str) -> StoredCheck | None:
-        """The check, or ``None``."""
-        ...
 
 
 class StopReader(Protocol):
@@ -49,7 +41,6 @@ class ReceiptTools(msgspec.Struct, frozen=True):
     keys: Callable[[], Mapping[str, Any]]
     issuer: str
     store: ReceiptStore
-    leaves: LeafReader
     checks: CheckReader
     stops: StopReader
     prove: ProveLog
@@ -108,9 +99,9 @@ class UseReceipts:
             raise ReceiptRefused(
                 ReceiptFault.OTHER_ACTION, "the receipt was given for another action: ask for this one"
             )
-        await self._require_standing(receipt)
-        await self._end(receipt.tenant, receipt.jti, receipt.check, CONSUMED, principal, None, now)
-        proof = await self._proof(principal, receipt.check) if prove else None
+        standing = await self._standing(receipt)
+        await self._end(receipt, standing.revision, CONSUMED, principal, None)
+        proof = await self._proof(principal, receipt.jti) if prove else None
         return ConsumedView(receipt.check, receipt.action, now, proof)
 
     async def revoke(self, principal: Principal, check_id: str, reason: str) -> ReceiptView:
@@ -124,7 +115,7 @@ class UseReceipts:
         check = await own_check(self._tools.checks, principal, check_id)
         receipt = receipts.claims(check.receipt)
         try:
-            await self._end(receipt.tenant, receipt.jti, check.id, REVOKED, principal, reason, self._tools.clock.now())
+            await self._end(receipt, check.revision, REVOKED, principal, reason)
         except ReceiptRefused as refused:
             if refused.code != ReceiptFault.REVOKED:
                 raise
@@ -140,7 +131,7 @@ class UseReceipts:
         authorize.require(principal, authorize.CHECK)
         check = await own_check(self._tools.checks, principal, check_id)
         receipt = receipts.claims(check.receipt)
-        proof = await self._tools.prove.inclusion(principal, check_id) if prove else None
+        proof = await self._tools.prove.inclusion(principal, receipt.jti) if prove else None
         view = ReceiptView(check.id, check.receipt, "usable", check.valid_until, proof=proof)
         ended = await self._tools.store.find(receipt.tenant, receipt.jti)
         if ended is not None:
@@ -161,15 +152,16 @@ class UseReceipts:
         except ReceiptInvalid as error:
             raise ReceiptRefused(ReceiptFault.FORGED, f"the receipt {error}") from error
 
-    async def _require_standing(self, receipt: Receipt) -> None:
-        """That the check is recorded, was not settled again, and nothing was stopped since."""
-        stored = await self._tools.leaves.find_check(receipt.tenant, receipt.check)
-        if stored is None:
+    async def _standing(self, receipt: Receipt) -> Standing:
+        """What the check is at. That the check is recorded, was not settled again, and nothing was stopped since."""
+        found = await self._tools.store.standing(receipt.tenant, receipt.check, receipt.jti)
+        if found is None or b64url(found.leaf_hash) != receipt.leaf:
             raise ReceiptRefused(ReceiptFault.UNRECORDED, "there is no record of this receipt: ask again")
-        if b64url(stored.leaf_hash) != receipt.leaf:
+        if entry_of(receipt.check, found.revision) != receipt.jti:
             raise ReceiptRefused(ReceiptFault.SUPERSEDED, "the check was settled again since: use its newest receipt")
-        if await self._stop(receipt, stored.settled_ms) is not None:
+        if await self._stop(receipt, found.settled_ms) is not None:
             raise ReceiptRefused(ReceiptFault.REVOKED, "this was stopped after the receipt was given: ask again")
+        return found
 
     async def _stop(self, receipt: Receipt, given_ms: int) -> Stop | None:
         """A stop that came after the receipt, be it resumed: what was allowed before it has to be asked again."""
@@ -180,35 +172,29 @@ class UseReceipts:
                 return stop
         return None
 
-    async def _end(
-        self,
-        tenant: str,
-        jti: str,
-        check_id: str,
-        how: str,
-        principal: Principal,
-        reason: str | None,
-        now: datetime,
-    ) -> None:
-        tools = self._tools
-        end = ReceiptEnd(tenant, jti, check_id, how, principal.consumer, reason, int(now.timestamp() * 1000))
+    async def _end(self, receipt: Receipt, revision: int, how: str, principal: Principal, reason: str | None) -> None:
+        tools, tenant, by = self._tools, receipt.tenant, principal.consumer
+        at_ms = int(tools.clock.now().timestamp() * 1000)
+        end = ReceiptEnd(tenant, receipt.jti, receipt.check, how, by, reason, at_ms)
         event = "receipt.consume" if how == CONSUMED else "receipt.revoke"
-        leaf = entry(tools.new_id("rce"), tenant, event, check_id, None, principal.consumer, tools.clock)
-        if not await tools.store.end(end, leaf):
-            raise _ended(await tools.store.find(tenant, jti))
+        leaf = entry(tools.new_id("rce"), tenant, event, receipt.jti, None, by, tools.clock)
+        if not await tools.store.end(end, revision, leaf):
+            raise _ended(await tools.store.find(tenant, receipt.jti))
 
-    async def _proof(self, principal: Principal, check_id: str) -> InclusionView | None:
+    async def _proof(self, principal: Principal, entry_name: str) -> InclusionView | None:
         try:
-            return await self._tools.prove.inclusion(principal, check_id)
+            return await self._tools.prove.inclusion(principal, entry_name)
         except (Conflict, NotFound):
             return None
 
 
 def _ended(end: ReceiptEnd | None) -> ReceiptRefused:
-    if end is not None and end.how == REVOKED:
+    if end is None:
+        return ReceiptRefused(ReceiptFault.SUPERSEDED, "the check was settled again just now: use its newest receipt")
+    if end.how == REVOKED:
         return ReceiptRefused(ReceiptFault.REVOKED, f"the receipt was revoked at {_at(end)}: ask again")
-    when = f" at {_at(end)} by {end.by}" if end is not None else ""
-    return ReceiptRefused(ReceiptFault.CONSUMED, f"the receipt was used{when}: each is good for one action")
+    used = f"the receipt was used at {_at(end)} by {end.by}: each is good for one action"
+    return ReceiptRefused(ReceiptFault.CONSUMED, used)
 
 
 def _at(end: ReceiptEnd) -> str:
