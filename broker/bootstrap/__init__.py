@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 import msgspec
 
@@ -285,20 +286,6 @@ class Deployment:
         self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, private: Privacy
     ) -> RunCheck:
         checks = self._settings.checks
-
-    def _services(
-        self,
-        parts: "_Parts",
-        store: Store,
-        policies: PoliciesInForce,
-        shadows: Shadows,
-        beside: "_Beside",
-        vault: Vault,
-        prove: ProveLog,
-    ) -> Services:
-        checks, opened = self._settings.checks, OpenChecks(store, store.policies, vault)
-        public_url = self._settings.server.public_url
-        published = {"keys": [parts.receipt_key.public_jwk()]}
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,
@@ -337,6 +324,9 @@ class Deployment:
         )
         return RunCheck(tools, Settle(settling))
 
+    def _receipt_context(self, parts: "_Parts") -> ReceiptContext:
+        return ReceiptContext(self._clock, self._new_id, parts.published, self._settings.server.public_url)
+
     def _services(
         self,
         parts: "_Parts",
@@ -371,11 +361,9 @@ class Deployment:
             show_check=ShowCheck(opened),
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=prove,
-            receipts=receipt_use(
-                store, opened, prove, ReceiptContext(self._clock, self._new_id, lambda: published, public_url)
-            ),
+            receipts=receipt_use(store, opened, prove, self._receipt_context(parts)),
             ready=Readiness(store.ping, self._clock),
-            receipt_keys=published,
+            receipt_keys=parts.published(),
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )
 
@@ -392,6 +380,10 @@ class _Parts(msgspec.Struct, frozen=True):
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
     registry: Registry
+
+    def published(self) -> dict[str, Any]:
+        """The keys that verify receipts, as a JWK set."""
+        return {"keys": [self.receipt_key.public_jwk()]}
 
 
 class _Beside(msgspec.Struct, frozen=True):
