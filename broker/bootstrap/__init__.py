@@ -6,7 +6,6 @@ import os
 import secrets
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -16,32 +15,30 @@ import msgspec
 from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import load_operators
-from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
+from broker.bootstrap.caution import look_back
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import ReceiptContext, keeping_log, log_key, receipt_use
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
+from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
+from broker.bootstrap.waiting import awaiting
 from broker.clock import Clock, SystemClock
 from broker.consent.gate import ConsentGate
-from broker.consumers.pace import Pace, PaceLimits
 from broker.domain.ids import new_id
 from broker.events.compose import Composer
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
-from broker.policy.caution import CautionLimits
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.routing.resolver import Resolver, RoutingLimits
-from broker.routing.router import open_router
-from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
+from broker.routing.resolver import Resolver
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
@@ -52,12 +49,12 @@ from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
 from broker.usecases.asking import AskingTools
+from broker.usecases.await_check import Stirrings
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
-from broker.usecases.look_back import LookBack
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_webhooks import ManageWebhooks
@@ -124,9 +121,9 @@ class Deployment:
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
-            reviews = review_checks(
-                self._resettling(parts, store, policies, private), store, self._new_id, self._settings.reviews
-            )
+            stirrings = Stirrings()
+            resettling = self._resettling(parts, store, policies, private, stirrings)
+            reviews = review_checks(resettling, store, self._new_id, self._settings.reviews)
             await stack.enter_async_context(sweeping_reviews(reviews))
             log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
             await stack.enter_async_context(keeping_log(store, log, self._keys, self._clock, self._settings.audit))
@@ -134,13 +131,16 @@ class Deployment:
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
-            yield self._services(parts, store, policies, shadows, _Beside(reviews, webhooks, private), prove)
+            beside = _Beside(reviews, webhooks, private, stirrings)
+            yield self._services(parts, store, policies, shadows, beside, prove)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
         return ReceiptSigner(parts.receipt_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
 
-    def _resettling(self, parts: "_Parts", store: Store, policies: PoliciesInForce, private: Privacy) -> ResettleTools:
+    def _resettling(
+        self, parts: "_Parts", store: Store, policies: PoliciesInForce, private: Privacy, stirrings: Stirrings
+    ) -> ResettleTools:
         return ResettleTools(
             clock=self._clock,
             checks=private.opened,
@@ -152,6 +152,7 @@ class Deployment:
             vault=private.vault,
             signer=self._signer(parts),
             compose=self._composer(),
+            stir=stirrings.stir,
         )
 
     def _privacy_needs(self, parts: "_Parts", store: Store) -> PrivacyNeeds:
@@ -170,16 +171,6 @@ class Deployment:
         """What is kept for how long, and how far that is enforced."""
         async with self._store() as store:
             yield privacy.retention(self._settings.retention, store, self._clock)
-
-    def _look_back(self, parts: "_Parts", store: Store) -> LookBack:
-        caution = self._settings.caution
-        limits = CautionLimits(
-            class_window=timedelta(seconds=caution.class_window_s),
-            adverse_window=timedelta(seconds=caution.adverse_window_s),
-            amount_window=timedelta(seconds=caution.amount_window_s),
-        )
-        pace = Pace(PaceLimits(**self._settings.pace.model_dump()))
-        return LookBack(store, self._clock, parts.pseudonyms, limits, pace)
 
     @contextlib.asynccontextmanager
     async def key_ring(self) -> AsyncIterator[ManageKeys]:
@@ -236,7 +227,7 @@ class Deployment:
 
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
         operators = load_operators(self.folder / "operators")
-        finder = self._finder()
+        finder = open_finder(self.folder, self._settings)
         require_apart(secret_files(self._keys, operators, finder))
         signing = client_keys(operators, finder)
         surroundings = Surroundings(
@@ -247,7 +238,7 @@ class Deployment:
             digest=pseudonyms.digest,
         )
         return _Parts(
-            resolver=self._resolver(frozenset(operators), finder),
+            resolver=open_resolver(self.folder, self._settings, self._clock, frozenset(operators), finder),
             freshness=Freshness(entries_max=self._settings.evidence.cache_entries_max),
             gate=consent_gate(self.folder / "purposes.toml"),
             seeds=policy_seeds(self.folder / "policies", rulebook := self.rulebook()),
@@ -258,19 +249,6 @@ class Deployment:
             # Last, so that nothing after it can fail and leave its adapters open.
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
         )
-
-    def _finder(self) -> FinderSettings | None:
-        name = self._settings.routing.finder
-        return load_finder(self.folder / "routing" / name) if name else None
-
-    def _resolver(self, operators: frozenset[str], finder: FinderSettings | None) -> Resolver:
-        routing = self._settings.routing
-        limits = RoutingLimits(first=routing.finder_first, **routing.model_dump(exclude={"finder", "finder_first"}))
-        client = None
-        if finder is not None:
-            transport = open_transport(self._settings.http.client, TransportLimits())
-            client = TelcoFinder(finder, transport, self._clock, SystemRandom())
-        return Resolver(open_router(self.folder / "routing", operators), client, limits, self._clock)
 
     def _policies(self, parts: "_Parts", store: Store) -> PoliciesInForce:
         pace = PolicyClock(**self._settings.policies.model_dump())
@@ -320,7 +298,7 @@ class Deployment:
                 checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
             ),
             settled=shadows.offer,
-            look_back=self._look_back(parts, store),
+            look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
         )
         return RunCheck(tools, Settle(settling))
 
@@ -339,6 +317,7 @@ class Deployment:
         checks, private = self._settings.checks, beside.private
         opened = private.opened
         run_check = self._run_check(parts, store, policies, shadows, private)
+        show = ShowCheck(opened, store.reviews)
         kv = MemoryKv(self._clock.monotonic_s)
         consuming = Consuming(self._settings, self._keys, store, kv, parts.pseudonyms, self._clock)
         return Services(
@@ -358,7 +337,8 @@ class Deployment:
             webhooks=beside.webhooks,
             erase=private.erase,
             retention=private.retention,
-            show_check=ShowCheck(opened),
+            await_check=awaiting(show, store, beside.stirrings, self._settings.waiting),
+            show_check=show,
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=prove,
             receipts=receipt_use(store, opened, prove, self._receipt_context(parts)),
@@ -392,3 +372,4 @@ class _Beside(msgspec.Struct, frozen=True):
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     private: Privacy
+    stirrings: Stirrings

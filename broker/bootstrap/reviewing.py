@@ -22,8 +22,18 @@ def review_checks(
     """The reviews of this deployment, and how their checks settle again."""
     limits = ReviewLimits(**settings.model_dump())
     follow = FollowReview(Resettle(resettling))
-    tools = ReviewTools(store.reviews, resettling.checks, resettling.clock, new_id, follow, resettling.compose, limits)
-    return ReviewChecks(tools)
+    return ReviewChecks(
+        ReviewTools(
+            store=store.reviews,
+            checks=resettling.checks,
+            clock=resettling.clock,
+            new_id=new_id,
+            follow=follow,
+            compose=resettling.compose,
+            stir=resettling.stir,
+            limits=limits,
+        )
+    )
 
 
 @contextlib.asynccontextmanager

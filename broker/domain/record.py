@@ -19,6 +19,8 @@ class CheckStatus(StrEnum):
     SETTLED = "settled"
     ABANDONED = "abandoned"
     """Operators may have been asked, and the process died before it could decide."""
+    PENDING = "pending"
+    """A challenge or a review is open, and the check may settle again. Shown and never stored."""
 
 
 class RecordedAction(msgspec.Struct, frozen=True):

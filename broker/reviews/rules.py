@@ -111,6 +111,11 @@ def expire(review: Review, now_ms: int) -> Review:
     )
 
 
+def later(review: Review, at_ms: int) -> Review:
+    """The check could not follow now; look again at an instant."""
+    return _moved(review, due_ms=at_ms)
+
+
 def followed(review: Review) -> Review:
     """The check has settled again by what came of this review; nobody has to look at it any more."""
     return _moved(review, due_ms=None)

@@ -24,6 +24,7 @@ from broker.settings.sections import (
     RoutingSettings,
     ServerSettings,
     StorageSettings,
+    WaitSettings,
     WebhookSettings,
 )
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    waiting: WaitSettings = WaitSettings()
 
     @classmethod
     def settings_customise_sources(

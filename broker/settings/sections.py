@@ -197,6 +197,15 @@ class PaceSettings(Section):
     agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
 
 
+class WaitSettings(Section):
+    """How many calls may be held that wait for a check, on a node and for one consumer, and how often they look."""
+
+    held_max: int = Field(default=2000, ge=0, le=100_000)
+    held_per_consumer_max: int = Field(default=500, ge=0, le=100_000)
+    look_ms: int = Field(default=1000, ge=10, le=25_000)
+    stream_s: float = Field(default=300, gt=0, le=3600)
+
+
 class WebhookSettings(Section):
     """Where events may go, and how often and how long they are tried. Times in seconds."""
 

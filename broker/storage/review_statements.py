@@ -1,6 +1,6 @@
 """Queries and writes of reviews; text for drivers as in :mod:`statements`."""
 
-from sqlalchemy import bindparam, func, or_, select, tuple_, update
+from sqlalchemy import bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.statements import literal
@@ -107,3 +107,19 @@ SELECT_SUBJECT_HISTORY = (
     .limit(bindparam("rows"))
 )
 """What was asked about a subject and how it turned out, latest first; in the order of a :class:`PastAsking`."""
+
+# A closed review counts until its check has followed it.
+SELECT_STANDING = select(
+    checks.c.revision,
+    exists(
+        select(reviews.c.review_id)
+        .where(
+            reviews.c.tenant == checks.c.tenant,
+            reviews.c.check_id == checks.c.check_id,
+            reviews.c.due_ms.is_not(None),
+            or_(reviews.c.closed_ms.is_(None), reviews.c.revision == checks.c.revision),
+        )
+        .correlate(checks)
+    ),
+).where(checks.c.tenant == bindparam("tenant"), checks.c.check_id == bindparam("check_id"))
+"""How often a check has settled again, and whether anything is open that may make it do so."""

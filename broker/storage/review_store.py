@@ -21,6 +21,13 @@ class Place(msgspec.Struct, frozen=True):
     review_id: str = ""
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How a check stands: how often it has settled again, and whether anything is open that may make it do so."""
+
+    revision: int
+    pending: bool
+
+
 class PastAsking(msgspec.Struct, frozen=True):
     """What somebody asked about a subject earlier, what was decided, and what it turned out to be."""
 
@@ -91,6 +98,11 @@ class ReviewStore:
         """How many reviews about a subject are open, counted as far as ``limit``."""
         row = await self._reader.row(sql.COUNT_OPEN_ABOUT, tenant=tenant, subject=subject, rows=limit)
         return cast("int", row[0]) if row else 0
+
+    async def standing(self, tenant: str, check_id: str) -> Standing:
+        """How a check stands; an unknown one stands at nothing."""
+        row = await self._reader.row(sql.SELECT_STANDING, tenant=tenant, check_id=check_id)
+        return Standing(cast("int", row[0]), bool(row[1])) if row else Standing(0, pending=False)
 
     async def history(self, tenant: str, subject: bytes, limit: int) -> list[PastAsking]:
         """What was asked about a subject, latest first."""

@@ -9,6 +9,7 @@ from broker.clock import Clock
 from broker.domain.check import Principal
 from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
+from broker.usecases.await_check import AwaitCheck
 from broker.usecases.erase_subject import EraseSubject
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
@@ -59,6 +60,7 @@ class Services:
     webhooks: ManageWebhooks
     erase: EraseSubject
     retention: KeepRetention
+    await_check: AwaitCheck
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog
     receipts: UseReceipts

@@ -4,6 +4,7 @@ Callers are completed challenges, reviews, late answers and network events. Noth
 stays in its history, and every revision has a leaf of its own in the log.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -65,6 +66,7 @@ class ResettleTools(msgspec.Struct, frozen=True):
     vault: Vault
     signer: ReceiptSigner
     compose: Composer
+    stir: Callable[[str, str], None]
 
 
 class Resettle:
@@ -99,6 +101,7 @@ class Resettle:
                 raise Conflict("this check has settled again often enough: ask anew")
             changed = await self._changed(check, change)
             if changed is not None:
+                self._tools.stir(tenant, check_id)
                 return changed
         raise Conflict("this check keeps changing: try again in a moment")
 

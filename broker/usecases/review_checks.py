@@ -41,6 +41,8 @@ REASON_MAX = 500
 PAGE_MAX = 200
 _HISTORY = 20
 _SWEEP_MAX = 200
+_AGAIN_MS = 60_000
+_GIVE_UP_MS = 3_600_000
 _CLOCK = "the clock"
 _TOLD: Mapping[ReviewState, EventKind] = {
     ReviewState.QUEUED: EventKind.REVIEW_RELEASED,
@@ -77,6 +79,7 @@ class ReviewTools(msgspec.Struct, frozen=True):
     new_id: Callable[[str], str]
     follow: Follow
     compose: Composer
+    stir: Callable[[str, str], None]
     limits: ReviewLimits
 
 
@@ -108,6 +111,7 @@ class ReviewChecks:
         if not await self._tools.store.open(review, leaf, told):
             known = await self._tools.store.of_check(principal.tenant, check_id)
             return handle(known or review), False
+        self._tools.stir(review.tenant, review.check_id)
         return handle(review), True
 
     async def queue(self, principal: Principal, wanted: QueueFilter, after: str, limit: int) -> ReviewsOut:
@@ -182,17 +186,23 @@ class ReviewChecks:
                 if review.is_open:
                     review = await self._move(rules.expire(review, now_ms), "review.expire", _CLOCK)  # noqa: PLW2901
                     expired += 1
-                await self._followed(review)
             except Conflict:  # another node was quicker, or somebody decided after all
                 continue
-            except BrokerError as error:
-                _log.warning("a review could not be swept: %s at %s", error.code, origin(error))
+            await self._followed(review)
         return expired
 
     async def _followed(self, review: Review) -> Review:
-        await self._tools.follow(review)
-        done = rules.followed(review)
+        """Have the check follow; where it cannot now, the ruling stands, and the sweeper tries again for an hour."""
+        now_ms = self._now_ms()
+        try:
+            await self._tools.follow(review)
+            done = rules.followed(review)
+        except BrokerError as error:
+            _log.warning("check %s could not follow its review: %s at %s", review.check_id, error.code, origin(error))
+            given_up = now_ms >= (review.closed_ms or 0) + _GIVE_UP_MS
+            done = rules.followed(review) if given_up else rules.later(review, now_ms + _AGAIN_MS)
         await self._tools.store.move(done, None)
+        self._tools.stir(review.tenant, review.check_id)
         return done
 
     async def _move(self, review: Review, event: str, by: str) -> Review:

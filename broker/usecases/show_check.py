@@ -7,9 +7,10 @@ import msgspec
 from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.evidence import Evidence
-from broker.domain.record import Check
+from broker.domain.record import Check, CheckStatus
 from broker.errors import NotFound
 from broker.storage.records import StoredCheck
+from broker.storage.review_store import Standing
 from broker.usecases.view import CheckView, view
 
 
@@ -21,11 +22,20 @@ class CheckReader(Protocol):
         ...
 
 
-class ShowCheck:
-    """Reads a check of the caller's own tenant."""
+class Standings(Protocol):
+    """Where it can be seen how checks stand."""
 
-    def __init__(self, store: CheckReader) -> None:
+    async def standing(self, tenant: str, check_id: str) -> Standing:
+        """How a check stands; an unknown one stands at nothing."""
+        ...
+
+
+class ShowCheck:
+    """Reads a check of the caller's own tenant; its status says whether anything is pending that may move it."""
+
+    def __init__(self, store: CheckReader, standings: Standings) -> None:
         self._store = store
+        self._standings = standings
 
     async def __call__(self, principal: Principal, check_id: str, accept_language: str | None = None) -> CheckView:
         """The check, minimised for the caller.
@@ -35,7 +45,10 @@ class ShowCheck:
             NotFound: no such check, or another tenant's; without ``trust:explain`` also another agent's.
         """
         authorize.require(principal, authorize.CHECK)
-        return view(await own_check(self._store, principal, check_id), principal, accept_language)
+        check = await own_check(self._store, principal, check_id)
+        if (await self._standings.standing(principal.tenant, check_id)).pending:
+            check = msgspec.structs.replace(check, status=CheckStatus.PENDING)
+        return view(check, principal, accept_language)
 
 
 async def own_check(store: CheckReader, principal: Principal, check_id: str) -> Check:

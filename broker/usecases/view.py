@@ -144,7 +144,10 @@ class IntervalView(msgspec.Struct, frozen=True):
 
 
 class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The answer to a trust check. ``decision`` is what to do, ``verdict`` what the evidence says."""
+    """The answer to a trust check. ``decision`` is what to do, ``verdict`` what the evidence says.
+
+    ``status`` is ``pending`` while a challenge or a review is open; ``revision`` says how often it has settled again.
+    """
 
     id: str
     status: CheckStatus
@@ -159,6 +162,7 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     calibrated: bool
     valid_until: datetime
     receipt: str
+    revision: int = 0
 
 
 class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -226,6 +230,7 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "calibrated": check.calibrated,
         "valid_until": check.valid_until,
         "receipt": check.receipt,
+        "revision": check.revision,
     }
 
 

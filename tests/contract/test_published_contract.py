@@ -31,7 +31,11 @@ def test_the_committed_document_is_the_generated_one() -> None:
 
 
 # What is no JSON, because a standard or a stream says so.
-OTHER_MEDIA = {"/v1/audit/checkpoint": "text/plain", "/v1/audit/export": "application/jsonl"}
+OTHER_MEDIA = {
+    "/v1/audit/checkpoint": "text/plain",
+    "/v1/audit/export": "application/jsonl",
+    "/v1/trust-checks/{check_id}/events": "text/event-stream",
+}
 
 
 def test_every_reference_leads_somewhere(contract: Any) -> None:

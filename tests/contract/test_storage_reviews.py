@@ -11,7 +11,7 @@ import pytest
 from broker.domain.review import QueueFilter, Review, ReviewState, Ruling, RulingCode
 from broker.errors import Unrecorded
 from broker.storage.policy_store import Entry
-from broker.storage.review_store import PastAsking, Place
+from broker.storage.review_store import PastAsking, Place, Standing
 from broker.storage.store import Store
 from tests.support.databases import BACKENDS, database, execute, storing
 from tests.support.stored import TENANT, a_commit, an_outcome
@@ -189,6 +189,24 @@ async def test_the_history_of_a_subject_tells_decisions_and_how_they_turned_out(
     asked = ("wallet", "agent-7", "payment.transfer", "high", "step_up")
     assert found == [PastAsking("chk_3", 3_000, *asked, None), PastAsking("chk_2", 2_000, *asked, None)]
     assert (await store.reviews.history(TENANT, b"pseudonym", 10))[-1] == PastAsking("chk_1", 1_000, *asked, "fraud")
+
+
+async def test_a_check_is_pending_until_it_has_followed_its_review(store: Store) -> None:
+    await store.settle(a_commit("chk_1"))
+    reviews = store.reviews
+
+    async def pending() -> bool:
+        return (await reviews.standing(TENANT, "chk_1")).pending
+
+    assert not await pending()
+    await reviews.open(msgspec.structs.replace(QUEUED, revision=0), a_leaf())
+    assert await pending()
+    await reviews.move(claimed("ana"), a_leaf("rev_2"))
+    await reviews.move(DECIDED, a_leaf("rev_3"))
+    assert await pending(), "decided, and its check has not followed"
+    await reviews.move(msgspec.structs.replace(DECIDED, version=4, due_ms=None), None)
+    assert not await pending()
+    assert await reviews.standing("globex", "chk_1") == Standing(0, pending=False)
 
 
 async def test_tenants_do_not_meet(store: Store) -> None:

@@ -61,7 +61,13 @@ class Session:
 async def test_every_tool_says_what_goes_in_and_what_comes_out(stage: Stage, mode: Mode) -> None:
     async with Session(stage, mode, stage.broker.analyst_key) as client:
         tools = (await client.list_tools()).tools
-    assert [tool.name for tool in tools] == ["check_trust", "request_review", "report_outcome", "explain_decision"]
+    assert [tool.name for tool in tools] == [
+        "check_trust",
+        "request_review",
+        "await_check",
+        "report_outcome",
+        "explain_decision",
+    ]
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.destructive_hint is False

@@ -89,6 +89,7 @@ async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
 _ROUTES: Sequence[ControllerRouterHandler] = (
     checks.create_check,
     checks.read_check,
+    checks.follow_check,
     outcomes.report_outcome,
     *policies.ROUTES,
     *trials.ROUTES,

@@ -1,14 +1,17 @@
 """``/v1/trust-checks``."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
-from litestar.params import FromPath
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from broker.domain.check import Principal
 from broker.domain.record import Check
@@ -18,10 +21,13 @@ from broker.surfaces.api import contract, correlator
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
-from broker.usecases.view import CheckView, view
+from broker.usecases.view import view
 
 ENDPOINT = "POST /v1/trust-checks"
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+WAIT_MS_MAX = 25_000
+"""Below what gateways usually cut off."""
 _KEY_LENGTH_MAX = 255
 _REPLAYED = "Idempotency-Replayed"
 
@@ -76,16 +82,53 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     operation_id="readTrustCheck",
     tags=["Trust checks"],
     summary="The check as it stands",
-    responses={200: contract.check_response("The check"), **contract.problem_responses(400, 401, 403, 404, 410, 503)},
+    responses={
+        200: contract.check_response("The check"),
+        **contract.problem_responses(400, 401, 403, 404, 410, 429, 503),
+    },
 )
 async def read_check(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    check_id: FromPath[str],
+    wait_ms: Annotated[int, QueryParameter(name="waitMs", ge=0, le=WAIT_MS_MAX)] = 0,
 ) -> Response[bytes]:
-    """Give a check of the caller's tenant again; another tenant's is not found."""
+    """Give a check of the caller's tenant again; another tenant's is not found. ``waitMs`` waits for a pending one."""
     principal = await services.authenticate(credential(request.scope))
     language = request.headers.get("accept-language")
-    shown: CheckView = await services.show_check(principal, check_id, language)
+    shown = await services.await_check(principal, check_id, language, wait_ms / 1000)
     return Response(msgspec.json.encode(shown), media_type=JSON)
+
+
+@get(
+    "/v1/trust-checks/{check_id:str}/events",
+    operation_id="followTrustCheck",
+    tags=["Trust checks"],
+    summary="The check each time that it changes",
+    responses={
+        200: ResponseSpec(
+            bytes, description="Server-sent events `check`", generate_examples=False, media_type=EVENT_STREAM
+        ),
+        **contract.problem_responses(400, 401, 403, 404, 429, 503),
+    },
+)
+async def follow_check(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+) -> ServerSentEvent:
+    """As it is now and each time that it changes, until nothing is pending. The id of an event is the revision."""
+    principal = await services.authenticate(credential(request.scope))
+    language = request.headers.get("accept-language")
+    await services.show_check(principal, check_id, language)  # what is wrong with the request is told before the stream
+    services.await_check.require_room(principal)
+
+    async def told() -> AsyncIterator[ServerSentEventMessage]:
+        async for shown in services.await_check.changes(principal, check_id, language):
+            if shown is None:
+                yield ServerSentEventMessage(comment="waiting", data=None)
+            else:
+                yield ServerSentEventMessage(msgspec.json.encode(shown), event="check", id=shown.revision)
+
+    return ServerSentEvent(told())
 
 
 def _key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:

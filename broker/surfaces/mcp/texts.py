@@ -3,7 +3,7 @@
 ``openapi/mcp-tools.json`` is the published form; a change of wording shows there, and takes another :data:`VERSION`.
 """
 
-VERSION = "2"
+VERSION = "3"
 """Counts up with every change that an agent could notice."""
 
 INSTRUCTIONS = "Call check_trust before any sensitive action for a phone number, and act only on decision=allow."
@@ -19,6 +19,10 @@ An error means that nothing was decided: do not act."""
 REQUEST_REVIEW = """Ask for a human to look at a check, where `nextSteps` of its answer names a review. `id` is that of
 the check; `justification` is why it should go ahead, in your own words. Do not act while it is `pending`. Asking again
 is harmless and gives the same review."""
+
+AWAIT_CHECK = """Wait for a check whose `status` is `pending`, for a person or a human reviewer has to move it on. `id`
+is that of the check; the answer comes when it has changed, or as it is after `waitMs` (at most 20000, as when it is
+left out). Still `pending`: do not act, and call again. Otherwise follow `decision`, as with check_trust."""
 
 REPORT_OUTCOME = """Say later what a check turned out to be: `fraud`, `genuine`, or `unknown` after all. `id` is that of
 the check. It teaches the broker, and changes nothing about the decision."""

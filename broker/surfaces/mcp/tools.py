@@ -17,6 +17,9 @@ from broker.usecases.review_checks import JUSTIFICATION_MAX
 from broker.usecases.review_views import ReviewHandle
 from broker.usecases.view import CheckView, ExplainedCheckView, view
 
+_WAIT_MS_MAX = 20_000
+"""Clients give a call a minute, and some much less."""
+
 CheckId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["chk_01KAPM4W6ZJ1R8D3T5V7X9Y2B4"])]
 
 
@@ -25,6 +28,13 @@ class ReviewIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: CheckId
     justification: Annotated[str, msgspec.Meta(max_length=JUSTIFICATION_MAX)] = ""
+
+
+class AwaitIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Which check to wait for, and for how many milliseconds."""
+
+    id: CheckId
+    wait_ms: Annotated[int, msgspec.Meta(ge=0, le=_WAIT_MS_MAX)] = _WAIT_MS_MAX
 
 
 class ReportIn(wire.OutcomeIn, frozen=True, kw_only=True):
@@ -74,6 +84,12 @@ async def request_review(call: Call) -> bytes:
     sent = wire.convert(call.arguments, ReviewIn)
     handle, _ = await call.services.reviews.request(call.principal, sent.id, sent.justification)
     return msgspec.json.encode(handle)
+
+
+async def await_check(call: Call) -> bytes:
+    """Hold until a pending check has changed."""
+    wanted = wire.convert(call.arguments, AwaitIn)
+    return msgspec.json.encode(await call.services.await_check(call.principal, wanted.id, None, wanted.wait_ms / 1000))
 
 
 async def report_outcome(call: Call) -> bytes:
@@ -134,6 +150,12 @@ TOOLS: tuple[ToolEntry, ...] = (
         _listed("request_review", texts.REQUEST_REVIEW, ReviewIn, ReviewHandle, _hints()),
         authorize.CHECK,
         request_review,
+        decides=True,
+    ),
+    ToolEntry(
+        _listed("await_check", texts.AWAIT_CHECK, AwaitIn, CheckView, _hints(read_only=True)),
+        authorize.CHECK,
+        await_check,
         decides=True,
     ),
     ToolEntry(

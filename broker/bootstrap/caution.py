@@ -1,0 +1,22 @@
+"""What was asked before, and how an agent goes about it."""
+
+from datetime import timedelta
+
+from broker.clock import Clock
+from broker.consumers.pace import Pace, PaceLimits
+from broker.policy.caution import CautionLimits
+from broker.privacy.pseudonyms import Pseudonyms
+from broker.settings import Settings
+from broker.storage.store import Store
+from broker.usecases.look_back import LookBack
+
+
+def look_back(settings: Settings, store: Store, clock: Clock, pseudonyms: Pseudonyms) -> LookBack:
+    """Looks back as the settings say."""
+    caution = settings.caution
+    limits = CautionLimits(
+        class_window=timedelta(seconds=caution.class_window_s),
+        adverse_window=timedelta(seconds=caution.adverse_window_s),
+        amount_window=timedelta(seconds=caution.amount_window_s),
+    )
+    return LookBack(store, clock, pseudonyms, limits, Pace(PaceLimits(**settings.pace.model_dump())))
