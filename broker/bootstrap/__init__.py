@@ -47,7 +47,7 @@ from broker.storage.migrate import upgrade
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
-from broker.usecases.admission import Admission
+from broker.usecases.admission import Admission, AdmissionLimits
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
 from broker.usecases.examine_policy import Rulebook
@@ -216,6 +216,10 @@ class Deployment:
         finally:
             await store.aclose()
 
+    def _admission(self) -> AdmissionLimits:
+        server = self._settings.server
+        return AdmissionLimits(server.checks_in_flight_max, server.checks_waiting_max, server.checks_wait_ms)
+
     def _storage_limits(self) -> StorageLimits:
         storage = self._settings.storage
         return StorageLimits(
@@ -328,7 +332,7 @@ class Deployment:
             authenticate=consuming.who_calls,
             oauth=consuming.issue_token,
             oauth_metadata=consuming.metadata(),
-            run_check=Admission(run_check, self._settings.server.checks_in_flight_max),
+            run_check=Admission(run_check, self._admission()),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),

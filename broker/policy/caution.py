@@ -77,7 +77,7 @@ def caution(
     whole = _accumulated(action, known, now - limits.amount_window)
     # Classifying is the dearest part of it, and most actions are the first of their day.
     together = asked if whole == action else document.actions[action.type].classify(whole)
-    earlier = [one.action_class for one in known if one.at > now - limits.class_window]
+    earlier = {one.action_class for one in known if one.at > now - limits.class_window}
     highest = max([asked, together, *(defined(document, one) for one in earlier)])
     stands = _adverse(ours.action_digest, known, now - limits.adverse_window)
     codes = (

@@ -26,6 +26,8 @@ class ServerSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/?#\s]+$")
     checks_in_flight_max: int = Field(default=64, ge=1, le=10_000)
+    checks_waiting_max: int = Field(default=1024, ge=0, le=10_000)
+    checks_wait_ms: int = Field(default=1000, ge=0, le=4000)
     request_read_s: float = Field(default=10, gt=0, le=60)
     log: Literal["text", "json"] = "text"
 

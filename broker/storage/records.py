@@ -303,7 +303,7 @@ class StorageLimits(msgspec.Struct, frozen=True, kw_only=True):
     commit_interval_ms: float = 2.0
     commit_wait_ms: int = 2000
     lock_wait_ms: int = 1000
-    reads_max: int = 256
+    reads_max: int = 2048
     read_wait_ms: int = 1000
     read_connections: int = 2
     reconnect_min_ms: int = 50
