@@ -11,11 +11,13 @@ from tests.conformance.frameworks import run as frameworks
 from tests.conformance.mcp import run as mcp
 from tests.conformance.places import PLACE
 from tests.conformance.report import Row, show
+from tests.conformance.typescript import run as typescript
 
 SUITES: Mapping[str, Callable[[Path], list[Row]]] = {
     "mcp": mcp.run,
     "authzen": authzen.run,
     "frameworks": frameworks.run,
+    "typescript": typescript.run,
 }
 
 

@@ -124,11 +124,27 @@ def test_the_receipt_is_verified_offline(demo: Demo) -> None:
 
 
 def test_the_mcp_client_runs(demo: Demo) -> None:
-    (script,) = blocks("python")
+    (script,) = [block for block in blocks("python") if "call_tool" in block]
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=demo.folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "step_up"), done.stderr
+
+
+def test_the_guard_lets_the_tool_run(demo: Demo) -> None:
+    (script,) = [block for block in blocks("python") if "requires_trust" in block]
+    kept = tomllib.loads((demo.folder / ".demo" / "credentials.toml").read_text("utf-8"))
+    told = {"TRUST_BROKER_URL": kept["url"], "TRUST_BROKER_KEY": kept["key"]}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=demo.folder,
+        env=os.environ | told,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "paid 950.00 EUR to ES91 2100 0418 45"), done.stderr
 
 
 def test_the_simulation_writes_its_report(demo: Demo) -> None:
@@ -183,4 +199,4 @@ def test_every_block_of_the_readme_is_covered_here() -> None:
         "audit verify",
     )
     assert all(any(part in block for part in covered) for block in blocks("sh"))
-    assert (len(blocks("python")), len(blocks("json"))) == (1, 1)
+    assert (len(blocks("python")), len(blocks("json"))) == (2, 1)

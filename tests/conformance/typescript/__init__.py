@@ -1,0 +1,1 @@
+"""TypeScript: types made from the published contract, and the worked example beside it."""
