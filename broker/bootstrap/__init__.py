@@ -23,7 +23,7 @@ from broker.bootstrap.caution import look_back
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
-from broker.bootstrap.recording import ReceiptContext, keeping_log, log_key, receipt_use
+from broker.bootstrap.recording import Recording
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
@@ -61,7 +61,6 @@ from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
-from broker.usecases.prove_log import ProveLog
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
@@ -125,14 +124,13 @@ class Deployment:
             resettling = self._resettling(parts, store, policies, private, stirrings)
             reviews = review_checks(resettling, store, self._new_id, self._settings.reviews)
             await stack.enter_async_context(sweeping_reviews(reviews))
-            log = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
-            await stack.enter_async_context(keeping_log(store, log, self._keys, self._clock, self._settings.audit))
-            prove = ProveLog(store.log, log)
+            record = Recording(self._settings, store, self._clock, self._new_id)
+            await stack.enter_async_context(record.keeping())
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
             beside = _Beside(reviews, webhooks, private, stirrings)
-            yield self._services(parts, store, policies, shadows, beside, prove)
+            yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
@@ -196,8 +194,7 @@ class Deployment:
     async def log(self) -> AsyncIterator[PublishLog]:
         """The transparency log, as it stands."""
         async with self._store() as store:
-            key = log_key(self._keys, self._settings.audit, self._settings.server.public_url)
-            yield PublishLog(store.log, ProveLog(store.log, key))
+            yield Recording(self._settings, store, self._clock, self._new_id).publish()
 
     @contextlib.asynccontextmanager
     async def learner(self) -> AsyncIterator[Learn]:
@@ -306,9 +303,6 @@ class Deployment:
         )
         return RunCheck(tools, Settle(settling))
 
-    def _receipt_context(self, parts: "_Parts") -> ReceiptContext:
-        return ReceiptContext(self._clock, self._new_id, parts.published, self._settings.server.public_url)
-
     def _services(
         self,
         parts: "_Parts",
@@ -316,7 +310,7 @@ class Deployment:
         policies: PoliciesInForce,
         shadows: Shadows,
         beside: "_Beside",
-        prove: ProveLog,
+        record: Recording,
     ) -> Services:
         checks, private = self._settings.checks, beside.private
         opened = private.opened
@@ -344,8 +338,9 @@ class Deployment:
             await_check=awaiting(show, store, beside.stirrings, self._settings.waiting),
             show_check=show,
             report_outcome=ReportOutcome(opened, store, self._clock),
-            prove=prove,
-            receipts=receipt_use(store, opened, prove, self._receipt_context(parts)),
+            prove=record.prove,
+            receipts=record.receipts(opened, parts.published),
+            explain=record.explain(opened),
             ready=Readiness(store.ping, self._clock),
             receipt_keys=parts.published(),
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},

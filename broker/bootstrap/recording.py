@@ -1,20 +1,21 @@
-"""The transparency log: its key, and the work that keeps it growing and signed for as long as the broker runs."""
+"""The record: the transparency log, kept for as long as the broker runs; receipts; what can be told of a check."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from broker.audit.log_key import LogKey
 from broker.audit.signed_memory import SignedMemory
 from broker.bootstrap.background import running
 from broker.clock import Clock
-from broker.settings.sections import AuditSettings
+from broker.settings import Settings
 from broker.storage.store import Store
+from broker.usecases.explain_check import ExplainCheck, ExplainTools
 from broker.usecases.open_keys import open_log_key
 from broker.usecases.prove_log import ProveLog
+from broker.usecases.publish_log import PublishLog
 from broker.usecases.sequence_log import SequenceLog
 from broker.usecases.show_check import CheckReader
 from broker.usecases.sign_log import SignLog
@@ -24,46 +25,60 @@ from broker.usecases.use_receipts import ReceiptTools, UseReceipts
 _log = logging.getLogger(__name__)
 
 
-def log_key(keys: Path, settings: AuditSettings, public_url: str) -> LogKey:
-    """The key of the log, made on first start."""
-    origin = settings.origin or f"{public_url.partition('://')[2]}/log"
-    return open_log_key(keys / "log.pem", origin)
+class Recording:
+    """What is built around one store and the log's key."""
 
+    def __init__(self, settings: Settings, store: Store, clock: Clock, new_id: Callable[[str], str]) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._key = _log_key(settings)
+        self.prove = ProveLog(store.log, self._key)
 
-class ReceiptContext(NamedTuple):
-    """What the end of receipts needs beside the store."""
+    def publish(self) -> PublishLog:
+        """The log, to be written out."""
+        return PublishLog(self._store.log, self.prove)
 
-    clock: Clock
-    new_id: Callable[[str], str]
-    keys: Callable[[], Mapping[str, Any]]
-    issuer: str
-
-
-def receipt_use(store: Store, checks: CheckReader, prove: ProveLog, beside: ReceiptContext) -> UseReceipts:
-    """The end of receipts."""
-    return UseReceipts(
-        ReceiptTools(
-            clock=beside.clock,
-            new_id=beside.new_id,
-            keys=beside.keys,
-            issuer=beside.issuer,
-            store=store.receipts,
-            checks=checks,
-            stops=store.policies,
-            prove=prove,
+    def receipts(self, checks: CheckReader, keys: Callable[[], Mapping[str, Any]]) -> UseReceipts:
+        """The end of receipts, which verify with ``keys``."""
+        return UseReceipts(
+            ReceiptTools(
+                clock=self._clock,
+                new_id=self._new_id,
+                keys=keys,
+                issuer=self._settings.server.public_url,
+                store=self._store.receipts,
+                checks=checks,
+                stops=self._store.policies,
+                prove=self.prove,
+            )
         )
-    )
 
+    def explain(self, checks: CheckReader) -> ExplainCheck:
+        """What can be told of a check."""
+        return ExplainCheck(
+            ExplainTools(
+                checks=checks,
+                revisions=self._store.revisions,
+                reviews=self._store.reviews,
+                ends=self._store.receipts,
+                outcomes=self._store,
+                deliveries=self._store.events,
+                places=self.prove,
+                issuer=self._settings.server.public_url,
+            )
+        )
 
-@contextlib.asynccontextmanager
-async def keeping_log(
-    store: Store, key: LogKey, keys: Path, clock: Clock, settings: AuditSettings
-) -> AsyncIterator[None]:
-    """Take in and sign what was written, now and then."""
-    sequence = SequenceLog(store.log, clock)
-    sign = SignLog(store.log, key, SignedMemory(keys / "log.signed"))
+    @contextlib.asynccontextmanager
+    async def keeping(self) -> AsyncIterator[None]:
+        """Take in and sign what was written, now and then."""
+        sequence = SequenceLog(self._store.log, self._clock)
+        sign = SignLog(self._store.log, self._key, SignedMemory(self._settings.keys.directory / "log.signed"))
+        async with running(self._now_and_then(sequence, sign)):
+            yield
 
-    async def now_and_then() -> None:
+    async def _now_and_then(self, sequence: SequenceLog, sign: SignLog) -> None:
         said = ""
         while True:
             try:
@@ -76,7 +91,9 @@ async def keeping_log(
                 said = str(error)
             except Exception as error:  # noqa: BLE001 - what could not be signed now is signed a moment later
                 _log.warning("could not extend the log: %s", type(error).__name__)
-            await asyncio.sleep(settings.checkpoint_ms / 1000)
+            await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
 
-    async with running(now_and_then()):
-        yield
+
+def _log_key(settings: Settings) -> LogKey:
+    origin = settings.audit.origin or f"{settings.server.public_url.partition('://')[2]}/log"
+    return open_log_key(settings.keys.directory / "log.pem", origin)

@@ -178,3 +178,11 @@ NOT_DELIVERED = (
 DELETE_OLD_DEAD = delete(outbox).where(
     outbox.c.seq.in_(select(outbox.c.seq).where(outbox.c.dead_ms <= bindparam("before_ms")).limit(bindparam("rows")))
 )
+
+SELECT_WAITING = (
+    select(outbox.c.webhook_id, outbox.c.kind, outbox.c.attempts, outbox.c.created_ms)
+    .where(outbox.c.tenant == bindparam("tenant"), outbox.c.check_id == bindparam("check_id"))
+    .order_by(outbox.c.seq)
+    .limit(bindparam("rows"))
+)
+"""What of a check is under way still, in the order of :class:`broker.storage.event_store.WaitingDelivery`."""

@@ -19,6 +19,15 @@ class Backlog(msgspec.Struct, frozen=True):
     dead: int
 
 
+class WaitingDelivery(msgspec.Struct, frozen=True):
+    """An event that has not reached a webhook yet."""
+
+    webhook_id: str
+    kind: str
+    attempts: int
+    created_ms: int
+
+
 def put(event: Event) -> Step:
     """Tell an event to everybody who wants to hear of it, in the transaction in which it happened."""
     return Step(sql.PUT_EVENT, msgspec.structs.asdict(event))
@@ -79,6 +88,11 @@ class EventStore:
         """What waits for a webhook."""
         row = await self._reader.row(sql.COUNT_DELIVERIES, of_tenant=tenant, of_webhook=webhook_id)
         return Backlog(*_fields(row or (0, 0)))
+
+    async def waiting_of(self, tenant: str, check_id: str) -> list[WaitingDelivery]:
+        """Events of a check that have not arrived yet, earliest first; what has arrived is not kept."""
+        rows = await self._reader.rows(sql.SELECT_WAITING, tenant=tenant, check_id=check_id, rows=self._rows_max)
+        return [WaitingDelivery(*_fields(row)) for row in rows]
 
     async def ready(self, now_ms: int) -> list[Webhook]:
         """Webhooks of all tenants for which something is due that no node holds."""

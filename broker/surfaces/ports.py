@@ -11,6 +11,7 @@ from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
 from broker.usecases.await_check import AwaitCheck
 from broker.usecases.erase_subject import EraseSubject
+from broker.usecases.explain_check import ExplainCheck
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
@@ -64,6 +65,7 @@ class Services:
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog
     receipts: UseReceipts
+    explain: ExplainCheck
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
     receipt_keys: Mapping[str, Any]

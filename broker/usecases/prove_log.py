@@ -87,6 +87,15 @@ class ProveLog:
             checkpoint=await self._cosigned(newest),
         )
 
+    async def index_of(self, tenant: str, entry: str) -> int | None:
+        """The index of a tenant's entry; ``None`` while no checkpoint covers it."""
+        found, newest = await self._log.place_of(tenant, entry), await self._log.newest_signed()
+        if found is None or newest is None:
+            return None
+        tile, place, leaf_hash = found
+        index = tile * WIDTH + place
+        return index if index < newest.size and await self._is_there(tile, place, leaf_hash) else None
+
     async def consistency(self, principal: Principal, first: int, second: int | None) -> ConsistencyView:
         """That the tree of ``first`` entries is the beginning of that of ``second``, or of the newest checkpoint.
 

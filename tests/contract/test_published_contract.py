@@ -35,6 +35,7 @@ OTHER_MEDIA = {
     "/v1/audit/checkpoint": "text/plain",
     "/v1/audit/export": "application/jsonl",
     "/v1/trust-checks/{check_id}/events": "text/event-stream",
+    "/v1/trust-checks/{check_id}/vcon": "application/vcon+json",
 }
 
 

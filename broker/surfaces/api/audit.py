@@ -1,16 +1,19 @@
-"""``/v1/audit``: the transparency log, for those who do not trust us."""
+"""``/v1/audit``: the transparency log, for those who do not trust us; and what can be told of one check."""
 
 from typing import Annotated, Any
 
-from litestar import Request, get
+import msgspec
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
+from broker.audit import vcon
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
+from broker.usecases.explain_check import Explanation
 from broker.usecases.prove_log import ConsistencyView, InclusionView
 
 _TAGS = ["Audit"]
@@ -104,4 +107,47 @@ async def export_log(
     return Stream(lines, media_type=LINES)
 
 
-ROUTES = (log_key, read_checkpoint, prove_inclusion, prove_consistency, export_log)
+@get(
+    "/v1/trust-checks/{check_id:str}/explanation",
+    operation_id="explainTrustCheck",
+    tags=["Trust checks"],
+    summary="Everything that is known about a check, as a timeline",
+    responses={**_READ, **contract.problem_responses(410)},
+)
+async def explain(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+) -> Explanation:
+    """Who asked, what was asked and what not, what came of it, and everything since; for ``trust:explain``."""
+    return await services.explain(await caller_of(request, services), check_id, _language(request))
+
+
+@get(
+    "/v1/trust-checks/{check_id:str}/vcon",
+    operation_id="readVcon",
+    tags=["Trust checks"],
+    summary="The explanation as a vCon",
+    media_type=vcon.MEDIA_TYPE,
+    responses={
+        200: ResponseSpec(
+            dict[str, Any],
+            description="draft-ietf-vcon-vcon-core-04, unsigned, the signed receipt in it",
+            generate_examples=False,
+            media_type=vcon.MEDIA_TYPE,
+        ),
+        **_READ,
+        **contract.problem_responses(410),
+    },
+)
+async def read_vcon(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+) -> Response[bytes]:
+    """The same for whoever keeps conversations as vCons; for ``trust:explain``."""
+    found = await services.explain.vcon(await caller_of(request, services), check_id, _language(request))
+    return Response(msgspec.json.encode(found), media_type=vcon.MEDIA_TYPE)
+
+
+def _language(request: Request[Any, Any, Any]) -> str | None:
+    return request.headers.get("accept-language")
+
+
+ROUTES = (log_key, read_checkpoint, prove_inclusion, prove_consistency, export_log, explain, read_vcon)

@@ -1,13 +1,13 @@
-"""``trust-broker audit``: export the log, and verify an export with nothing but a public key."""
+"""``trust-broker audit``: export the log, verify an export with nothing but a public key, explain a check."""
 
 import asyncio
 import itertools
 import os
 import urllib.request
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from broker.audit.verify_export import Bad, Known, Verified
 from broker.audit.verify_export import verify as verify_export
 from broker.surfaces.cli.check import KEY_VARIABLE
 from broker.surfaces.cli.ports import OpenDeployment
+from broker.surfaces.cli.remote import AsJson, Key, Url, call, part, tell
 from broker.usecases.publish_log import PublishLog
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -54,6 +55,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         asyncio.run(within())
 
     group.command("verify")(verify)
+    group.command("explain")(explain)
     return group
 
 
@@ -86,6 +88,33 @@ def verify(
         f"{checkpoint.origin}: {checkpoint.size} entries are what was signed, {found.texts} of them with their text,"
         f" under {found.checkpoints} checkpoints"
     )
+
+
+def explain(
+    check_id: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check")],
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+    as_vcon: Annotated[bool, typer.Option("--vcon", help="Print it as a vCon")] = False,
+) -> None:
+    """Tell everything that is known about a check, as a timeline; needs a key with trust:explain."""
+    found = call(url, key, "GET", f"/v1/trust-checks/{part(check_id)}/{'vcon' if as_vcon else 'explanation'}")
+    tell(found, [] if as_vcon else _told(found), as_json=as_json or as_vcon)
+
+
+def _told(found: Mapping[str, Any]) -> list[str]:
+    asked, rules = found["asked"], found["rules"]
+    lines = [f"{found['check']['id']}  {found['check']['decision']}  {found['check']['verdict']}"]
+    lines.append(f"  subject {asked['subject']} of {asked['tenant']}, by key {asked['keyId']}")
+    lines.append(f"  {rules['policy']} {rules['policyDigest'][:12]}, evidence table {rules['tableDigest'][:12]}")
+    for entry in found["log"]:
+        place = "not in a checkpoint yet" if entry["index"] is None else f"entry {entry['index']} of the log"
+        lines.append(f"  {entry['entry']}: {place}")
+    lines += [f"{moment['at'][:23]:23}  {moment['kind']:13}  {moment['text']}" for moment in found["timeline"]]
+    lines += [
+        f"  not asked: {one['signal']}, {one['reason']} {one['code'] or ''}".rstrip() for one in found["notAsked"]
+    ]
+    return lines
 
 
 async def _write(log: PublishLog, target: Path, tenant: str | None) -> None:
