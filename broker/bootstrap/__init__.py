@@ -57,6 +57,7 @@ from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
@@ -176,6 +177,14 @@ class Deployment:
         async with self._store() as store:
             pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
             yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
+
+    @contextlib.asynccontextmanager
+    async def tenant_tree(self) -> AsyncIterator[ManageTenants]:
+        """The administration of tenants."""
+        async with self._store() as store:
+            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
+            keys = ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
+            yield ManageTenants(store.consumers, keys, self._clock)
 
     @contextlib.asynccontextmanager
     async def client_registry(self) -> AsyncIterator[ManageClients]:
@@ -325,6 +334,7 @@ class Deployment:
             deadline_cap_ms=checks.deadline_cap_ms,
             authenticate=consuming.who_calls,
             oauth=consuming.issue_token,
+            tenants=consuming.tenants,
             oauth_metadata=consuming.metadata(),
             run_check=Admission(run_check, self._admission()),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),

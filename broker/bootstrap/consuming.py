@@ -21,6 +21,8 @@ from broker.storage.kv import Kv
 from broker.storage.store import Store
 from broker.surfaces.ports import OAuthMetadata
 from broker.usecases.issue_token import IssueToken, IssueTools
+from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.open_keys import open_signing_key
 
 KEY_FILE = "tokens.pem"
@@ -42,6 +44,7 @@ class Consuming:
             public_url, pseudonyms.nonce_key(), kv, clock, ProofRules(given.proof_age_s, nonce=given.proof_nonce)
         )
         tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
+        self.tenants = ManageTenants(store.consumers, ManageKeys(store, clock, secrets.token_bytes, sealing_key), clock)
         self.standings = Standings(store.consumers, clock, limits)
         self.who_calls = WhoCalls(
             Authenticator(store, clock, sealing_key, limits), tokens, proofs, self.standings, self._resources

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from broker.domain.check import Action, Amount
+from broker.domain.check import Action, Amount, Delegation
 from broker.domain.cost import CheckCost
 from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor, Outcome
 from broker.domain.evidence import Evidence
@@ -77,8 +77,9 @@ class Revision(msgspec.Struct, frozen=True):
 class Check(msgspec.Struct, frozen=True):
     """One settled check. It holds no phone number, place or token: ``subject`` is the tenant's pseudonym in hex.
 
-    ``action_digest`` is salted, and the salt is in the receipt. ``channel`` is the caller's word for where the action
-    comes from. ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
+    ``action_digest`` is salted, and the salt is in the receipt. ``delegation`` says for whom the agent acted,
+    where it did for somebody. ``channel`` is the caller's word for where the action comes from.
+    ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
     loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
@@ -118,6 +119,7 @@ class Check(msgspec.Struct, frozen=True):
     challenger: Challenger | None = None
     route: Route | None = None
     channel: str | None = None
+    delegation: Delegation | None = None
     floors: tuple[Floor, ...] = ()
     revisions: tuple[Revision, ...] = ()
     proofs: tuple[Proof, ...] = ()

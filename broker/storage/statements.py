@@ -14,6 +14,7 @@ from sqlalchemy import (
     Executable,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal_column,
@@ -165,6 +166,15 @@ INSERT_TENANT = (
 INSERT_KEY = insert(api_keys).on_conflict_do_nothing()
 
 # The first revocation counts: repeating it must not move the instant from which the key was known to be bad.
+EXPIRE_KEY = (
+    update(api_keys)
+    .values(
+        expires_ms=case((api_keys.c.expires_ms < bindparam("at_ms"), api_keys.c.expires_ms), else_=bindparam("at_ms"))
+    )
+    .where(api_keys.c.tenant == bindparam("tenant"), api_keys.c.key_id == bindparam("key_id"))
+)
+"""End a key at an instant, or earlier where it ends earlier anyway."""
+
 REVOKE_KEY = (
     update(api_keys)
     .values(revoked_ms=func.coalesce(api_keys.c.revoked_ms, bindparam("at_ms")))

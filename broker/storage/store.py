@@ -235,6 +235,16 @@ class Store:
         rows = await self._reader.rows(statements.SELECT_KEYS, tenant=tenant, rows=self._limits.rows_max)
         return [_key(row) for row in rows]
 
+    async def expire_key(self, tenant: str, key_id: str, at_ms: int) -> None:
+        """End a key at an instant, or earlier where it ends earlier anyway.
+
+        Raises:
+            NotFound: the tenant has no such key.
+        """
+        values: dict[str, Value] = {"tenant": tenant, "key_id": key_id, "at_ms": at_ms}
+        if await self._writer.submit(Write((statements.EXPIRE_KEY,), values)) == 0:
+            raise NotFound("there is no such key")
+
     async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> None:
         """Revoke a key; repeating it keeps the first instant.
 

@@ -16,6 +16,7 @@ from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
 from broker.usecases.keep_retention import KeepRetention
+from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
@@ -51,6 +52,7 @@ class Services:
     deadline_cap_ms: int
     authenticate: Callable[[Presented], Awaitable[Principal]]
     oauth: IssueToken
+    tenants: ManageTenants
     oauth_metadata: OAuthMetadata
     run_check: Callable[[Asked], Awaitable[Answered]]
     govern: GovernPolicies

@@ -175,10 +175,10 @@ def to_action(members: Any) -> Action:
 def fingerprint(members: Any, principal: Principal) -> bytes:
     """SHA-256 of a request and its caller in one form, whatever order its members came in.
 
-    Defensive: consumer, agent and scopes are part of it. A stored answer was minimised for one caller; under the same
-    idempotency key another one of the tenant would otherwise be shown what it may not see.
+    Defensive: consumer, agent, scopes and for whom it acts are part of it. A stored answer was minimised for one
+    caller; under the same idempotency key another one of the tenant would otherwise be shown what it may not see.
     """
-    caller = (principal.consumer, principal.agent, sorted(principal.scopes))
+    caller = (principal.consumer, principal.agent, sorted(principal.scopes), principal.delegation)
     return hashlib.sha256(msgspec.json.encode((members, caller), order="sorted")).digest()
 
 

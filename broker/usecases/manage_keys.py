@@ -8,7 +8,7 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize, keys
-from broker.errors import Fault, InvalidRequest
+from broker.errors import Fault, InvalidRequest, NotFound
 from broker.storage.records import ApiKey
 
 _NAME_LENGTH_MAX = 64
@@ -23,6 +23,10 @@ class KeyShelf(Protocol):
 
     async def list_keys(self, tenant: str) -> list[ApiKey]:
         """All keys of a tenant."""
+        ...
+
+    async def expire_key(self, tenant: str, key_id: str, at_ms: int) -> None:
+        """End a key at an instant, or raise ``NotFound``."""
         ...
 
     async def revoke_key(self, tenant: str, key_id: str, at_ms: int) -> None:
@@ -76,6 +80,24 @@ class ManageKeys:
         """The keys of a tenant, without their secrets."""
         return await self._shelf.list_keys(tenant)
 
+    async def rotate(self, tenant: str, key_id: str, overlap: timedelta) -> str:
+        """A new key like an old one, which holds for ``overlap`` more; the new token, shown this once.
+
+        The new key lives as long as the old one was made to.
+
+        Raises:
+            NotFound: the tenant has no such key that still holds.
+        """
+        now = self._clock.now()
+        live = [key for key in await self._shelf.list_keys(tenant) if key.key_id == key_id and _holds(key, _ms(now))]
+        if not live:
+            raise NotFound("there is no such key that still holds")
+        (old,) = live
+        lifetime = timedelta(milliseconds=old.expires_ms - old.created_ms) if old.expires_ms is not None else None
+        token = await self.create(NewKey(tenant, old.consumer, old.agent, old.scopes, lifetime))
+        await self._shelf.expire_key(tenant, key_id, _ms(now + overlap))
+        return token
+
     async def revoke(self, tenant: str, key_id: str) -> None:
         """Revoke a key; every node refuses it within seconds.
 
@@ -96,6 +118,10 @@ def _require_sound(wanted: NewKey) -> None:
         faults.append(Fault("/scopes", f"send some of: {', '.join(sorted(authorize.SCOPES))}"))
     if faults:
         raise InvalidRequest("this key cannot be made", faults)
+
+
+def _holds(key: ApiKey, now_ms: int) -> bool:
+    return key.revoked_ms is None and (key.expires_ms is None or key.expires_ms > now_ms)
 
 
 def _ms(at: datetime) -> int:

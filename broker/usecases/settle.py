@@ -123,6 +123,7 @@ class Settle:
             stop=case.stop,
             route=case.route,
             channel=request.channel,
+            delegation=principal.delegation,
         )
         leaf_body = log.encode(leaf_of(check, key))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))

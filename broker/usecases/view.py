@@ -165,6 +165,13 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     revision: int = 0
 
 
+class DelegationView(msgspec.Struct, frozen=True):
+    """For whom the agent acted: the tenant's pseudonym of a ``user``, and the ``chain`` of agents, last one first."""
+
+    user: str
+    chain: tuple[str, ...]
+
+
 class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """The answer with its reasons in full, for ``trust:explain``.
 
@@ -183,6 +190,7 @@ class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=T
     counterfactual: CounterfactualView | None = None
     cost: CostView | None = None
     challenger: ChallengerView | None = None
+    delegation: DelegationView | None = None
 
 
 def view(check: Check, principal: Principal, accept_language: str | None = None) -> CheckView:
@@ -206,6 +214,7 @@ def view(check: Check, principal: Principal, accept_language: str | None = None)
         counterfactual=_counterfactual(check.counterfactual),
         cost=_cost(check.cost),
         challenger=_challenger(check.challenger),
+        delegation=DelegationView(*msgspec.structs.astuple(check.delegation)) if check.delegation else None,
         routing=None if check.route is None else _routing(check.route),
     )
 

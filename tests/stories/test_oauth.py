@@ -8,6 +8,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from tests.support.broker import RunningBroker, running_broker, share_secrets
+from tests.support.forgeries import FORGERIES, Forgery, Honest
 from tests.support.oauth import ACCESS_TOKEN, EXCHANGE, ID_TOKEN, JWT_BEARER, Agent, now_s, registered, signed, trusting
 
 PATH = "/v1/trust-checks"
@@ -193,14 +194,20 @@ def test_an_agent_acts_for_a_user_and_the_record_says_so(
     broker: RunningBroker, http: httpx.Client, till: Agent, idp: ECKey
 ) -> None:
     id_token = signed(of_user(till), idp)
-    form = till.form(grant_type=EXCHANGE, subject_token=id_token, subject_token_type=ID_TOKEN, scope="trust:check")
+    form = till.form(grant_type=EXCHANGE, subject_token=id_token, subject_token_type=ID_TOKEN)
     response = till.ask(http, form)
     assert response.status_code == 200, response.text
     answer = response.json()
-    assert (answer["issued_token_type"], answer["scope"]) == (ACCESS_TOKEN, "trust:check")
+    assert (answer["issued_token_type"], answer["scope"]) == (ACCESS_TOKEN, "trust:check trust:explain")
     settled = checked(http, till, answer["access_token"])
     assert settled.status_code == 200
     assert "ana" not in settled.text
+    delegation = settled.json()["delegation"]
+    assert delegation["chain"] == ["till"]
+    assert delegation["user"].startswith("usr_")
+    path = f"{PATH}/{settled.json()['id']}"
+    read = http.get(path, headers=till.headers(till.token(http), "GET", path))
+    assert read.json()["delegation"] == delegation
 
 
 def test_what_an_agent_passes_on_only_narrows(broker: RunningBroker, http: httpx.Client, till: Agent) -> None:
@@ -316,3 +323,21 @@ def test_a_form_with_two_readings_is_refused(http: httpx.Client, form: str) -> N
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert http.post("/oauth/token", content=form.encode("latin-1"), headers=headers).status_code == 400
     assert http.post("/oauth/token", json={"grant_type": "client_credentials"}).status_code == 415
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_no_forged_assertion_buys_a_token(http: httpx.Client, till: Agent, forge: Forgery) -> None:
+    """The confusion matrix (threat T19) at the door, with the client's own key behind each forgery."""
+    honest = Honest(till.key, {"alg": "ES256", "typ": "JWT", "kid": till.key.thumbprint()}, till.claims())
+    response = http.post("/oauth/token", data={**till.form(), "client_assertion": forge(honest)})
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_no_forged_token_opens_anything(http: httpx.Client, back_end: Agent, idp: ECKey, forge: Forgery) -> None:
+    token = back_end.token(http, bound=False) if forge is FORGERIES["tampered with"] else None
+    claims = {**back_end.claims(), "client_id": back_end.client_id, "tenant": "acme", "consumer": "desk"}
+    honest = Honest(idp, {"alg": "ES256", "typ": "at+jwt"}, {**claims, "scope": "trust:check", "iss": back_end.url})
+    forged = forge(honest) if token is None else ".".join([*token.split(".")[:2], forge(honest).split(".")[2]])
+    refused = http.post(PATH, json=QUESTION, headers={"Authorization": "Bearer " + forged.strip()})
+    assert refused.status_code == 401

@@ -55,7 +55,7 @@ def now_s() -> int:
 class Agent:
     """An OAuth client with a key to prove itself and a key to bind its tokens to."""
 
-    def __init__(self, broker: RunningBroker, client_id: str, key: Key) -> None:
+    def __init__(self, broker: RunningBroker, client_id: str, key: ECKey) -> None:
         self.url = broker.url
         self.client_id = client_id
         self.key = key

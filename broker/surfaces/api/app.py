@@ -25,6 +25,7 @@ from broker.surfaces.api import (
     receipts,
     reviews,
     subjects,
+    tenants,
     trials,
     webhooks,
 )
@@ -100,6 +101,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *authzen.ROUTES,
     *oauth.ROUTES,
     *subjects.ROUTES,
+    *tenants.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -138,7 +140,6 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
     )
     bodies = (policies, trials, reviews, webhooks, authzen, subjects)
     contract.name_schemas(app, [body for module in bodies for body in module.BODIES])
-    contract.name_schemas(
-        app, [*policies.BODIES, *trials.BODIES, *receipts.BODIES, *reviews.BODIES, *webhooks.BODIES, *authzen.BODIES]
-    )
+    rooms = (authzen, policies, receipts, reviews, tenants, trials, webhooks)
+    contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
     return app

@@ -22,6 +22,7 @@ from broker.surfaces.cli import (
     review,
     routing,
     simulate,
+    tenants,
 )
 from broker.surfaces.cli.ports import OpenDeployment
 
@@ -93,6 +94,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     cli.add_typer(receipt.app, name="receipt", help="Receipts")
     cli.add_typer(review.app, name="review", help="Checks that wait for a human")
     cli.add_typer(routing.create(open_deployment), name="routing", help="Which network serves a number")
+    cli.add_typer(tenants.create(open_deployment), name="tenants", help="Tenants and the tenants below them")
     for plugin in entry_points(group=PLUGINS):
         # Loaded by name only when called: other packages' commands must not slow down ours.
         _add_plugin(cli, plugin.name)

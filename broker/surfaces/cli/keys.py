@@ -17,7 +17,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="Configuration fol
 Tenant = Annotated[str, typer.Option(help="Whose key")]
 
 
-def create(open_deployment: OpenDeployment) -> typer.Typer:
+def create(open_deployment: OpenDeployment) -> typer.Typer:  # noqa: C901 - one command after the other
     """The group of commands."""
     group = typer.Typer(no_args_is_help=True)
 
@@ -49,6 +49,16 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         for key in on_ring(config, lambda ring: ring.of_tenant(tenant)):
             state = "revoked" if key.revoked_ms is not None else _until(key.expires_ms)
             typer.echo(f"{key.key_id}  {key.consumer}  {key.agent or '-'}  {' '.join(key.scopes)}  {state}")
+
+    @group.command("rotate")
+    def rotate_key(
+        key_id: str,
+        tenant: Tenant,
+        overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key holds as well")] = 24,
+        config: Config = None,
+    ) -> None:
+        """Make a new key like an old one, which ends when the overlap is over, and print it."""
+        typer.echo(on_ring(config, lambda ring: ring.rotate(tenant, key_id, timedelta(hours=overlap_hours))))
 
     @group.command("revoke")
     def revoke_key(key_id: str, tenant: Tenant, config: Config = None) -> None:

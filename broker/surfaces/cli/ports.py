@@ -11,6 +11,7 @@ from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
+from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.rotate_keys import RotateKeys
 
@@ -35,6 +36,10 @@ class Deployment(Protocol):
 
     def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
         """The administration of keys on this deployment's database."""
+        ...
+
+    def tenant_tree(self) -> AbstractAsyncContextManager[ManageTenants]:
+        """The administration of tenants on this deployment's database."""
         ...
 
     def client_registry(self) -> AbstractAsyncContextManager[ManageClients]:

@@ -1,0 +1,81 @@
+"""``trust-broker tenants``: make, list, suspend, resume, limit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+
+from broker.consumers.limits import Limits
+from broker.errors import InvalidRequest
+from broker.surfaces.cli.ports import OpenDeployment
+from broker.usecases.manage_tenants import ManageTenants, TenantOut
+
+_T = TypeVar("_T")
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
+Wanted = Annotated[str, typer.Option("--limits", help='As JSON: {"checksPerMinute": 600, "budget": {"EUR": "100.00"}}')]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs")]
+
+
+def create(open_deployment: OpenDeployment) -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(no_args_is_help=True)
+
+    def among_tenants(config: Path | None, work: Callable[[ManageTenants], Awaitable[_T]]) -> _T:
+        async def within() -> _T:
+            async with open_deployment(config).tenant_tree() as tenants:
+                return await work(tenants)
+
+        return asyncio.run(within())
+
+    @group.command("create")
+    def create_tenant(
+        name: str,
+        parent: Annotated[str | None, typer.Option(help="The platform that it belongs to")] = None,
+        wanted: Wanted = "{}",
+        config: Config = None,
+    ) -> None:
+        """Make a tenant and print its full name."""
+        made = among_tenants(config, lambda tenants: tenants.create(None, name, _limits(wanted), parent))
+        typer.echo(made.tenant)
+
+    @group.command("list")
+    def list_tenants(platform: str, as_json: AsJson = False, config: Config = None) -> None:
+        """List the tenants that a platform made."""
+        found = among_tenants(config, lambda tenants: tenants.children(None, platform))
+        for tenant in found.tenants:
+            typer.echo(_line(tenant, as_json))
+
+    @group.command("suspend")
+    def suspend(tenant: str, config: Config = None) -> None:
+        """Refuse everything that a tenant asks, and the tenants below it."""
+        typer.echo(_line(among_tenants(config, lambda tenants: tenants.suspend(None, tenant)), as_json=False))
+
+    @group.command("resume")
+    def resume(tenant: str, config: Config = None) -> None:
+        """End a suspension."""
+        typer.echo(_line(among_tenants(config, lambda tenants: tenants.resume(None, tenant)), as_json=False))
+
+    @group.command("limit")
+    def limit(tenant: str, wanted: Wanted, config: Config = None) -> None:
+        """Replace a tenant's quotas and budgets."""
+        found = among_tenants(config, lambda tenants: tenants.limit(None, tenant, _limits(wanted)))
+        typer.echo(_line(found, as_json=False))
+
+    return group
+
+
+def _limits(text: str) -> Limits:
+    try:
+        return msgspec.json.decode(text, type=Limits)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"--limits: {error}; see trust-broker tenants create --help") from error
+
+
+def _line(tenant: TenantOut, as_json: bool) -> str:
+    if as_json:
+        return msgspec.json.encode(tenant).decode("utf-8")
+    state = "suspended" if tenant.suspended_at else "active"
+    return f"{tenant.tenant}  {state}  {msgspec.json.encode(tenant.limits).decode('utf-8')}"

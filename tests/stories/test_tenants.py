@@ -1,0 +1,150 @@
+"""A platform and its customers: made, limited, suspended, given keys; and nobody reaches beyond what is below them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.broker import RunningBroker, running_broker, share_secrets
+
+PATH = "/v1/trust-checks"
+QUESTION = {
+    "subject": {"phoneNumber": "+34600000101"},
+    "action": {"type": "payment.transfer", "amount": {"value": "10.00", "currency": "EUR"}},
+    "purpose": "FraudPreventionAndDetection",
+}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    folder = tmp_path_factory.mktemp("tenants")
+    share_secrets(folder)
+    with running_broker(folder, {}) as running:
+        yield running
+
+
+@pytest.fixture
+def platform(broker: RunningBroker) -> Iterator[httpx.Client]:
+    with broker.http(broker.key("acme", "tenant:admin", consumer="console")) as http:
+        yield http
+
+
+def made(http: httpx.Client, name: str, **members: Any) -> str:
+    response = http.post("/v1/tenants", json={"name": name, **members})
+    assert response.status_code == 201, response.text
+    return str(response.json()["tenant"])
+
+
+def key_of(http: httpx.Client, tenant: str, *scopes: str) -> str:
+    response = http.post(f"/v1/tenants/{tenant}/keys", json={"consumer": "shop", "scopes": scopes})
+    assert response.status_code == 201, response.text
+    return str(response.json()["key"])
+
+
+def test_a_platform_makes_a_customer_who_asks_under_a_name_of_its_own(
+    broker: RunningBroker, platform: httpx.Client
+) -> None:
+    customer = made(platform, "bakery")
+    assert customer == "acme.bakery"
+    with broker.http(key_of(platform, customer, "trust:check", "tenant:admin")) as http:
+        settled = http.post(PATH, json=QUESTION)
+        assert settled.status_code == 200, settled.text
+        below = made(http, "till", parent=customer)
+        assert below == "acme.bakery.till"
+        assert [each["tenant"] for each in http.get("/v1/tenants").json()["tenants"]] == [below]
+    assert platform.get(f"/v1/tenants/{below}").json()["parent"] == customer
+    check_id = settled.json()["id"]
+    with broker.http() as other:
+        assert other.get(f"{PATH}/{check_id}").status_code == 404
+
+
+def test_a_suspended_tenant_asks_nothing_nor_do_those_below_it(broker: RunningBroker, platform: httpx.Client) -> None:
+    customer = made(platform, "casino")
+    with broker.http(key_of(platform, customer, "tenant:admin")) as http:
+        below = made(http, "slot")
+        below_key = key_of(http, below, "trust:check")
+    assert platform.post(f"/v1/tenants/{customer}/suspend").json()["suspendedAt"]
+    # Keys that were never used before, for a node remembers a tenant's standing for seconds.
+    with broker.http(below_key) as http:
+        refused = http.post(PATH, json=QUESTION)
+        assert (refused.status_code, refused.json()["code"]) == (403, "NOT_PERMITTED")
+    assert platform.post(f"/v1/tenants/{customer}/resume").json()["suspendedAt"] is None
+
+
+def test_nobody_reaches_a_tenant_that_is_not_below_their_own(broker: RunningBroker, platform: httpx.Client) -> None:
+    customer = made(platform, "florist")
+    customer_key = key_of(platform, customer, "tenant:admin")
+    with broker.http(broker.key("globex", "tenant:admin")) as stranger, broker.http(customer_key) as itself:
+        for http in (stranger, itself):
+            for method, path, body in (
+                ("POST", f"/v1/tenants/{customer}/suspend", None),
+                ("POST", f"/v1/tenants/{customer}/resume", None),
+                ("PUT", f"/v1/tenants/{customer}/limits", {}),
+                ("POST", f"/v1/tenants/{customer}/keys", {"consumer": "x", "scopes": ["trust:explain"]}),
+                ("POST", "/v1/tenants/acme/suspend", None),
+                ("GET", "/v1/tenants/acme", None),
+                ("GET", "/v1/tenants/acme/keys", None),
+                ("POST", "/v1/tenants", {"name": "mole", "parent": "acme"}),
+            ):
+                answer = http.request(method, path, json=body)
+                assert answer.status_code == 404, (method, path, answer.text)
+        assert stranger.get(f"/v1/tenants/{customer}").status_code == 404
+        assert itself.get(f"/v1/tenants/{customer}").status_code == 200
+        # A name that is taken elsewhere is free here: names say nothing about others.
+        assert made(stranger, "florist") == "globex.florist"
+    with broker.http() as agent:
+        assert agent.get("/v1/tenants").status_code == 403
+
+
+def test_a_key_is_rotated_with_overlap_and_revoked(broker: RunningBroker, platform: httpx.Client) -> None:
+    customer = made(platform, "grocer")
+    old = key_of(platform, customer, "trust:check", "tenant:admin")
+    (listed,) = platform.get(f"/v1/tenants/{customer}/keys").json()["keys"]
+    assert "secret" not in str(listed)
+    with broker.http(old) as http:
+        path = f"/v1/tenants/{customer}/keys/{listed['keyId']}"
+        new = http.post(f"{path}/rotate", json={"overlapS": 3600}).json()["key"]
+    for key in (old, new):
+        with broker.http(key) as http:
+            assert http.post(PATH, json=QUESTION).status_code == 200
+    keys = platform.get(f"/v1/tenants/{customer}/keys").json()["keys"]
+    assert [bool(key["expiresAt"]) for key in keys] == [True, False]
+    assert platform.delete(path).json()["keys"][0]["revokedAt"]
+    assert platform.delete(f"/v1/tenants/{customer}/keys/nothing").status_code == 404
+    assert platform.post(f"{path}/rotate", json={"overlapS": 0}).status_code == 404
+
+
+LIMITS = {
+    "negative": {"checksPerMinute": -1},
+    "too large": {"checksPerDay": 10**18},
+    "a fraction": {"checksPerMinute": 1.5},
+    "an unknown member": {"checksPerSecond": 1},
+    "a negative amount": {"budget": {"EUR": "-1.00"}},
+    "an amount beyond all bounds": {"budget": {"EUR": "9" * 30}},
+    "an amount with an exponent": {"budget": {"EUR": "1e9"}},
+    "an amount that is not a number": {"budget": {"EUR": "NaN"}},
+    "an amount in other digits": {"budget": {"EUR": "١٠٠"}},
+    "no currency": {"budget": {"euro": "1.00"}},
+    "too many currencies": {"budget": {f"A{chr(65 + n)}A": "1" for n in range(11)}},
+}
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_limits_that_nobody_could_mean_are_refused(platform: httpx.Client, limits: dict[str, Any]) -> None:
+    refused = platform.post("/v1/tenants", json={"name": "odd", "limits": limits})
+    assert refused.status_code == 400, refused.text
+    assert refused.json()["errors"]
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "a.b", "-a", "a--b", "a" * 40, "ä", "a b", "a\n"])
+def test_names_that_could_be_mistaken_are_refused(platform: httpx.Client, name: str) -> None:
+    assert platform.post("/v1/tenants", json={"name": name}).status_code == 400
+
+
+def test_a_tree_has_an_end(broker: RunningBroker, platform: httpx.Client) -> None:
+    parent = "acme"
+    for name in ("one", "two", "three"):
+        parent = made(platform, name, parent=parent)
+    assert platform.post("/v1/tenants", json={"name": "four", "parent": parent}).status_code == 400
+    assert platform.post("/v1/tenants", json={"name": "one"}).status_code == 409
