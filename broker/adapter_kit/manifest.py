@@ -208,6 +208,14 @@ class CapabilityManifest(ApiManifest):
     """What to ask for after ``OUT_OF_RANGE``: the period for which this operator says it may answer."""
     radius_m_min: float = Field(default=2000.0, ge=2000, le=200_000)
     location_age_s_max: int = Field(default=3600, ge=60, le=2_592_000)
+    ceremony: bool = False
+    """Whether the person's own browser can prove it too (authorization code), beside ``flow``."""
+
+    @model_validator(mode="after")
+    def _holds_ceremonies(self) -> "CapabilityManifest":
+        if self.ceremony and not (self.known.compares_owner and Flow.AUTHORIZATION_CODE in self.known.flows):
+            raise ValueError(f"ceremony: {self.api} {self.version} is not proven by a person's browser; leave it out")
+        return self
 
     @property
     def known(self) -> ApiVersion:

@@ -50,6 +50,11 @@ class ManifestAdapter(ClosedAdapter):
         self._profile, self._random = parts.profile, parts.random
         bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
         self._bound = {api.version.signal: api for api in bound}
+        self._by_browser = {
+            api.version.signal: api
+            for api, capability in zip(bound, parts.manifest.capabilities, strict=True)
+            if capability.ceremony or capability.flow is Flow.AUTHORIZATION_CODE
+        }
         orders = [_bind_instrument(parts, one) for one in parts.manifest.instruments]
         self._desk = Desk(parts.operator, orders, parts.settings.disclosures, parts.clock)
         self._capabilities = {
@@ -63,7 +68,7 @@ class ManifestAdapter(ClosedAdapter):
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask, and answer with an observation or a typed reason. Only cancellation is raised."""
-        bound = self._bound.get(query.signal)
+        bound = self._bound.get(query.signal) if query.proof is None else self._proven(query.signal)
         if bound is None:
             return Unavailable(query.signal, Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
         source = Source(self.operator, bound.version.api, bound.version.version)
@@ -79,12 +84,19 @@ class ManifestAdapter(ClosedAdapter):
 
     def start_ceremony(self, signal: SignalName, purpose: str) -> Started:
         """Where to send the person's browser, and what to keep until it comes back."""
-        bound = self._bound.get(signal)
-        if bound is None or bound.terms.flow is not Flow.AUTHORIZATION_CODE or not bound.version.compares_owner:
+        bound = self._proven(signal)
+        if bound is None or not bound.version.compares_owner:
             raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
         operation = next(iter(bound.terms.scopes))
         wanted = TokenWanted(bound.terms.flow, None, purpose, bound.terms.scopes_for(operation))
         return start(self._profile, wanted, self._clock.now(), self._random)
+
+    def _proven(self, signal: SignalName) -> BoundApi | None:
+        """The API as it is asked with what a person's browser brought."""
+        bound = self._by_browser.get(signal)
+        if bound is None:
+            return None
+        return msgspec.structs.replace(bound, terms=msgspec.structs.replace(bound.terms, flow=Flow.AUTHORIZATION_CODE))
 
     def finish_ceremony(self, callback: Mapping[str, str], transaction: Transaction) -> CeremonyProof:
         """What came back, for :attr:`SignalQuery.proof` of one question."""

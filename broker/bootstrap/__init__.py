@@ -20,6 +20,7 @@ from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.caution import look_back
+from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
@@ -50,6 +51,9 @@ from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission, AdmissionLimits
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
+from broker.usecases.ceremonies import Ceremonies
+from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.challenge_desk import ChallengeDesk
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
@@ -124,13 +128,22 @@ class Deployment:
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)
             reviews = review_checks(resettling, store, self._new_id, self._settings.reviews)
+            desk = challenge_desk(
+                resettling,
+                store,
+                parts.registry,
+                self._new_id,
+                self._settings.server.public_url,
+                self._settings.challenges,
+            )
+            await stack.enter_async_context(sweeping_challenges(ChallengeChecks(desk)))
             await stack.enter_async_context(sweeping_reviews(reviews))
             record = Recording(self._settings, store, self._clock, self._new_id)
             await stack.enter_async_context(record.keeping())
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
-            beside = _Beside(reviews, webhooks, private, stirrings)
+            beside = _Beside(reviews, webhooks, private, stirrings, desk)
             yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
@@ -342,6 +355,8 @@ class Deployment:
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
             reviews=beside.reviews,
+            challenges=ChallengeChecks(beside.desk),
+            ceremonies=Ceremonies(beside.desk),
             webhooks=beside.webhooks,
             erase=private.erase,
             retention=private.retention,
@@ -382,3 +397,4 @@ class _Beside(msgspec.Struct, frozen=True):
     webhooks: ManageWebhooks
     private: Privacy
     stirrings: Stirrings
+    desk: ChallengeDesk

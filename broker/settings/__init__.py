@@ -10,6 +10,7 @@ from broker.errors import Misconfigured
 from broker.settings.sections import (
     AuditSettings,
     CautionSettings,
+    ChallengeSettings,
     CheckSettings,
     EvidenceSettings,
     GuardSettings,
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     oauth: OAuthSettings = OAuthSettings()
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
+    challenges: ChallengeSettings = ChallengeSettings()
     webhooks: WebhookSettings = WebhookSettings()
     waiting: WaitSettings = WaitSettings()
 

@@ -231,6 +231,16 @@ class OAuthSettings(Section):
     proof_nonce: bool = True
 
 
+class ChallengeSettings(Section):
+    """How long links and codes hold, how many answers they take, how old a check may be, and how often one is asked."""
+
+    link_s: int = Field(default=120, ge=10, le=600)
+    code_s: int = Field(default=300, ge=30, le=900)
+    attempts: int = Field(default=3, ge=1, le=10)
+    within_s: int = Field(default=3600, ge=10, le=86_400)
+    hourly: int = Field(default=6, ge=1, le=1000)
+
+
 class ReviewSettings(Section):
     """How long reviews wait, how long a claim holds, how old a check may be and how many wait about one person."""
 

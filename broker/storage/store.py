@@ -12,6 +12,7 @@ from broker.domain.outcome import OutcomeReport, TurnedOut
 from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import past_statements, statements
 from broker.storage.backends import connect
+from broker.storage.challenge_store import ChallengeStore
 from broker.storage.consumer_store import ConsumerStore
 from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
@@ -79,6 +80,7 @@ class Store:
         self._reader = Reader(backend, limits)
         self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
         self.revisions = RevisionStore(self._writer, self._reader)
+        self.challenges = ChallengeStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.privacy = PrivacyStore(self._writer, self._reader)
         self.vault = VaultStore(self._writer, self._reader)

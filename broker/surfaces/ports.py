@@ -10,6 +10,8 @@ from broker.domain.check import Principal
 from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
 from broker.usecases.await_check import AwaitCheck
+from broker.usecases.ceremonies import Ceremonies
+from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.erase_subject import EraseSubject
 from broker.usecases.explain_check import ExplainCheck
 from broker.usecases.govern_policies import GovernPolicies
@@ -59,6 +61,8 @@ class Services:
     halt: Halt
     laboratory: Laboratory
     shadows: Shadows
+    challenges: ChallengeChecks
+    ceremonies: Ceremonies
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     erase: EraseSubject

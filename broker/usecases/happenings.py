@@ -1,5 +1,6 @@
 """What is told of a check and of a review: ids, codes, the decision; never a number, a score, a receipt, or words."""
 
+from broker.domain.challenge import Challenge
 from broker.domain.event import Event, EventKind
 from broker.domain.record import Check
 from broker.domain.review import Review
@@ -27,6 +28,17 @@ def review_event(compose: Composer, kind: EventKind, review: Review, at_ms: int)
         "code": None if review.code is None else str(review.code),
     }
     return compose(kind, review.tenant, review.check_id, instant(at_ms), data)
+
+
+def challenge_event(compose: Composer, kind: EventKind, challenge: Challenge, at_ms: int) -> Event:
+    """A challenge was started, or is over. What the person was sent is not told."""
+    data = {
+        "challengeId": challenge.challenge_id,
+        "method": challenge.method,
+        "state": str(challenge.state),
+        "code": None if challenge.code is None else str(challenge.code),
+    }
+    return compose(kind, challenge.tenant, challenge.check_id, instant(at_ms), data)
 
 
 def _of_check(compose: Composer, kind: EventKind, check: Check) -> Event:

@@ -97,7 +97,7 @@ def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Ma
             path.write_text(
                 "\n".join(
                     f'base_url = "{operators[path.stem]}"' if line.startswith("base_url") else line for line in lines
-                ),
+                ).replace("http://127.0.0.1:8080/", f"http://127.0.0.1:{port}/"),
                 "utf-8",
             )
 

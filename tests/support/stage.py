@@ -86,14 +86,16 @@ def set_stage(
     """
     clock = clock or SystemClock()
     bound = free_socket()
-    keys = f"http://127.0.0.1:{bound.getsockname()[1]}/.well-known/client-jwks.json"
+    ours = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    keys = f"{ours}/.well-known/client-jwks.json"
+    back = {"redirect_uris": (f"{ours}/v1/step-up/callback",)}
     share_secrets(folder)
     with ExitStack() as stack:
         operators = {
             name: stack.enter_context(
                 running_operator(
                     profile,
-                    clients=[register(profile.clients[0], jwks=keys, secret=SECRET)],
+                    clients=[register(profile.clients[0].model_copy(update=back), jwks=keys, secret=SECRET)],
                     api_key=SECRET,
                     now=clock.now,
                 )

@@ -5,6 +5,7 @@ milliseconds since the epoch, UTC. Only the log, one for all tenants, is keyed b
 :mod:`broker.storage.tables.proving`.
 """
 
+from broker.storage.tables.challenging import challenges
 from broker.storage.tables.checking import (
     api_keys,
     check_revisions,
@@ -37,6 +38,7 @@ from broker.storage.tables.vault import subject_keys, tenant_keys
 __all__ = [
     "api_keys",
     "budgets",
+    "challenges",
     "check_revisions",
     "checks",
     "clients",

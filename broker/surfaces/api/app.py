@@ -14,6 +14,7 @@ from broker.errors import BrokerError, Unrecorded
 from broker.surfaces.api import (
     audit,
     authzen,
+    challenges,
     checks,
     contract,
     correlator,
@@ -30,6 +31,7 @@ from broker.surfaces.api import (
     webhooks,
 )
 from broker.surfaces.mcp import McpMount
+from broker.surfaces.pages import ceremony
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
@@ -94,6 +96,8 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     outcomes.report_outcome,
     *policies.ROUTES,
     *trials.ROUTES,
+    *challenges.ROUTES,
+    *ceremony.ROUTES,
     *reviews.ROUTES,
     *audit.ROUTES,
     *receipts.ROUTES,
@@ -138,8 +142,6 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    bodies = (policies, trials, reviews, webhooks, authzen, subjects)
-    contract.name_schemas(app, [body for module in bodies for body in module.BODIES])
-    rooms = (authzen, policies, receipts, reviews, tenants, trials, webhooks)
+    rooms = (authzen, challenges, policies, receipts, reviews, subjects, tenants, trials, webhooks)
     contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
     return app

@@ -25,7 +25,9 @@ LOOSER = [
     pytest.param("step_up_friction: 0.004", "step_up_friction: 0.008", id="friction"),
     pytest.param("weak_step_up_stops: 0.3", "weak_step_up_stops: 0.6", id="weak step-up"),
     pytest.param(
-        "[network_auth, tenant_factor, sms_otp]", "[network_auth, tenant_factor, sms_otp, voice_call]", id="method"
+        "[network_auth, operator_token, tenant_factor, sms_otp]",
+        "[network_auth, tenant_factor, sms_otp, voice_call]",
+        id="method",
     ),
     pytest.param(
         "purposes: [FraudPreventionAndDetection]", "purposes: [FraudPreventionAndDetection, Other]", id="purpose"
@@ -54,7 +56,7 @@ STRICTER = [
     ),
     pytest.param("prior: 0.005", "prior: 0.006", id="prior"),
     pytest.param("insult: 0.05", "insult: 0.02", id="insult"),
-    pytest.param("[network_auth, tenant_factor, sms_otp]", "[network_auth, tenant_factor]", id="method"),
+    pytest.param("operator_token, tenant_factor, sms_otp]", "operator_token, tenant_factor]", id="method"),
     pytest.param("required: [[sim_swap]]\n", "required: [[sim_swap], [location]]\n", id="one more requirement"),
     pytest.param("required: [[sim_swap]]\n", "required: [[sim_swap]]\n    fail_mode: review\n", id="fail mode"),
     pytest.param("version: 1\n", "version: 1\nsignals: {location: {countries: [ES]}}\n", id="country"),

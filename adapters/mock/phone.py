@@ -1,0 +1,105 @@
+"""A pretend phone: opens a link of the broker as a person's browser would, over mobile data, over Wi-Fi, or as a thief.
+
+It speaks HTTP and nothing else, follows the page's form, keeps cookies, and goes to the operator with the header that
+stands for what a mobile network adds to a request. It runs no script, for the page has none.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from html import unescape
+from typing import Annotated
+from urllib.parse import urljoin
+
+import httpx
+import typer
+
+CELLULAR_HEADER = "x-cellular-msisdn"
+REDIRECTS_MAX = 5
+TIMEOUT_S = 10.0
+_FORM = re.compile(r'<form method="post" action="([^"]+)"')
+_TITLE = re.compile(r"<h1>(.*?)</h1>")
+_CODE = re.compile(r'<strong class="code">(.*?)</strong>')
+_TEXT = re.compile(r"<p[^>]*>(.*?)</p>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+
+
+class Way(StrEnum):
+    """How the phone is connected."""
+
+    CELLULAR = "cellular"
+    WIFI = "wifi"
+    THIEF = "thief"
+    """Over mobile data, with another SIM: ``--number`` is then the thief's own."""
+
+
+class Phone:
+    """One phone with one browser. ``number`` is that of the SIM inside."""
+
+    def __init__(self, number: str, way: Way = Way.CELLULAR) -> None:
+        self._network = {} if way is Way.WIFI else {CELLULAR_HEADER: number}
+        self.http = httpx.Client(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False)
+
+    def look(self, link: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """The page behind the link."""
+        return self.http.get(link, headers=headers)
+
+    def tap(self, link: str, page: httpx.Response) -> httpx.Response:
+        """Send the page's form and go wherever it leads; the last page.
+
+        Raises:
+            ValueError: the page has nothing to tap, or leads in a circle.
+        """
+        form = _FORM.search(page.text)
+        if form is None:
+            raise ValueError("there is nothing to tap on this page")
+        response = self.http.post(urljoin(link, unescape(form[1])), headers={"sec-fetch-site": "same-origin"})
+        for _ in range(REDIRECTS_MAX):
+            if not response.is_redirect:
+                return response
+            # Whoever the browser goes to over mobile data, only the operator itself reads what its network adds.
+            response = self.http.get(urljoin(str(response.url), response.headers["location"]), headers=self._network)
+        raise ValueError("the page leads in a circle")
+
+    def close(self) -> None:
+        """Put the phone away."""
+        self.http.close()
+
+
+def said(page: httpx.Response) -> tuple[str, str]:
+    """Title and text of a page."""
+    title = _TITLE.search(page.text)
+    text = " ".join(_TAG.sub(" ", part) for part in _TEXT.findall(page.text))
+    return unescape(title[1]) if title else "", unescape(re.sub(r"\s+", " ", text)).strip()
+
+
+def compare_code(page: httpx.Response) -> str:
+    """The code that the page shows."""
+    found = _CODE.search(page.text)
+    return unescape(found[1]) if found else ""
+
+
+def run(
+    link: Annotated[str, typer.Argument(help="The link that the broker gave for the phone.")],
+    number: Annotated[str, typer.Option(help="The number of the SIM in this phone.")],
+    way: Annotated[Way, typer.Option("--as", help="How the phone is connected.")] = Way.CELLULAR,
+    look: Annotated[bool, typer.Option("--look", help="Look at the page and tap nothing.")] = False,
+) -> None:
+    """Open a link as a phone would, and tap. Ends with 1 unless the operator confirmed."""
+    phone = Phone(number, way)
+    try:
+        page = phone.look(link)
+        title, text = said(page)
+        typer.echo(f"{title}\n{text}")
+        if look:
+            return
+        last = phone.tap(link, page)
+    except (httpx.HTTPError, ValueError) as error:
+        typer.echo(f"the phone got nowhere: {error}", err=True)
+        raise typer.Exit(1) from error
+    finally:
+        phone.close()
+    title, text = said(last)
+    typer.echo(f"\n{title}\n{text}")
+    if not last.is_success:
+        raise typer.Exit(1)

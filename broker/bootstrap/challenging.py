@@ -1,0 +1,65 @@
+"""Step-up: built from settings, and swept for as long as the broker runs."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+from broker.bootstrap.background import running
+from broker.operators.registry import Registry
+from broker.settings.sections import ChallengeSettings
+from broker.storage.store import Store
+from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
+from broker.usecases.resettle import Resettle, ResettleTools
+
+_SWEEP_S = 1.0
+_SECRET_BYTES = 16
+_log = logging.getLogger(__name__)
+
+
+def challenge_desk(
+    resettling: ResettleTools,
+    store: Store,
+    registry: Registry,
+    new_id: Callable[[str], str],
+    public_url: str,
+    settings: ChallengeSettings,
+) -> ChallengeDesk:
+    """The challenges of this deployment."""
+    tools = ChallengeTools(
+        store=store.challenges,
+        checks=resettling.checks,
+        resettle=Resettle(resettling),
+        vault=resettling.vault,
+        pseudonyms=resettling.pseudonyms,
+        gate=resettling.gate,
+        through=registry.through,
+        ceremonies=registry.ceremonies,
+        clock=resettling.clock,
+        new_id=new_id,
+        new_correlator=lambda: str(uuid.uuid4()),
+        secret=lambda: secrets.token_urlsafe(_SECRET_BYTES),
+        compose=resettling.compose,
+        public_url=public_url,
+        limits=ChallengeLimits(**settings.model_dump()),
+    )
+    return ChallengeDesk(tools)
+
+
+@contextlib.asynccontextmanager
+async def sweeping_challenges(challenges: ChallengeChecks) -> AsyncIterator[None]:
+    """Let time end what nobody answers, every second."""
+
+    async def every_second() -> None:
+        while True:
+            try:
+                await challenges.sweep()
+            except Exception as error:  # noqa: BLE001 - a sweeper that died would leave challenges open for ever
+                _log.warning("could not sweep challenges: %s", type(error).__name__)
+            await asyncio.sleep(_SWEEP_S)
+
+    async with running(every_second()):
+        yield

@@ -1,0 +1,130 @@
+"""Challenges, durably. Of several changes of one version, on any node, exactly one succeeds."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.storage.policy_statements import INSERT_LEAF
+from broker.storage.policy_store import Entry
+from broker.storage.reader import Reader
+from broker.storage.tables import challenges
+from broker.storage.unit_of_work import Amend, Row, Step, Value
+from broker.storage.writer import GroupWriter
+
+_CHANGING = (
+    *("state", "version", "due_ms", "attempts_left", "sealed", "link", "ticket", "browser", "closed_ms", "code"),
+)
+_INSERT = insert(challenges).on_conflict_do_nothing()
+_MOVE = (
+    update(challenges)
+    .values({name: bindparam(f"to_{name}") for name in _CHANGING})
+    .where(
+        challenges.c.tenant == bindparam("of_tenant"),
+        challenges.c.challenge_id == bindparam("of_challenge"),
+        challenges.c.version == bindparam("seen"),
+    )
+)
+_SELECT = select(challenges).where(
+    challenges.c.tenant == bindparam("tenant"), challenges.c.challenge_id == bindparam("challenge_id")
+)
+_SELECT_BY_LINK = select(challenges).where(challenges.c.link == bindparam("link"))
+_SELECT_BY_TICKET = select(challenges).where(challenges.c.ticket == bindparam("ticket"))
+_SELECT_OF_CHECK = (
+    select(challenges)
+    .where(challenges.c.tenant == bindparam("tenant"), challenges.c.check_id == bindparam("check_id"))
+    .order_by(challenges.c.opened_ms)
+    .limit(bindparam("rows"))
+)
+_SELECT_DUE = (
+    select(challenges)
+    .where(challenges.c.due_ms <= bindparam("now_ms"))
+    .order_by(challenges.c.due_ms)
+    .limit(bindparam("rows"))
+)
+_LATELY = (
+    select(challenges.c.challenge_id)
+    .where(
+        challenges.c.tenant == bindparam("tenant"),
+        challenges.c.subject == bindparam("subject"),
+        challenges.c.opened_ms >= bindparam("since_ms"),
+    )
+    .limit(bindparam("rows"))
+    .subquery()
+)
+_COUNT_LATELY = select(func.count()).select_from(_LATELY)
+
+
+class ChallengeStore:
+    """Reads and changes challenges."""
+
+    def __init__(self, writer: GroupWriter, reader: Reader, rows_max: int) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._rows_max = rows_max
+
+    async def open(self, challenge: Challenge, entry: Entry, also: Sequence[Step] = ()) -> None:
+        """Keep a new one, with its leaf of the log."""
+        await self._writer.submit(Amend((Step(_INSERT, _plain(challenge)), _leaf(challenge.tenant, entry), *also)))
+
+    async def move(self, challenge: Challenge, entry: Entry | None = None, also: Sequence[Step] = ()) -> bool:
+        """Bring a challenge, whose version is one above what was read, to what it is now; whether it was ours to do."""
+        plain = _plain(challenge)
+        values: dict[str, Value] = {f"to_{name}": plain[name] for name in _CHANGING}
+        values |= {
+            "of_tenant": challenge.tenant,
+            "of_challenge": challenge.challenge_id,
+            "seen": challenge.version - 1,
+        }
+        leaves = () if entry is None else (_leaf(challenge.tenant, entry),)
+        return await self._writer.submit(Amend((Step(_MOVE, values), *leaves, *also))) == 1
+
+    async def find(self, tenant: str, challenge_id: str) -> Challenge | None:
+        """A tenant's challenge."""
+        return _one(await self._reader.row(_SELECT, tenant=tenant, challenge_id=challenge_id))
+
+    async def by_link(self, link: bytes) -> Challenge | None:
+        """The challenge of a link that was not opened yet, by the digest of its secret."""
+        return _one(await self._reader.row(_SELECT_BY_LINK, link=link))
+
+    async def by_ticket(self, ticket: bytes) -> Challenge | None:
+        """The challenge that somebody comes back from, by the digest of the ``state``."""
+        return _one(await self._reader.row(_SELECT_BY_TICKET, ticket=ticket))
+
+    async def of_check(self, tenant: str, check_id: str) -> list[Challenge]:
+        """The challenges of a check, oldest first."""
+        rows = await self._reader.rows(_SELECT_OF_CHECK, tenant=tenant, check_id=check_id, rows=self._rows_max)
+        return [_challenge(row) for row in rows]
+
+    async def due(self, now_ms: int, limit: int) -> list[Challenge]:
+        """Open challenges of all tenants whose time is over."""
+        rows = await self._reader.rows(_SELECT_DUE, now_ms=now_ms, rows=min(limit, self._rows_max))
+        return [_challenge(row) for row in rows]
+
+    async def lately(self, tenant: str, subject: bytes, since_ms: int, limit: int) -> int:
+        """How many were started about a subject since an instant, counted as far as ``limit``."""
+        row = await self._reader.row(_COUNT_LATELY, tenant=tenant, subject=subject, since_ms=since_ms, rows=limit)
+        return cast("int", row[0]) if row else 0
+
+
+def _leaf(tenant: str, entry: Entry) -> Step:
+    return Step(INSERT_LEAF, {"tenant": tenant, "entry": entry.id, "hash": entry.hash, "leaf": entry.body})
+
+
+def _plain(challenge: Challenge) -> dict[str, Value]:
+    members = msgspec.structs.asdict(challenge)
+    return {name: str(value) if isinstance(value, str) else value for name, value in members.items()}
+
+
+def _one(row: Row | None) -> Challenge | None:
+    return None if row is None else _challenge(row)
+
+
+def _challenge(row: Row) -> Challenge:
+    members: dict[str, Any] = dict(zip(Challenge.__struct_fields__, row, strict=True))
+    members["state"] = ChallengeState(members["state"])
+    members["code"] = None if members["code"] is None else ChallengeCode(members["code"])
+    return Challenge(**members)

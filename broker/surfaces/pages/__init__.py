@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered, in English and Spanish, nothing loaded from anywhere, no script."""

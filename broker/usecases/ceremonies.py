@@ -1,0 +1,100 @@
+"""Step up, the person's side: a link that is opened on the phone, one tap, the operator, and back."""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from broker.adapter_kit.adapter import OperatorFault
+from broker.adapter_kit.codes import KitCode
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.phone import PhoneNumber
+from broker.domain.signal import SignalName
+from broker.errors import Conflict
+from broker.policy.words import language_of
+from broker.step_up import rules
+from broker.usecases.challenge_desk import ChallengeDesk, digest
+from broker.usecases.challenge_views import ENDINGS, Ending, PageView, page_of
+
+_FAULTS: Mapping[str, ChallengeCode] = {
+    KitCode.CALLBACK_FORGED: ChallengeCode.FORGED,
+    KitCode.CEREMONY_OVER: ChallengeCode.TIMED_OUT,
+    "login_required": ChallengeCode.NOT_ON_MOBILE_NETWORK,
+    "interaction_required": ChallengeCode.NOT_ON_MOBILE_NETWORK,
+    "access_denied": ChallengeCode.NOT_PERMITTED,
+    "consent_required": ChallengeCode.NOT_PERMITTED,
+}
+
+
+class Ceremonies:
+    """Network verification as the person sees it (CAMARA number-verification, authorization code)."""
+
+    def __init__(self, desk: ChallengeDesk) -> None:
+        self._desk = desk
+        self._tools = desk.tools
+
+    async def page(self, secret: str, accept_language: str | None) -> PageView:
+        """What the person sees who opens the link. Looking changes nothing: previews of messages look, too."""
+        language = language_of(accept_language)
+        challenge = await self._tools.store.by_link(digest(secret))
+        if challenge is None or self._desk.now_ms() >= challenge.expires_ms:
+            return PageView(language, open=False)
+        check = await self._desk.check(challenge)
+        held = await self._desk.held(challenge)
+        started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
+        goes_to = urlsplit(started.url)
+        return page_of(check, secret, language, f"{goes_to.scheme}://{goes_to.netloc}")
+
+    async def tap(self, secret: str) -> tuple[str, str]:
+        """The person goes on: the address at their operator, and a secret for a cookie of their browser.
+
+        Raises:
+            Conflict: the link was used, or is over.
+        """
+        challenge = await self._tools.store.by_link(digest(secret))
+        if challenge is None:
+            raise Conflict("this link was opened before, or is over")
+        check, held = await self._desk.check(challenge), await self._desk.held(challenge)
+        started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
+        browser = self._tools.secret()
+        sealed = await self._desk.seal(challenge, msgspec.structs.replace(held, transaction=started.transaction))
+        ticket = digest(started.transaction.state)
+        opened = rules.open_link(challenge, digest(browser), ticket, sealed, self._desk.now_ms())
+        if not await self._tools.store.move(opened):
+            raise Conflict("this link was opened before, or is over")
+        return started.url, browser
+
+    async def back(self, callback: Mapping[str, str], browser: str) -> Ending:
+        """The person's browser comes back from the operator. What it brings is looked at once."""
+        challenge = await self._tools.store.by_ticket(digest(callback.get("state", "")))
+        if challenge is None:
+            return Ending.OVER
+        try:
+            taken = rules.take_attempt(challenge, self._desk.now_ms())
+        except Conflict:
+            return Ending.OVER
+        if not await self._tools.store.move(taken):
+            return Ending.OVER
+        # Defensive: a link that was opened in one browser and finished in another was carried off on the way.
+        if taken.browser is None or not hmac.compare_digest(digest(browser), taken.browser):
+            ended = await self._desk.end(taken, ChallengeState.FAILED, ChallengeCode.OTHER_BROWSER)
+        else:
+            ended = await self._by_browser(taken, callback)
+        if ended.state is ChallengeState.MET:
+            return Ending.MET
+        return Ending.FAILED if ended.code is None else ENDINGS.get(ended.code, Ending.FAILED)
+
+    async def _by_browser(self, challenge: Challenge, callback: Mapping[str, str]) -> Challenge:
+        held, check = await self._desk.held(challenge), await self._desk.check(challenge)
+        if held.transaction is None:
+            return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.FORGED)
+        try:
+            proof = self._tools.ceremonies[held.operator].finish_ceremony(callback, held.transaction)
+        except OperatorFault as fault:
+            code = _FAULTS.get(fault.code, ChallengeCode.OPERATOR_UNAVAILABLE)
+            return await self._desk.end(challenge, ChallengeState.FAILED, code)
+        query = msgspec.structs.replace(self._desk.query(check, PhoneNumber(held.phone)), proof=proof)
+        adapter = self._tools.through((held.operator,))
+        signal = None if adapter is None else await adapter.observe(query)
+        return await self._desk.by_signal(challenge, signal, ChallengeCode.OPERATOR_UNAVAILABLE)

@@ -1,0 +1,261 @@
+"""Step up, the caller's side: start a challenge, hand in what the person gave, see how it stands."""
+
+import hmac
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from broker.adapter_kit.adapter import OperatorFault, SignalQuery
+from broker.adapter_kit.instruments import CheckPassword, PasswordSent, PasswordVerdict, Refused, SendPassword
+from broker.consumers import authorize
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.check import Principal
+from broker.domain.decision import Outcome
+from broker.domain.phone import PhoneNumber
+from broker.domain.record import Check, Proof
+from broker.domain.signal import Signal, SignalName, Unavailability
+from broker.errors import (
+    BrokerError,
+    Conflict,
+    Fault,
+    InvalidRequest,
+    Misconfigured,
+    NotFound,
+    NotPermitted,
+    TooManyRequests,
+    origin,
+)
+from broker.policy.rules import StepUpMethod
+from broker.step_up import rules
+from broker.usecases.challenge_desk import ChallengeDesk, Held, digest, sources_of
+from broker.usecases.challenge_views import ChallengeView, shown
+from broker.usecases.show_check import own_check
+
+_HOUR_MS = 3_600_000
+_SWEEP_MAX = 200
+_CLOCK = "the clock"
+MESSAGE = "{{code}} is the code that you were asked for. Give it to nobody else."
+_VERDICTS: Mapping[PasswordVerdict, tuple[ChallengeState, ChallengeCode]] = {
+    PasswordVerdict.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.CODE_EXPIRED),
+    PasswordVerdict.EXHAUSTED: (ChallengeState.FAILED, ChallengeCode.CODE_WRONG),
+}
+_log = logging.getLogger(__name__)
+
+
+class Answer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What the caller hands in for the person: the code that they typed, or the token that their device fetched.
+
+    ``met`` is for a factor of the tenant's own, on the word of its back end.
+    """
+
+    code: str | None = None
+    operator_token: str | None = None
+    met: bool | None = None
+
+    def __repr__(self) -> str:
+        return "Answer(…)"
+
+
+class ChallengeChecks:
+    """Challenges of one's own checks."""
+
+    def __init__(self, desk: ChallengeDesk) -> None:
+        self._desk = desk
+        self._tools = desk.tools
+
+    async def start(self, principal: Principal, check_id: str, method: str, phone: PhoneNumber) -> ChallengeView:
+        """Start one of the methods that the decision offers. A challenge of the check that is open gives way to it.
+
+        The number is asked for again: it is not kept with the check, and it must be the one of the check.
+
+        Raises:
+            NotFound: no such check, or not the caller's own.
+            InvalidRequest: another number.
+            Conflict: the decision does not offer this, the operator cannot do it, or the check is too old.
+            TooManyRequests: this person was bothered enough.
+        """
+        authorize.require(principal, authorize.CHECK)
+        check = await self._own(principal, check_id)
+        self._require_offered(check, method, principal)
+        subject = self._tools.pseudonyms.subject(principal.tenant, phone)
+        if not hmac.compare_digest(subject.hex(), check.subject):
+            raise InvalidRequest("this is another number", [Fault("/phoneNumber", "send the number of the check")])
+        await self._require_room(check)
+        await self._replace_open(check)
+        match method:
+            case StepUpMethod.NETWORK_AUTH:
+                return await self._send_link(check, phone)
+            case StepUpMethod.SMS_OTP:
+                return await self._send_code(check, phone)
+            case _:
+                return shown(await self._desk.keep(check, method, Held(phone.e164), self._tools.limits.code_s))
+
+    async def show(self, principal: Principal, check_id: str, challenge_id: str) -> ChallengeView:
+        """How a challenge stands.
+
+        Raises:
+            NotFound: there is none, or it is not the caller's.
+        """
+        authorize.require(principal, authorize.CHECK)
+        return shown(await self._of(principal, check_id, challenge_id))
+
+    async def answer(self, principal: Principal, check_id: str, challenge_id: str, answer: Answer) -> ChallengeView:
+        """Hand in what the person gave. Each answer costs an attempt before it is looked at.
+
+        Raises:
+            NotFound: there is no such challenge.
+            InvalidRequest: this method takes another kind of answer, or none here.
+            NotPermitted: an agent vouches for a factor of its tenant.
+            Conflict: it is over, or another answer is being looked at.
+        """
+        authorize.require(principal, authorize.CHECK)
+        challenge = await self._of(principal, check_id, challenge_id)
+        _require_fitting(challenge.method, answer, principal)
+        taken = rules.take_attempt(challenge, self._desk.now_ms())
+        if not await self._tools.store.move(taken):
+            raise Conflict("another answer is being looked at: see how the challenge stands")
+        held = await self._desk.held(taken)
+        if answer.code is not None:
+            return shown(await self._by_code(taken, held, answer.code))
+        if answer.operator_token is not None:
+            return shown(await self._by_token(taken, held, answer.operator_token))
+        proof = Proof(taken.method, met=bool(answer.met))
+        state = ChallengeState.MET if answer.met else ChallengeState.FAILED
+        return shown(await self._desk.end(taken, state, None, proof=proof))
+
+    async def sweep(self) -> int:
+        """Expire what is over; how many."""
+        expired = 0
+        for challenge in await self._tools.store.due(self._desk.now_ms(), _SWEEP_MAX):
+            try:
+                await self._desk.end(challenge, ChallengeState.EXPIRED, ChallengeCode.TIMED_OUT, by=_CLOCK)
+                expired += 1
+            except Conflict:  # somebody answered after all
+                continue
+            except BrokerError as error:
+                _log.warning("a challenge could not be swept: %s at %s", error.code, origin(error))
+        return expired
+
+    async def _send_link(self, check: Check, phone: PhoneNumber) -> ChallengeView:
+        operator = next((name for name in sources_of(check) if self._holds(name, check.purpose)), None)
+        if operator is None or self._tools.gate.basis(check.purpose, SignalName.NUMBER_VERIFICATION) is None:
+            raise Conflict("the operator of this number cannot do that: choose another method")
+        secret = self._tools.secret()
+        kept = await self._desk.keep(
+            check,
+            StepUpMethod.NETWORK_AUTH,
+            Held(phone.e164, operator),
+            self._tools.limits.link_s,
+            link=digest(secret),
+        )
+        return shown(kept, f"{self._tools.public_url}/p/{secret}")
+
+    def _holds(self, operator: str, purpose: str) -> bool:
+        try:
+            self._tools.ceremonies[operator].start_ceremony(SignalName.NUMBER_VERIFICATION, purpose)
+        except (KeyError, OperatorFault, Misconfigured):
+            return False
+        return True
+
+    async def _send_code(self, check: Check, phone: PhoneNumber) -> ChallengeView:
+        """Kept before it is sent: a message that nobody knows of could be answered by nobody, and sent again."""
+        adapter = self._tools.through(sources_of(check))
+        if adapter is None:
+            raise Conflict("the operator of this number cannot do that: choose another method")
+        kept = await self._desk.keep(check, StepUpMethod.SMS_OTP, Held(phone.e164), self._tools.limits.code_s)
+        sent = await adapter.carry_out(SendPassword(message=MESSAGE, **self._desk.order(check, phone)))
+        if not isinstance(sent, PasswordSent):
+            code = (
+                ChallengeCode.NOT_PERMITTED
+                if sent.reason is Unavailability.NOT_PERMITTED
+                else ChallengeCode.OPERATOR_UNAVAILABLE
+            )
+            return shown(await self._desk.end(kept, ChallengeState.FAILED, code))
+        sealed = await self._desk.seal(kept, Held(phone.e164, reference=sent.reference))
+        ready = msgspec.structs.replace(kept, sealed=sealed, version=kept.version + 1)
+        await self._tools.store.move(ready)
+        return shown(ready)
+
+    async def _by_code(self, challenge: Challenge, held: Held, code: str) -> Challenge:
+        check, phone = await self._desk.check(challenge), PhoneNumber(held.phone)
+        adapter = self._tools.through(sources_of(check))
+        verdict: PasswordVerdict | Refused | None = None
+        if adapter is not None:
+            order = CheckPassword(reference=held.reference, code=code, **self._desk.order(check, phone))
+            verdict = await adapter.carry_out(order)
+        if verdict is PasswordVerdict.RIGHT:
+            return await self._desk.end(challenge, ChallengeState.MET, None, proof=Proof(challenge.method, met=True))
+        if not isinstance(verdict, PasswordVerdict):
+            return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE)
+        if verdict is PasswordVerdict.WRONG and challenge.attempts_left > 0:
+            return challenge
+        state, why = _VERDICTS.get(verdict, (ChallengeState.FAILED, ChallengeCode.CODE_WRONG))
+        proof = Proof(challenge.method, met=False) if state is ChallengeState.FAILED else None
+        return await self._desk.end(challenge, state, why, proof=proof)
+
+    async def _by_token(self, challenge: Challenge, held: Held, token: str) -> Challenge:
+        check = await self._desk.check(challenge)
+        query = self._desk.query(check, PhoneNumber(held.phone))
+        signal = await self._observe(check, msgspec.structs.replace(query, operator_token=token))
+        return await self._desk.by_signal(challenge, signal, ChallengeCode.TOKEN_REFUSED)
+
+    async def _observe(self, check: Check, query: SignalQuery) -> Signal | None:
+        adapter = self._tools.through(sources_of(check))
+        permitted = self._tools.gate.basis(check.purpose, SignalName.NUMBER_VERIFICATION) is not None
+        return await adapter.observe(query) if adapter is not None and permitted else None
+
+    async def _replace_open(self, check: Check) -> None:
+        for challenge in await self._tools.store.of_check(check.tenant, check.id):
+            if challenge.is_open:
+                await self._desk.end(challenge, ChallengeState.CANCELLED, ChallengeCode.REPLACED, by=check.consumer)
+
+    def _require_offered(self, check: Check, method: str, principal: Principal) -> None:
+        decision = check.decision
+        if decision.outcome is not Outcome.STEP_UP or method not in decision.methods_offered:
+            offered = ", ".join(decision.methods_offered) if decision.outcome is Outcome.STEP_UP else "none"
+            raise Conflict(f"the decision does not offer this method; it offers: {offered}")
+        if method == StepUpMethod.VOICE_CALL:
+            raise Conflict("this deployment makes no calls: choose another method")
+        if (self._tools.clock.now() - check.settled_at).total_seconds() > self._tools.limits.within_s:
+            raise Conflict("this check is too old to act on: ask again")
+        _require_back_end(method, principal)
+
+    async def _require_room(self, check: Check) -> None:
+        since_ms, hourly = self._desk.now_ms() - _HOUR_MS, self._tools.limits.hourly
+        subject = bytes.fromhex(check.subject)
+        if await self._tools.store.lately(check.tenant, subject, since_ms, hourly) >= hourly:
+            raise TooManyRequests("this person was asked often enough for now", retry_after_s=600)
+
+    async def _own(self, principal: Principal, check_id: str) -> Check:
+        """A check of the very agent: who may explain those of others still acts for nobody but itself."""
+        check = await own_check(self._tools.checks, principal, check_id)
+        if (check.consumer, check.agent) != (principal.consumer, principal.agent):
+            raise NotFound("no such check")
+        return check
+
+    async def _of(self, principal: Principal, check_id: str, challenge_id: str) -> Challenge:
+        challenge = await self._tools.store.find(principal.tenant, challenge_id)
+        ours = (principal.consumer, principal.agent, check_id)
+        if challenge is None or (challenge.consumer, challenge.agent, challenge.check_id) != ours:
+            raise NotFound("no such challenge")
+        return challenge
+
+
+def _require_back_end(method: str, principal: Principal) -> None:
+    if method == StepUpMethod.TENANT_FACTOR and principal.agent is not None:
+        raise NotPermitted("a factor of the tenant's own is vouched for by its back end: use a key without an agent")
+
+
+def _require_fitting(method: str, answer: Answer, principal: Principal) -> None:
+    wanted = {
+        StepUpMethod.SMS_OTP: ("code", answer.code),
+        StepUpMethod.OPERATOR_TOKEN: ("operatorToken", answer.operator_token),
+        StepUpMethod.TENANT_FACTOR: ("met", answer.met),
+    }.get(StepUpMethod(method))
+    if wanted is None:
+        raise InvalidRequest("this is answered on the person's phone", [Fault("", "have the person open the link")])
+    given = [one for one in (answer.code, answer.operator_token, answer.met) if one is not None]
+    if wanted[1] is None or len(given) != 1:
+        raise InvalidRequest("another answer is wanted", [Fault(f"/{wanted[0]}", "send this member and no other")])
+    _require_back_end(method, principal)

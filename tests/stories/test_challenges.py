@@ -1,0 +1,324 @@
+"""Step up: the person proves more, over a channel that is not itself in doubt, and the check settles again."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from adapters.mock.phone import Phone, Way, compare_code, said
+from tests.support.clocks import HandClock
+from tests.support.stage import Stage, set_stage
+
+_TENANTS = itertools.count(1)
+STEADY, SWAPPED_3D, OTHER = "+34600000101", "+34600000103", "+34600000102"
+PAYMENT = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
+
+
+class Till(NamedTuple):
+    """An agent of a tenant, and the stage around it."""
+
+    stage: Stage
+    clock: HandClock
+    tenant: str
+    http: httpx.Client
+    more: ExitStack
+
+    def ask(self, number: str = SWAPPED_3D, action: dict[str, Any] | None = None) -> dict[str, Any]:
+        asked = {
+            "subject": {"phoneNumber": number},
+            "action": action or PAYMENT,
+            "purpose": "FraudPreventionAndDetection",
+        }
+        answer = self.http.post("/v1/trust-checks", json=asked)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def start(self, check: dict[str, Any], method: str = "network_auth", number: str = SWAPPED_3D) -> httpx.Response:
+        return self.http.post(
+            f"/v1/trust-checks/{check['id']}/challenges", json={"method": method, "phoneNumber": number}
+        )
+
+    def started(self, check: dict[str, Any], method: str = "network_auth", number: str = SWAPPED_3D) -> dict[str, Any]:
+        answer = self.start(check, method, number)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def now(self, check: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.http.get(f"/v1/trust-checks/{check['id']}").json())
+
+    def phone(self, number: str, way: Way = Way.CELLULAR) -> Phone:
+        phone = Phone(number, way)
+        self.more.callback(phone.close)
+        return phone
+
+
+@pytest.fixture(scope="module")
+def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, HandClock]]:
+    clock = HandClock()
+    with set_stage(tmp_path_factory.mktemp("challenges"), clock=clock, changes={"hourly = 6": "hourly = 60"}) as stage:
+        yield stage, clock
+
+
+@pytest.fixture
+def till(building: tuple[Stage, HandClock]) -> Iterator[Till]:
+    stage, clock = building
+    tenant = f"bank-{next(_TENANTS)}"
+    key = stage.broker.key(tenant, "trust:check", consumer="shop", agent="till")
+    with ExitStack() as more, stage.broker.http(key) as http:
+        yield Till(stage, clock, tenant, http, more)
+
+
+def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
+    check = till.ask()
+    offered = [step.get("method") for step in check["nextSteps"]]
+    assert (check["decision"], "network_auth" in offered, "sms_otp" in offered) == ("step_up", True, False)
+
+    challenge = till.started(check)
+    assert challenge["status"] == "pending"
+    assert challenge["qr"].startswith("<svg")
+    phone = till.phone(SWAPPED_3D)
+    page = phone.look(challenge["link"])
+    title, text = said(page)
+    assert title == "Is this you?"
+    assert "till (shop)" in text
+    assert "payment.transfer, 950.00 EUR" in text
+    assert compare_code(page) == challenge["compareCode"]
+    assert SWAPPED_3D not in page.text
+
+    last = phone.tap(challenge["link"], page)
+    assert (last.status_code, said(last)[0]) == (200, "Done")
+    assert till.http.get(challenge["href"]).json()["status"] == "met"
+    after = till.now(check)
+    assert (after["decision"], after["nextSteps"]) == ("allow", [])
+    assert after["receipt"] != check["receipt"]
+
+
+@pytest.mark.parametrize(
+    ("number", "way", "title", "code", "decision"),
+    [
+        pytest.param(OTHER, Way.THIEF, "Another SIM", "OTHER_SIM", "step_up", id="a thief's phone"),
+        pytest.param(SWAPPED_3D, Way.WIFI, "Not over mobile data", "NOT_ON_MOBILE_NETWORK", "step_up", id="Wi-Fi"),
+    ],
+)
+def test_what_was_not_proven_allows_nothing(
+    till: Till, number: str, way: Way, title: str, code: str, decision: str
+) -> None:
+    check = till.ask()
+    challenge = till.started(check)
+    phone = till.phone(number, way)
+    last = phone.tap(challenge["link"], phone.look(challenge["link"]))
+    assert (last.status_code, said(last)[0]) == (403, title)
+    ended = till.http.get(challenge["href"]).json()
+    assert (ended["status"], ended["code"]) == ("failed", code)
+    assert till.now(check)["decision"] in {decision, "review", "deny"}
+
+
+def test_a_link_opens_once_and_looking_costs_nothing(till: Till) -> None:
+    challenge = till.started(till.ask())
+    first, second = till.phone(SWAPPED_3D), till.phone(SWAPPED_3D)
+    pages = [phone.look(challenge["link"]) for phone in (first, second, first)]
+    assert all(said(page)[0] == "Is this you?" for page in pages)
+    assert first.tap(challenge["link"], pages[0]).status_code == 200
+    assert second.tap(challenge["link"], pages[1]).status_code == 410
+    assert said(second.look(challenge["link"]))[0] == "This link is over"
+
+
+def test_two_hundred_taps_open_one_ceremony(till: Till) -> None:
+    challenge = till.started(till.ask())
+
+    def tap(_: int) -> int:
+        return httpx.post(challenge["link"], headers={"sec-fetch-site": "none"}, trust_env=False).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        codes = list(pool.map(tap, range(200)))
+    assert (codes.count(303), codes.count(410)) == (1, 199)
+
+
+def carried(till: Till, challenge: dict[str, Any], number: str = SWAPPED_3D) -> tuple[Phone, str]:
+    """The phone that went to the operator, and the address that it was sent back to but did not open."""
+    phone = till.phone(number)
+    tapped = phone.http.post(challenge["link"], headers={"sec-fetch-site": "same-origin"})
+    assert tapped.status_code == 303, tapped.text
+    back = phone.http.get(tapped.headers["location"], headers={"x-cellular-msisdn": number})
+    return phone, str(back.headers["location"])
+
+
+def test_it_ends_in_the_browser_in_which_it_began(till: Till) -> None:
+    check = till.ask()
+    challenge = till.started(check)
+    _, address = carried(till, challenge)
+    stolen = till.phone(OTHER).http.get(address)
+    assert (stolen.status_code, said(stolen)[0]) == (403, "Another browser")
+    assert till.http.get(challenge["href"]).json()["code"] == "OTHER_BROWSER"
+    assert till.now(check)["decision"] == "step_up"
+
+
+def test_coming_back_twice_counts_once(till: Till) -> None:
+    phone, address = carried(till, till.started(till.ask()))
+    with ThreadPoolExecutor(8) as pool:
+        titles = list(pool.map(lambda _: said(phone.http.get(address))[0], range(8)))
+    assert sorted(titles) == ["Done"] + ["This link is over"] * 7
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        pytest.param(lambda address, _: re.sub(r"state=[^&]+", "state=made-up", address), id="a state of nobody"),
+        pytest.param(lambda address, _: re.sub(r"code=[^&]+", "code=made-up", address), id="a code of nobody"),
+        pytest.param(lambda address, _: re.sub(r"iss=[^&]+", "iss=https%3A%2F%2Fevil.example", address), id="mix-up"),
+        pytest.param(lambda address, _: address + "&code=another", id="a member twice"),
+        pytest.param(
+            lambda address, other: re.sub(r"code=[^&]+", f"code={dict(parse_qsl(other))['code']}", address),
+            id="a code of another ceremony",
+        ),
+    ],
+)
+def test_what_is_forged_is_believed_by_nobody(till: Till, forge: Any) -> None:
+    check = till.ask()
+    phone, address = carried(till, till.started(check))
+    _, other = carried(till, till.started(till.ask()))
+    answer = phone.http.get(forge(address, urlsplit(other).query))
+    assert answer.status_code == 403
+    assert till.now(check)["decision"] != "allow"
+
+
+def test_a_ceremony_has_its_time(till: Till) -> None:
+    check = till.ask()
+    late, opened = till.started(check), None
+    till.clock.advance(121)
+    assert said(till.phone(SWAPPED_3D).look(late["link"]))[0] == "This link is over"
+    opened = till.started(check)
+    phone, address = carried(till, opened)
+    till.clock.advance(121)
+    assert said(phone.http.get(address))[0] == "This link is over"
+    assert till.now(check)["decision"] == "step_up"
+
+
+def test_a_challenge_is_for_its_own_check_person_and_agent(till: Till) -> None:
+    check = till.ask()
+    challenge = till.started(check)
+    assert till.start(check, number=STEADY).status_code == 400, "another number"
+    assert till.start(check, "sms_otp").status_code == 409, "a method that is withheld"
+    small = {"type": "payment.transfer", "amount": {"value": "5.00", "currency": "EUR"}}
+    assert till.start(till.ask(STEADY, small), number=STEADY).status_code == 409, "nothing to step up"
+    key = till.stage.broker.key(till.tenant, "trust:check", "trust:explain", consumer="desk")
+    elsewhere = till.stage.broker.key(f"{till.tenant}-other", "trust:check", consumer="shop", agent="till")
+    for foreign in (key, elsewhere):
+        with till.stage.broker.http(foreign) as http:
+            assert http.get(challenge["href"]).status_code == 404
+            path = f"/v1/trust-checks/{check['id']}/challenges"
+            assert http.post(path, json={"method": "network_auth", "phoneNumber": SWAPPED_3D}).status_code == 404
+
+
+def test_a_newer_challenge_takes_the_place_of_the_one_before(till: Till) -> None:
+    check = till.ask()
+    first, second = till.started(check), till.started(check)
+    assert till.http.get(first["href"]).json()["code"] == "REPLACED"
+    assert said(till.phone(SWAPPED_3D).look(first["link"]))[0] == "This link is over"
+    assert said(till.phone(SWAPPED_3D).look(second["link"]))[0] == "Is this you?"
+
+
+def test_the_page_is_strict_and_speaks_two_languages(till: Till) -> None:
+    link = till.started(till.ask())["link"]
+    page = till.phone(SWAPPED_3D).look(link, {"accept-language": "es-ES,es;q=0.9"})
+    assert (said(page)[0], 'lang="es"' in page.text) == ("¿Eres tú?", True)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert till.stage.alba.url in policy
+    assert not re.search(r"<script|src=|href=|https?://", page.text)
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+def test_no_number_and_no_secret_lie_in_the_open(till: Till) -> None:
+    challenge = till.started(till.ask())
+    secret = challenge["link"].rpartition("/")[2]
+    rows = till.stage.rows("SELECT * FROM challenges WHERE tenant = ?", till.tenant)
+    leaves = till.stage.rows("SELECT body FROM log_leaves WHERE tenant = ?", till.tenant)
+    for canary in (SWAPPED_3D, SWAPPED_3D[1:], secret):
+        assert canary.encode() not in repr((rows, leaves)).encode()
+
+
+DEVICE_CHANGED = "+34600000113"
+DEAR = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}, "attributes": {"newPayee": True}}
+
+
+def texted(till: Till, number: str) -> str:
+    """The code in the last message that a person got."""
+    (*_, last) = till.stage.alba.control.http.get(f"/subscribers/{number}/messages").json()
+    found = re.search(r"\d{6}", last["text"])
+    assert found is not None, last
+    return found[0]
+
+
+def by_text(till: Till) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A check whose line is clean, so that a code by text message may be offered, and the code under way."""
+    check = till.ask(STEADY, DEAR)
+    assert "sms_otp" in [step.get("method") for step in check["nextSteps"]], check
+    return check, till.started(check, "sms_otp", STEADY)
+
+
+def answered(till: Till, challenge: dict[str, Any], **answer: Any) -> httpx.Response:
+    return till.http.post(f"{challenge['href']}/answer", json=answer)
+
+
+def test_a_code_by_text_message_where_the_line_is_clean(till: Till) -> None:
+    check, challenge = by_text(till)
+    assert "link" not in challenge
+    wrong = answered(till, challenge, code="000000")
+    assert (wrong.status_code, wrong.json()["status"], wrong.json()["attemptsLeft"]) == (200, "pending", 2)
+    code = texted(till, STEADY)
+    assert answered(till, challenge, code=code).json()["status"] == "met"
+    assert till.now(check)["decision"] == "allow"
+    assert answered(till, challenge, code=code).status_code == 409, "answered once"
+
+
+def test_a_code_is_not_guessed_in_parallel(till: Till) -> None:
+    check, challenge = by_text(till)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: answered(till, challenge, code=f"{n:06}"), range(60)))
+    looked_at = [answer for answer in answers if answer.status_code == 200]
+    assert len(looked_at) <= 3
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    while till.http.get(challenge["href"]).json()["status"] == "pending":
+        answered(till, challenge, code="999999")
+    assert answered(till, challenge, code=texted(till, STEADY)).status_code == 409
+    assert till.now(check)["decision"] != "allow"
+
+
+def test_the_devices_own_token_proves_the_sim(till: Till) -> None:
+    check = till.ask()
+    challenge = till.started(check, "operator_token")
+    token = till.stage.alba.control.operator_token(SWAPPED_3D)
+    assert answered(till, challenge, operatorToken=token).json()["status"] == "met"
+    assert till.now(check)["decision"] == "allow"
+
+    check = till.ask()
+    challenge = till.started(check, "operator_token")
+    other = till.stage.alba.control.operator_token(OTHER)
+    assert answered(till, challenge, operatorToken=other).json()["code"] == "OTHER_SIM"
+    assert till.now(check)["decision"] != "allow"
+
+
+@pytest.mark.parametrize("answer", [{}, {"code": "1"}, {"code": "1", "met": True}, {"operatorToken": 5}, {"other": 1}])
+def test_an_answer_of_another_kind_costs_nothing(till: Till, answer: dict[str, Any]) -> None:
+    challenge = till.started(till.ask(), "operator_token")
+    assert answered(till, challenge, **answer).status_code == 400
+    assert till.http.get(challenge["href"]).json()["attemptsLeft"] == 3
+
+
+def test_an_agent_does_not_vouch_for_a_factor_of_its_tenant(till: Till) -> None:
+    assert till.start(till.ask(), "tenant_factor").status_code == 403
+    key = till.stage.broker.key(till.tenant, "trust:check", consumer="back-end")
+    with till.stage.broker.http(key) as http:
+        back_end = till._replace(http=http)
+        check = back_end.ask()
+        challenge = back_end.started(check, "tenant_factor")
+        assert answered(back_end, challenge, met=True).json()["status"] == "met"
+        assert back_end.now(check)["decision"] == "allow"

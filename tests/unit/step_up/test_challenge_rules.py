@@ -1,0 +1,60 @@
+"""The state machine of a challenge: what may follow what, and that nothing follows the end."""
+
+import msgspec
+import pytest
+
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.errors import Conflict
+from broker.step_up import rules
+from tests.contract.test_storage_challenges import NOW_MS, a_challenge
+
+STARTED, OPENED, MET, FAILED, EXPIRED, CANCELLED = ChallengeState
+OVER_MS = NOW_MS + 120_000
+
+
+def opened() -> Challenge:
+    return rules.open_link(a_challenge(), b"browser", b"ticket", b"more", NOW_MS)
+
+
+def test_a_link_opens_once_and_is_forgotten() -> None:
+    challenge = opened()
+    assert (challenge.state, challenge.link, challenge.version) == (OPENED, None, 2)
+    with pytest.raises(Conflict, match="before"):
+        rules.open_link(challenge, b"other", b"other", b"other", NOW_MS)
+
+
+def test_every_answer_costs_an_attempt() -> None:
+    challenge = a_challenge()
+    for left in (2, 1, 0):
+        challenge = rules.take_attempt(challenge, NOW_MS)
+        assert challenge.attempts_left == left
+    with pytest.raises(Conflict, match="no attempt"):
+        rules.take_attempt(challenge, NOW_MS)
+
+
+@pytest.mark.parametrize("state", [MET, FAILED, EXPIRED, CANCELLED])
+def test_nothing_follows_the_end(state: ChallengeState) -> None:
+    ended = rules.end(opened(), state, ChallengeCode.REPLACED, NOW_MS)
+    assert (ended.sealed, ended.ticket, ended.browser, ended.due_ms) == (b"", None, None, None)
+    with pytest.raises(Conflict):
+        rules.open_link(ended, b"", b"", b"", NOW_MS)
+    with pytest.raises(Conflict):
+        rules.take_attempt(ended, NOW_MS)
+    with pytest.raises(Conflict):
+        rules.end(ended, MET, None, NOW_MS)
+
+
+def test_time_ends_what_nobody_answers() -> None:
+    rules.take_attempt(a_challenge(), OVER_MS - 1)
+    for late in (a_challenge(), opened()):
+        with pytest.raises(Conflict, match="over"):
+            rules.take_attempt(late, OVER_MS)
+    with pytest.raises(Conflict, match="over"):
+        rules.open_link(a_challenge(), b"", b"", b"", OVER_MS)
+    assert rules.end(a_challenge(), EXPIRED, ChallengeCode.TIMED_OUT, OVER_MS).state is EXPIRED
+
+
+def test_every_change_moves_the_version() -> None:
+    first = msgspec.structs.replace(a_challenge(), version=7)
+    assert rules.take_attempt(first, NOW_MS).version == 8
+    assert rules.end(first, MET, None, NOW_MS).version == 8
