@@ -6,9 +6,13 @@ It imports nothing else of ``broker`` and needs ``httpx`` alone, so that an agen
         answer = broker.check("+34600000101", "payment.transfer", amount=("950.00", "EUR"))
         if answer.allowed:
             ...
+
+:mod:`broker.client.guards` asks before a tool runs; :mod:`broker.client.receipts` verifies receipts offline;
+:mod:`broker.client.oauth` is an agent's own key in the place of a bearer key.
 """
 
-from broker.client._answers import Answer, NextStep, Outcome, Policy, Reason
+from broker.client._action import Action
+from broker.client._answers import Answer, Consumed, NextStep, Outcome, Policy, Reason, Review
 from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
@@ -18,6 +22,7 @@ from broker.client._operations import DEFAULT_PURPOSE, About
 __all__ = [
     "DEFAULT_PURPOSE",
     "About",
+    "Action",
     "Answer",
     "AnswerMalformed",
     "ApiKey",
@@ -25,6 +30,7 @@ __all__ = [
     "BrokerRefused",
     "BrokerUnreachable",
     "ClientError",
+    "Consumed",
     "Credential",
     "NextStep",
     "Options",
@@ -33,5 +39,6 @@ __all__ = [
     "Reason",
     "ReceiptInvalid",
     "Retry",
+    "Review",
     "TrustBroker",
 ]

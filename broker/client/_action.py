@@ -26,20 +26,26 @@ class Action:
     resource: str | None = field(default=None, repr=False)
     attributes: Mapping[str, str | bool | int] = field(default_factory=dict, repr=False)
 
+    def members(self) -> dict[str, Any]:
+        """The ``action`` member of a question, as it goes over the wire."""
+        told: dict[str, Any] = {"type": self.type}
+        if self.amount is not None:
+            told["amount"] = dict(zip(("value", "currency"), self.amount, strict=True))
+        if self.resource is not None:
+            told["resource"] = self.resource
+        if self.attributes:
+            told["attributes"] = dict(self.attributes)
+        return told
+
     def digest(self, salt: bytes) -> bytes:
         """HMAC-SHA-256 of the canonical form under the salt of one receipt.
 
         Raises:
             ValueError: an amount is no decimal, or a value has no canonical form.
         """
-        told: dict[str, Any] = {"type": self.type}
+        told = self.members()
         if self.amount is not None:
-            value, currency = self.amount
-            told["amount"] = {"value": _plain(value), "currency": currency}
-        if self.resource is not None:
-            told["resource"] = self.resource
-        if self.attributes:
-            told["attributes"] = dict(self.attributes)
+            told["amount"]["value"] = _plain(self.amount[0])
         return hmac.digest(salt, canonical(told), hashlib.sha256)
 
 

@@ -42,7 +42,8 @@ class Policy:
 class Answer:
     """A check and its decision: ``decision`` is what to do, ``verdict`` what the evidence says.
 
-    ``replayed`` when this is the stored answer to an idempotency key that was used before.
+    ``revision`` says how often it has settled again, after a challenge or a review. ``replayed`` when this is the
+    stored answer to an idempotency key that was used before.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Answer:
     receipt: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
     replayed: bool = False
+    revision: int = 0
 
     @property
     def allowed(self) -> bool:
@@ -107,6 +109,7 @@ def answer(members: Mapping[str, Any], *, replayed: bool = False) -> Answer:
         receipt=_members.text(members, "receipt"),
         document=members,
         replayed=replayed,
+        revision=_members.whole(members, "revision") if "revision" in members else 0,
     )
 
 
@@ -128,6 +131,48 @@ def outcome(members: Mapping[str, Any]) -> Outcome:
         outcome=_members.text(members, "outcome"),
         found_at=_members.instant(members, "foundAt"),
         reported_at=_members.instant(members, "reportedAt"),
+        document=members,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A human was asked to look at a check; what they decide is read from the check."""
+
+    id: str
+    check_id: str
+    status: str
+    expires_at: datetime
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def review(members: Mapping[str, Any]) -> Review:
+    """Decoded members as a review; raises as :func:`answer`."""
+    return Review(
+        id=_members.text(members, "id"),
+        check_id=_members.text(members, "checkId"),
+        status=_members.text(members, "status"),
+        expires_at=_members.instant(members, "expiresAt"),
+        document=members,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """A receipt was used, by whoever got this: the action may be done now."""
+
+    check_id: str
+    action_type: str
+    consumed_at: datetime
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def consumed(members: Mapping[str, Any]) -> Consumed:
+    """Decoded members as the use of a receipt; raises as :func:`answer`."""
+    return Consumed(
+        check_id=_members.text(members, "check"),
+        action_type=_members.text(members, "action"),
+        consumed_at=_members.instant(members, "consumedAt"),
         document=members,
     )
 

@@ -10,7 +10,8 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 import anyio
 import httpx
 
-from broker.client._answers import Answer, Outcome
+from broker.client._action import Action
+from broker.client._answers import Answer, Consumed, Outcome, Review
 from broker.client._credentials import ApiKey
 from broker.client._exchange import (
     BODY_BYTES_MAX,
@@ -113,6 +114,19 @@ class TrustBroker:
         """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back."""
         return self.run(self.operations.report_outcome(check_id, outcome))
 
+    def request_review(self, check_id: str, justification: str = "") -> Review:
+        """Ask for a human where a check offers one; ``justification`` is shown to them last, as plain text."""
+        return self.run(self.operations.request_review(check_id, justification))
+
+    def consume_receipt(self, receipt: str, action: Action) -> Consumed:
+        """Use a receipt, once, right before doing ``action``: of all who try, one gets an answer and may act.
+
+        Raises:
+            BrokerRefused: it was used, is over, was taken back, or is for another action; ``code`` says which.
+            BrokerUnreachable: whether it was used is not known. Do not act.
+        """
+        return self.run(self.operations.consume_receipt(receipt, action))
+
     def keys(self) -> dict[str, Any]:
         """The public keys of receipts, as a JWK set."""
         return self.run(self.operations.keys())
@@ -196,6 +210,14 @@ class AsyncTrustBroker:
     async def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """As :meth:`TrustBroker.report_outcome`."""
         return await self.run(self.operations.report_outcome(check_id, outcome))
+
+    async def request_review(self, check_id: str, justification: str = "") -> Review:
+        """As :meth:`TrustBroker.request_review`."""
+        return await self.run(self.operations.request_review(check_id, justification))
+
+    async def consume_receipt(self, receipt: str, action: Action) -> Consumed:
+        """As :meth:`TrustBroker.consume_receipt`."""
+        return await self.run(self.operations.consume_receipt(receipt, action))
 
     async def keys(self) -> dict[str, Any]:
         """As :meth:`TrustBroker.keys`."""

@@ -17,6 +17,7 @@ _TRY_LATER = frozenset({429, 503})
 _FAILED_ON_THE_WAY = frozenset({500, 502, 504})
 _UNAUTHORIZED, _STILL_RUNNING = 401, 409
 _LEAST_S = 0.001
+_RENEWALS_MAX = 2  # a nonce that is wanted, and a token that is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def exchange(ask: Ask, credential: Credential, retry: Retry, around: Surrounding
         BrokerUnreachable: there was no answer, after all attempts.
     """
     ends_s = around.monotonic_s() + retry.total_s
-    attempt, renewed = 0, False
+    attempt = renewals = 0
     while True:
         proof = yield from credential.headers(ask)
         left_s = max(_LEAST_S, min(ask.timeout_s, ends_s - around.monotonic_s()))
@@ -110,8 +111,9 @@ def exchange(ask: Ask, credential: Credential, retry: Retry, around: Surrounding
         attempt += 1
         if isinstance(told, Reply) and told.status in _SUCCESS:
             return told
-        if isinstance(told, Reply) and told.status == _UNAUTHORIZED and not renewed and credential.renews(told):
-            renewed = True
+        refused = told if isinstance(told, Reply) and told.status == _UNAUTHORIZED else None
+        if refused and renewals < _RENEWALS_MAX and credential.renews(refused):
+            renewals, attempt = renewals + 1, attempt - 1
             continue
         pause_s = _pause(told, ask, attempt, retry, around)
         if pause_s is None or attempt >= retry.attempts or around.monotonic_s() + pause_s >= ends_s:

@@ -9,7 +9,8 @@ from typing import Any, TypedDict
 from urllib.parse import quote
 
 from broker.client import _answers, _members
-from broker.client._answers import Answer, Outcome
+from broker.client._action import Action
+from broker.client._answers import Answer, Consumed, Outcome, Review
 from broker.client._exchange import Ask, Credential, Pause, Reply, Retry, Surroundings, Work, exchange
 
 DEFAULT_PURPOSE = "FraudPreventionAndDetection"
@@ -92,6 +93,17 @@ class Operations:
         reply = yield from self._reply("POST", f"{_path(check_id)}/outcome", {"outcome": outcome}, again=True)
         return _answers.outcome(_members.decoded(reply.body))
 
+    def request_review(self, check_id: str, justification: str) -> Work[Review]:
+        """``POST /v1/trust-checks/{id}/reviews``; asked twice it is the same review."""
+        reply = yield from self._reply("POST", f"{_path(check_id)}/reviews", _said(justification), again=True)
+        return _answers.review(_members.decoded(reply.body))
+
+    def consume_receipt(self, receipt: str, action: Action) -> Work[Consumed]:
+        """``POST /v1/receipts/consume``. Not sent again once it may have arrived: the second time would be refused."""
+        members = {"receipt": receipt, "action": action.members()}
+        reply = yield from self._reply("POST", "/v1/receipts/consume", members, again=False)
+        return _answers.consumed(_members.decoded(reply.body))
+
     def keys(self) -> Work[dict[str, Any]]:
         """``GET /.well-known/jwks.json``: the public keys of receipts."""
         return (yield from self.call("GET", "/.well-known/jwks.json", None))
@@ -156,6 +168,10 @@ def question(phone_number: str, action: str, about: About) -> dict[str, Any]:
         deadlineMs=about.get("deadline_ms"),
         maxEvidenceAgeS=about.get("max_evidence_age_s"),
     )
+
+
+def _said(justification: str) -> dict[str, str]:
+    return {"justification": justification} if justification else {}
 
 
 def _path(check_id: str) -> str:

@@ -18,7 +18,7 @@ import anyio.to_thread
 from broker.client._answers import Answer
 from broker.client._claims import unverified
 from broker.client._client import AsyncTrustBroker, TrustBroker
-from broker.client._errors import BrokerRefused, ReceiptInvalid
+from broker.client._errors import BrokerRefused, ClientError, ReceiptInvalid
 from broker.client._exchange import Work
 from broker.client._operations import Operations
 from broker.client.guards._memory import Memory
@@ -68,11 +68,13 @@ class Call:
 class GuardOptions(TypedDict, total=False):
     """``show`` is told how the person goes on, past the model; with ``wait_s`` the guard then waits that long for them.
 
+    A check that wants a human is put before the reviewers, unless ``ask_reviewers`` is false.
     ``now`` is the clock by which a decision is too old.
     """
 
     show: Callable[[Prompt], None] | None
     wait_s: float
+    ask_reviewers: bool
     now: Callable[[], datetime]
 
 
@@ -98,6 +100,7 @@ class Guard:
         self._rules = dict(rules)
         self._unguarded = frozenset(unguarded)
         self._show, self._wait_s = options.get("show"), options.get("wait_s", 0.0)
+        self._ask_reviewers = options.get("ask_reviewers", True)
         self._now = options.get("now", lambda: datetime.now(UTC))
         self._open: Memory[str] = Memory()
         self._spent: Memory[str] = Memory()
@@ -185,7 +188,12 @@ class Guard:
         return answer
 
     def _with_person(self, answer: Answer, call: Call, rule: Rule, broker: Operations) -> Work[Answer]:
-        """Show the person how to go on, and wait for them as long as the guard may."""
+        """Put it before a human, or show the person how to go on, and wait as long as the guard may."""
+        if self._ask_reviewers and answer.decision == "review" and not answer.pending and _offers_review(answer):
+            try:
+                yield from broker.request_review(answer.id, "")
+            except ClientError as error:
+                _log.warning("no review was asked for: %s", type(error).__name__)
         if self._show is None:
             return answer
         self._show(_prompt(answer, call, rule))
@@ -221,6 +229,10 @@ def covered(receipt: str | None, rule: Rule, arguments: Mapping[str, Any], now: 
 def _key(call: Call) -> str:
     """One key for one call of one run, whatever its arguments: the broker itself refuses it with other ones."""
     return "guard-" + sha256(f"{call.run}\n{call.tool}\n{call.id}".encode()).hexdigest()
+
+
+def _offers_review(answer: Answer) -> bool:
+    return any(step.type == "review" for step in answer.next_steps)
 
 
 def _prompt(answer: Answer, call: Call, rule: Rule) -> Prompt:

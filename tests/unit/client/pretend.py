@@ -21,6 +21,7 @@ class PretendBroker:
         self.decides = decides
         self.later: dict[str, str] = {}
         self.pending: set[str] = set()
+        self.reviews: list[str] = []
         self.questions: list[dict[str, Any]] = []
         self.valid_until = NOW + timedelta(seconds=120)
         self._kept: dict[str, tuple[bytes, dict[str, Any]]] = {}
@@ -31,6 +32,11 @@ class PretendBroker:
         return httpx.MockTransport(self)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/reviews"):
+            check_id = request.url.path.split("/")[-2]
+            self.reviews.append(check_id)
+            told = {"id": "rev_1", "checkId": check_id, "status": "pending", "expiresAt": self.valid_until.isoformat()}
+            return httpx.Response(201, json=told)
         if request.method == "POST":
             return self._check(request)
         check_id = request.url.path.rsplit("/", 1)[1]

@@ -214,6 +214,23 @@ def test_a_person_who_says_no_is_heard(asynchronous: bool) -> None:
     assert Teller(asynchronous, broker, show=show, wait_s=5).refused("ES1").verdict.code is Code.DENIED
 
 
+def test_what_wants_a_human_is_put_before_them(asynchronous: bool) -> None:
+    broker = PretendBroker(lambda _: "review")
+    assert Teller(asynchronous, broker).refused("ES1").verdict.code is Code.REVIEW
+    assert broker.reviews == ["chk_1"]
+    Teller(asynchronous, broker, ask_reviewers=False).refused("ES1")
+    assert broker.reviews == ["chk_1"]
+
+
+def test_a_human_who_cannot_be_asked_is_no_allow(asynchronous: bool) -> None:
+    broker = PretendBroker(lambda _: "review")
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403) if request.url.path.endswith("/reviews") else broker(request)
+
+    assert Teller(asynchronous, handler).refused("ES1").verdict.code is Code.REVIEW
+
+
 def test_showing_that_fails_is_no_allow(asynchronous: bool) -> None:
     def show(_prompt: Prompt) -> None:
         raise OSError
