@@ -6,7 +6,7 @@ and log leaf. Anybody with the public keys can verify it offline; whether it was
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +65,11 @@ def claims(token: str) -> Receipt:
     return msgspec.json.decode(from_b64url(token.split(".")[1]), type=Receipt)
 
 
+def kid(token: str) -> str:
+    """The name of the key that a receipt of our own says that it is signed with."""
+    return str(msgspec.json.decode(from_b64url(token.split(".", maxsplit=1)[0]))["kid"])
+
+
 def covers(receipt: Receipt, action: Action) -> bool:
     """Whether this is the action that the receipt was given for. Whoever executes it asks before doing so."""
     digest = action_digest(action, from_b64url(receipt.action_salt))
@@ -72,13 +77,12 @@ def covers(receipt: Receipt, action: Action) -> bool:
 
 
 class ReceiptSigner:
-    """Signs receipts with one key."""
+    """Signs receipts with the key that signs at that moment."""
 
-    def __init__(self, key: SigningKey, *, issuer: str, ttl_s: int) -> None:
+    def __init__(self, key: Callable[[], SigningKey], *, issuer: str, ttl_s: int) -> None:
         if not 0 < ttl_s <= LIFETIME_MAX_S:
             raise ValueError(f"a receipt lives at most {LIFETIME_MAX_S} s")
         self._key = key
-        self._header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYP}
         self._ttl = timedelta(seconds=ttl_s)
         self.issuer = issuer
 
@@ -88,7 +92,9 @@ class ReceiptSigner:
 
     def sign(self, receipt: Receipt) -> str:
         """The compact JWS."""
-        return jws.serialize_compact(self._header, msgspec.json.encode(receipt), self._key.jwk, registry=_REGISTRY)
+        key = self._key()
+        header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYP}
+        return jws.serialize_compact(header, msgspec.json.encode(receipt), key.jwk, registry=_REGISTRY)
 
 
 def verify(

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 import msgspec
 
@@ -24,7 +23,7 @@ from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
-from broker.bootstrap.recording import Recording
+from broker.bootstrap.recording import Recording, ring_file
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
 from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
@@ -64,7 +63,7 @@ from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
-from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
+from broker.usecases.open_keys import open_pseudonyms, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
@@ -73,10 +72,12 @@ from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.resettle import ResettleTools
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.rotate_keys import RotateKeys
+from broker.usecases.rotate_signing import RotateSigning
 from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck
+from broker.usecases.signing_ring import LiveRing
 from broker.usecases.sweep import Sweep
 from broker.usecases.try_policies import Laboratory
 
@@ -148,7 +149,7 @@ class Deployment:
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
-        return ReceiptSigner(parts.receipt_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
+        return ReceiptSigner(parts.receipt_keys.signing_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
 
     def _resettling(
         self, parts: "_Parts", store: Store, policies: PoliciesInForce, private: Privacy, stirrings: Stirrings
@@ -212,6 +213,10 @@ class Deployment:
         async with self._store() as store:
             yield await privacy.key_rotation(self._settings.keys, store, self._clock)
 
+    def signing_keys(self) -> RotateSigning:
+        """The life of the keys that sign receipts."""
+        return RotateSigning(ring_file(self._keys, self._clock), self._clock)
+
     @contextlib.asynccontextmanager
     async def log(self) -> AsyncIterator[PublishLog]:
         """The transparency log, as it stands."""
@@ -266,7 +271,7 @@ class Deployment:
             gate=consent_gate(self.folder / "purposes.toml"),
             seeds=policy_seeds(self.folder / "policies", rulebook := self.rulebook()),
             rulebook=rulebook,
-            receipt_key=open_signing_key(self._keys / "receipts.pem"),
+            receipt_keys=LiveRing(ring_file(self._keys, self._clock), self._clock),
             client_keys=signing,
             pseudonyms=pseudonyms,
             # Last, so that nothing after it can fail and leave its adapters open.
@@ -364,10 +369,10 @@ class Deployment:
             show_check=show,
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=record.prove,
-            receipts=record.receipts(opened, parts.published),
+            receipts=record.receipts(opened, parts.receipt_keys.published),
             explain=record.explain(opened),
             ready=Readiness(store.ping, self._clock),
-            receipt_keys=parts.published(),
+            receipt_keys=parts.receipt_keys.published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )
 
@@ -380,14 +385,10 @@ class _Parts(msgspec.Struct, frozen=True):
     gate: ConsentGate
     seeds: tuple[Seed, ...]
     rulebook: Rulebook
-    receipt_key: SigningKey
+    receipt_keys: LiveRing
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
     registry: Registry
-
-    def published(self) -> dict[str, Any]:
-        """The keys that verify receipts, as a JWK set."""
-        return {"keys": [self.receipt_key.public_jwk()]}
 
 
 class _Beside(msgspec.Struct, frozen=True):

@@ -33,7 +33,8 @@ def secret_files(
     uses = {
         "the root key": keys / "root.key",
         "the root key of the vault": keys / "vault.keys",
-        "the key of receipts": keys / "receipts.pem",
+        "the keys of receipts": keys / "receipts.ring",
+        "the key of receipts of before": keys / "receipts.pem",
         "the key of the log": keys / "log.pem",
         "the key of access tokens": keys / "tokens.pem",
     }

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from broker.audit.log_key import LogKey
@@ -19,6 +20,7 @@ from broker.usecases.publish_log import PublishLog
 from broker.usecases.sequence_log import SequenceLog
 from broker.usecases.show_check import CheckReader
 from broker.usecases.sign_log import SignLog
+from broker.usecases.signing_ring import RingFile
 from broker.usecases.stored_tree import RecordDamaged
 from broker.usecases.use_receipts import ReceiptTools, UseReceipts
 
@@ -92,6 +94,11 @@ class Recording:
             except Exception as error:  # noqa: BLE001 - what could not be signed now is signed a moment later
                 _log.warning("could not extend the log: %s", type(error).__name__)
             await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
+
+
+def ring_file(keys: Path, clock: Clock) -> RingFile:
+    """The ring of the keys that sign receipts."""
+    return RingFile(keys / "receipts.ring", keys / "receipts.pem", clock)
 
 
 def _log_key(settings: Settings) -> LogKey:

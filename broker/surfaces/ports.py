@@ -44,8 +44,9 @@ class OAuthMetadata:
 class Services:
     """Built by ``bootstrap``; the same object serves HTTP, MCP and the command line.
 
-    ``receipt_keys`` and ``client_keys`` are JWK sets (RFC 7517): the former verifies our receipts, the latter our
-    client assertions at operators. They are separate, so that a key for one can never stand in for the other.
+    ``receipt_keys``, as they are now, and ``client_keys`` are JWK sets (RFC 7517): the former verifies our receipts,
+    the latter our client assertions at operators. They are separate, so that a key for one can never stand in for the
+    other.
     """
 
     clock: Clock
@@ -74,5 +75,5 @@ class Services:
     explain: ExplainCheck
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
-    receipt_keys: Mapping[str, Any]
+    receipt_keys: Callable[[], Mapping[str, Any]]
     client_keys: Mapping[str, Any]

@@ -74,7 +74,7 @@ async def ready(services: NamedDependency[Services]) -> str:
 )
 async def receipt_keys(services: NamedDependency[Services]) -> dict[str, Any]:
     """The public keys of receipts."""
-    return dict(services.receipt_keys)
+    return dict(services.receipt_keys())
 
 
 @get(

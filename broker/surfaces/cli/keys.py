@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from broker.surfaces.cli import signing
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.manage_keys import ManageKeys, NewKey
 from broker.usecases.rotate_keys import Rotated
@@ -85,6 +86,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:  # noqa: C901 - one 
         for key_id in done.forgotten:
             typer.echo(f"root key {key_id} forgotten")
 
+    group.add_typer(signing.create(open_deployment), name="signing", help="Keys that sign receipts")
     return group
 
 

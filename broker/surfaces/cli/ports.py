@@ -14,6 +14,7 @@ from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.rotate_keys import RotateKeys
+from broker.usecases.rotate_signing import RotateSigning
 
 
 class Deployment(Protocol):
@@ -48,6 +49,10 @@ class Deployment(Protocol):
 
     def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:
         """The rotation of the vault's root and tenant keys."""
+        ...
+
+    def signing_keys(self) -> RotateSigning:
+        """The life of the keys that sign receipts; no database is opened."""
         ...
 
     def log(self) -> AbstractAsyncContextManager[PublishLog]:

@@ -46,7 +46,7 @@ def receipt(**changed: Any) -> Receipt:
 
 
 def signed(**changed: Any) -> str:
-    return ReceiptSigner(KEY, issuer="http://broker.example", ttl_s=300).sign(receipt(**changed))
+    return ReceiptSigner(lambda: KEY, issuer="http://broker.example", ttl_s=300).sign(receipt(**changed))
 
 
 def forged(header: dict[str, Any], key: Any = KEY.jwk, **changed: Any) -> str:
