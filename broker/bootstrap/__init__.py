@@ -234,7 +234,7 @@ class Deployment:
     async def _store(self) -> AsyncIterator[Store]:
         url = self._settings.storage.url
         await asyncio.to_thread(upgrade, url)
-        store = await open_store(url, self._storage_limits())
+        store = await open_store(url, StorageLimits(**self._settings.storage.model_dump(exclude={"url"})))
         try:
             yield store
         finally:
@@ -243,15 +243,6 @@ class Deployment:
     def _admission(self) -> AdmissionLimits:
         server = self._settings.server
         return AdmissionLimits(server.checks_in_flight_max, server.checks_waiting_max, server.checks_wait_ms)
-
-    def _storage_limits(self) -> StorageLimits:
-        storage = self._settings.storage
-        return StorageLimits(
-            queue_max=storage.queue_max,
-            commit_interval_ms=storage.commit_interval_ms,
-            commit_wait_ms=storage.commit_wait_ms,
-            lock_wait_ms=storage.lock_wait_ms,
-        )
 
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
         operators = load_operators(self.folder / "operators")
