@@ -18,7 +18,8 @@ from broker.events.sending import Attempt
 from broker.events.signing import WebhookKeys, headers
 from broker.storage.event_store import EventStore
 
-_LEASE_EXTRA_S = 20.0
+_LEASE_TIMEOUTS = 3.0
+"""A lease lasts for so many of the longest attempts: sending is one, marking waits for the database."""
 _PURGE_MAX = 500
 _PURGE_S = 600.0
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class DeliverEvents:
         if room <= 0:
             return
         holder = self._tools.new_id("hld")
-        until_ms = now_ms + int((limits.timeout_s + _LEASE_EXTRA_S) * 1000)
+        until_ms = now_ms + int(_LEASE_TIMEOUTS * limits.timeout_s * 1000)
         for delivery in await self._tools.store.claim(webhook, holder, now_ms, until_ms, room):
             self._under_way[key] += 1
             task = asyncio.create_task(self._deliver(webhook, delivery, holder))

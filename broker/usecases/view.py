@@ -26,7 +26,7 @@ from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 from broker.policy.reasons import agent_safe
 from broker.policy.words import Language, language_of, sentences
-from broker.step_up.offer import offer
+from broker.step_up.offer import NextStep, offer
 
 
 class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,10 +37,11 @@ class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NextStepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human."""
+    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human, asked for with a POST to ``href``."""
 
     type: Literal["challenge", "review"]
     method: str | None = None
+    href: str | None = None
 
 
 class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
@@ -233,7 +234,7 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "trust_band": decision.band,
         "confidence": check.assessment.confidence,
         "reasons": tuple(ReasonView(reason.code, reason.effect) for reason in reasons),
-        "next_steps": tuple(NextStepView(step.kind, step.method) for step in offer(decision)),
+        "next_steps": tuple(_step(step, check.id) for step in offer(decision)),
         "policy": PolicyView(check.policy_id, check.policy_version, check.action_class.wire),
         "degraded": decision.degraded,
         "calibrated": check.calibrated,
@@ -241,6 +242,10 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "receipt": check.receipt,
         "revision": check.revision,
     }
+
+
+def _step(step: NextStep, check_id: str) -> NextStepView:
+    return NextStepView(step.kind, step.method, f"/v1/trust-checks/{check_id}/{step.kind}s")
 
 
 def _words(check: Check, language: Language) -> WordsView:

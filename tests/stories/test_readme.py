@@ -65,7 +65,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def test_the_demo_shows_every_decision_and_what_to_try_next(demo: Demo) -> None:
-    for word in ("allow", "step_up", "review", "deny", "operator down", "/mcp", "/schema", "curl"):
+    for word in ("allow", "step_up", "review", "deny", "operator down", "hears: allow", "/mcp", "/schema", "curl"):
         assert word in demo.table
     trials = [line.strip() for line in demo.table.splitlines() if "deny -> review" in line]
     assert len(trials) == 2

@@ -328,3 +328,23 @@ def test_an_approval_does_not_outlive_a_stop(desk: Desk) -> None:
     post(desk.ana, f"/v1/reviews/{review['id']}/claim")
     assert post(desk.ana, f"/v1/reviews/{review['id']}/decide", RULING)[0] == 200
     assert desk.till.get(f"/v1/trust-checks/{check['id']}").json()["decision"] == "deny"
+
+
+def test_an_approval_is_good_for_its_own_action_and_for_no_other(desk: Desk) -> None:
+    before, after = ruled(desk)
+    used = {"receipt": after["receipt"], "action": {"type": "number.change"}}
+    assert desk.till.post("/v1/receipts/consume", json=used).status_code == 409
+    assert desk.till.post("/v1/receipts/consume", json={"receipt": before["receipt"]}).status_code == 409
+    other = ask(desk.till, action={"type": "number.change"})
+    assert other["decision"] == "review", "what was approved once is asked anew for anything else"
+    again = desk.in_question()
+    assert (again["id"] != before["id"], again["decision"]) == (True, "review"), "and for the same thing once more"
+    used["action"] = {"type": "sim.order"}
+    assert desk.till.post("/v1/receipts/consume", json=used).status_code == 200
+    assert desk.till.post("/v1/receipts/consume", json=used).status_code == 409
+
+
+def test_a_way_on_says_where_it_leads(desk: Desk) -> None:
+    check = desk.in_question()
+    (step,) = [step for step in check["nextSteps"] if step["type"] == "review"]
+    assert desk.till.post(step["href"], json={}).status_code == 201

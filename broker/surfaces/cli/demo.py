@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.client import Answer, TrustBroker
-from broker.surfaces.cli import demo_record
+from broker.surfaces.cli import demo_record, demo_review
 from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.surfaces.cli.processes import Ports, Processes, StartFailed
@@ -55,10 +55,11 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
         with Ports() as ports, Processes(folder, {}) as processes:
             stage = _stage(folder, open_deployment, ports)
             deployment = open_deployment(folder / "config")
-            agent_key, analyst_key = asyncio.run(_keys(deployment))
+            agent_key, analyst_key, reviewer_key = asyncio.run(_keys(deployment))
             _write_credentials(stage, analyst_key)
             _start(stage, processes)
             last_check = _perform(stage, processes, agent_key, analyst_key, console)
+            demo_review.show(stage.url, agent_key, reviewer_key, console)
             demo_record.show(deployment, folder, last_check, console)
             if not once:
                 _invite(stage, analyst_key, console)
@@ -110,11 +111,12 @@ def _set(path: Path, **values: str | int) -> None:
     path.write_text(text, "utf-8")
 
 
-async def _keys(deployment: Deployment) -> tuple[str, str]:
+async def _keys(deployment: Deployment) -> tuple[str, str, str]:
     async with deployment.key_ring() as ring:
         agent = await ring.create(NewKey("demo", "shop", "till-agent", ("trust:check",), None))
         analyst = await ring.create(NewKey("demo", "analyst", None, _ANALYST_SCOPES, None))
-        return agent, analyst
+        reviewer = await ring.create(NewKey("demo", "reviewer", None, demo_review.REVIEWER_SCOPES, None))
+        return agent, analyst, reviewer
 
 
 def _write_credentials(stage: Stage, key: str) -> None:
