@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.statements import literal
-from broker.storage.tables import checks, outcomes, reviews
+from broker.storage.tables import challenges, checks, outcomes, reviews
 
 INSERT_REVIEW = insert(reviews).on_conflict_do_nothing()
 """Touches no row where the check has a review already."""
@@ -109,17 +109,26 @@ SELECT_SUBJECT_HISTORY = (
 """What was asked about a subject and how it turned out, latest first; in the order of a :class:`PastAsking`."""
 
 # A closed review counts until its check has followed it.
-SELECT_STANDING = select(
-    checks.c.revision,
-    exists(
-        select(reviews.c.review_id)
-        .where(
-            reviews.c.tenant == checks.c.tenant,
-            reviews.c.check_id == checks.c.check_id,
-            reviews.c.due_ms.is_not(None),
-            or_(reviews.c.closed_ms.is_(None), reviews.c.revision == checks.c.revision),
-        )
-        .correlate(checks)
-    ),
-).where(checks.c.tenant == bindparam("tenant"), checks.c.check_id == bindparam("check_id"))
+_REVIEW = exists(
+    select(reviews.c.review_id)
+    .where(
+        reviews.c.tenant == checks.c.tenant,
+        reviews.c.check_id == checks.c.check_id,
+        reviews.c.due_ms.is_not(None),
+        or_(reviews.c.closed_ms.is_(None), reviews.c.revision == checks.c.revision),
+    )
+    .correlate(checks)
+)
+_CHALLENGE = exists(
+    select(challenges.c.challenge_id)
+    .where(
+        challenges.c.tenant == checks.c.tenant,
+        challenges.c.check_id == checks.c.check_id,
+        challenges.c.closed_ms.is_(None),
+    )
+    .correlate(checks)
+)
+SELECT_STANDING = select(checks.c.revision, or_(_REVIEW, _CHALLENGE)).where(
+    checks.c.tenant == bindparam("tenant"), checks.c.check_id == bindparam("check_id")
+)
 """How often a check has settled again, and whether anything is open that may make it do so."""

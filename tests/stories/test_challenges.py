@@ -78,9 +78,13 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
     check = till.ask()
     offered = [step.get("method") for step in check["nextSteps"]]
     assert (check["decision"], "network_auth" in offered, "sms_otp" in offered) == ("step_up", True, False)
+    assert {step["href"] for step in check["nextSteps"]} == {
+        f"/v1/trust-checks/{check['id']}/challenges",
+        f"/v1/trust-checks/{check['id']}/reviews",
+    }
 
     challenge = till.started(check)
-    assert challenge["status"] == "pending"
+    assert (challenge["status"], till.now(check)["status"]) == ("pending", "pending")
     assert challenge["qr"].startswith("<svg")
     phone = till.phone(SWAPPED_3D)
     page = phone.look(challenge["link"])
@@ -95,7 +99,7 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
     assert (last.status_code, said(last)[0]) == (200, "Done")
     assert till.http.get(challenge["href"]).json()["status"] == "met"
     after = till.now(check)
-    assert (after["decision"], after["nextSteps"]) == ("allow", [])
+    assert (after["decision"], after["nextSteps"], after["status"]) == ("allow", [], "settled")
     assert after["receipt"] != check["receipt"]
 
 

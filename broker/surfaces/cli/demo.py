@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.client import Answer, TrustBroker
-from broker.surfaces.cli import demo_record, demo_review
+from broker.surfaces.cli import demo_record, demo_review, demo_step_up
 from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.surfaces.cli.processes import Ports, Processes, StartFailed
@@ -31,6 +31,7 @@ _SECRETS = {
     "cadenza": {"--client-secret-file": "cadenza-client.secret", "--api-key-file": "cadenza-api.secret"},
 }
 _DOWN = "borealis"
+_CALLBACK = "/v1/step-up/callback"
 _SOMEBODY = "000127"
 _WIDTH = 160
 _ANALYST_SCOPES = ("trust:check", "trust:explain", "policy:read", "policy:publish", "policy:stop")
@@ -59,6 +60,8 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
             _write_credentials(stage, analyst_key)
             _start(stage, processes)
             last_check = _perform(stage, processes, agent_key, analyst_key, console)
+            with TrustBroker(stage.url, agent_key) as agent:
+                demo_step_up.show(agent, console)
             demo_review.show(stage.url, agent_key, reviewer_key, console)
             demo_record.show(deployment, folder, last_check, console)
             if not once:
@@ -87,6 +90,7 @@ def _stage(folder: Path, open_deployment: OpenDeployment, ports: Ports) -> Stage
     _set(config / "routing" / "finder.toml", base_url=alba, token_url=f"{alba}/oauth2/token")
     for name, operator_port in operator_ports.items():
         _set(config / "operators" / f"{name}.toml", base_url=f"http://127.0.0.1:{operator_port}")
+    _set(config / "operators" / "alba.toml", redirect_uri=f"{url}{_CALLBACK}")
     _share_secrets(folder / "keys")
     return Stage(folder, url, port, operator_ports)
 
@@ -139,7 +143,8 @@ def _start_operator(stage: Stage, processes: Processes, name: str) -> None:
     secret = [word for option, file in shared for word in (option, str(stage.folder / "keys" / file))]
     keys = f"{stage.url}/.well-known/client-jwks.json"
     port = str(stage.operator_ports[name])
-    processes.start(name, ["mock-operator", "--port", port, "--profile", name, "--client-jwks", keys, *secret])
+    back = ["--client-redirect-uri", f"{stage.url}{_CALLBACK}"]
+    processes.start(name, ["mock-operator", "--port", port, "--profile", name, "--client-jwks", keys, *back, *secret])
 
 
 def _perform(stage: Stage, processes: Processes, agent_key: str, analyst_key: str, console: Console) -> str:
