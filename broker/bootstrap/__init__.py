@@ -22,6 +22,7 @@ from broker.bootstrap.caution import look_back
 from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.network import ask_network
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
@@ -48,6 +49,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission, AdmissionLimits
+from broker.usecases.ask_network import AskNetwork
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
 from broker.usecases.ceremonies import Ceremonies
@@ -279,9 +281,9 @@ class Deployment:
     def _composer(self) -> Composer:
         return Composer(self._settings.server.public_url, self._new_id)
 
-    def _run_check(
+    def _asking(
         self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, private: Privacy
-    ) -> RunCheck:
+    ) -> tuple[RunCheck, AskNetwork]:
         checks = self._settings.checks
         settling = SettleTools(
             clock=self._clock,
@@ -319,7 +321,7 @@ class Deployment:
             settled=shadows.offer,
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
         )
-        return RunCheck(tools, Settle(settling))
+        return RunCheck(tools, Settle(settling)), ask_network(tools, store, self._new_id)
 
     def _services(
         self,
@@ -332,7 +334,7 @@ class Deployment:
     ) -> Services:
         checks, private = self._settings.checks, beside.private
         opened = private.opened
-        run_check = self._run_check(parts, store, policies, shadows, private)
+        run_check, asking = self._asking(parts, store, policies, shadows, private)
         show = ShowCheck(opened, store.reviews)
         kv = MemoryKv(self._clock.monotonic_s)
         consuming = Consuming(self._settings, self._keys, store, kv, parts.pseudonyms, self._clock)
@@ -350,6 +352,7 @@ class Deployment:
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
+            ask_network=asking,
             reviews=beside.reviews,
             challenges=ChallengeChecks(beside.desk),
             ceremonies=Ceremonies(beside.desk),

@@ -13,6 +13,8 @@ POLICY_PUBLISH = "policy:publish"
 POLICY_APPROVE = "policy:approve"
 POLICY_STOP = "policy:stop"
 
+NETWORK = "network:read"
+
 AUDIT_READ = "audit:read"
 TENANT_ADMIN = "tenant:admin"
 
@@ -25,6 +27,7 @@ SCOPES = frozenset(
         EXPLAIN,
         REVIEW,
         EVENTS,
+        NETWORK,
         POLICY_READ,
         POLICY_PUBLISH,
         POLICY_APPROVE,

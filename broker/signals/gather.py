@@ -94,7 +94,7 @@ class Gatherer:
             seats = [self._board_again(seat, item, adapter, errand) for seat, item in zip(seats, items, strict=True)]
             await self._wait(seats, errand)
             return [
-                seat.task.result() if _landed(seat) else _late(item, adapter)
+                seat.task.result() if _landed(seat) else _late(item.signal, adapter)
                 for item, seat in zip(items, seats, strict=True)
             ]
         finally:
@@ -129,6 +129,15 @@ class Gatherer:
         return FreshnessKey(errand.tenant, errand.subject, errand.query.purpose, adapter.operator, capability, location)
 
 
+async def ask_alone(adapter: Adapter, query: SignalQuery, clock: Clock) -> Signal:
+    """One question by itself, by ``query.deadline_s``; the answer is for whoever asked, and kept for nobody."""
+    try:
+        async with asyncio.timeout(max(0.0, query.deadline_s - clock.monotonic_s())):
+            return await _ask(adapter, query)
+    except TimeoutError:
+        return _late(query.signal, adapter)
+
+
 async def _ask(adapter: Adapter, query: SignalQuery) -> Signal:
     try:
         answer = await adapter.observe(query)
@@ -143,10 +152,10 @@ async def _ask(adapter: Adapter, query: SignalQuery) -> Signal:
     return Unavailable(query.signal, Unavailability.MALFORMED, KitCode.WRONG_TYPE)
 
 
-def _late(item: PlanItem, adapter: Adapter) -> Unavailable:
-    capability = adapter.capabilities[item.signal]
+def _late(name: SignalName, adapter: Adapter) -> Unavailable:
+    capability = adapter.capabilities[name]
     source = Source(adapter.operator, capability.api, capability.version)
-    return Unavailable(item.signal, Unavailability.LATE, "DEADLINE", source)
+    return Unavailable(name, Unavailability.LATE, "DEADLINE", source)
 
 
 def _landed(seat: Seat) -> bool:

@@ -17,7 +17,8 @@ from broker.storage.consumer_store import ConsumerStore
 from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
-from broker.storage.policy_store import PolicyStore
+from broker.storage.policy_statements import INSERT_LEAF
+from broker.storage.policy_store import Entry, PolicyStore
 from broker.storage.privacy_store import PrivacyStore
 from broker.storage.reader import Reader
 from broker.storage.receipt_store import ReceiptStore
@@ -202,6 +203,11 @@ class Store:
     async def keep_root_key_fingerprint(self, fingerprint: bytes) -> None:
         """Keep the fingerprint where there is none; the first one stays."""
         await self._writer.submit(Write((statements.INSERT_ROOT_KEY,), {"one": 1, "fingerprint": fingerprint}))
+
+    async def note(self, tenant: str, one: Entry, wait_s: float = math.inf) -> None:
+        """Add a leaf to the log of a tenant, for something that is no check and changes nothing else."""
+        values: dict[str, Value] = {"tenant": tenant, "entry": one.id, "hash": one.hash, "leaf": one.body}
+        await self._writer.submit(Write((INSERT_LEAF,), values), wait_s)
 
     async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
         """Make a tenant where there is none of that name."""

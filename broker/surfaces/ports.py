@@ -9,6 +9,7 @@ from broker.clock import Clock
 from broker.domain.check import Principal
 from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
+from broker.usecases.ask_network import AskNetwork
 from broker.usecases.await_check import AwaitCheck
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
@@ -64,6 +65,7 @@ class Services:
     shadows: Shadows
     challenges: ChallengeChecks
     ceremonies: Ceremonies
+    ask_network: AskNetwork
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     erase: EraseSubject

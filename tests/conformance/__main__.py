@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.conformance import authzen
+from tests.conformance.clients import run as clients
 from tests.conformance.frameworks import run as frameworks
 from tests.conformance.mcp import run as mcp
 from tests.conformance.places import PLACE
@@ -16,6 +17,7 @@ from tests.conformance.typescript import run as typescript
 SUITES: Mapping[str, Callable[[Path], list[Row]]] = {
     "mcp": mcp.run,
     "authzen": authzen.run,
+    "camara": clients.run,
     "frameworks": frameworks.run,
     "typescript": typescript.run,
 }

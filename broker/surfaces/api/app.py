@@ -14,6 +14,8 @@ from broker.errors import BrokerError, Unrecorded
 from broker.surfaces.api import (
     audit,
     authzen,
+    camara,
+    camara_oauth,
     challenges,
     checks,
     contract,
@@ -106,6 +108,8 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *oauth.ROUTES,
     *subjects.ROUTES,
     *tenants.ROUTES,
+    *camara_oauth.ROUTES,
+    *camara.ROUTES,
     receipt_keys,
     client_keys,
     live,

@@ -1,0 +1,1 @@
+"""Packages of others that speak CAMARA, unmodified, against the facade."""
