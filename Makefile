@@ -42,6 +42,7 @@ fix: $(READY)  ## Format and apply safe lint fixes
 bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULTS.md
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.network
+	$(BIN)/python -m tests.bench.record
 
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof

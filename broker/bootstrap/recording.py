@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from broker.adapter_kit.transport import TransportLimits, open_transport
+from broker.audit import note
 from broker.audit.log_key import LogKey
+from broker.audit.note import NoteInvalid
 from broker.audit.signed_memory import SignedMemory
 from broker.bootstrap.background import running
 from broker.clock import Clock
+from broker.errors import Misconfigured
 from broker.settings import Settings
+from broker.settings.sections import WitnessSettings
 from broker.storage.store import Store
 from broker.usecases.explain_check import ExplainCheck, ExplainTools
 from broker.usecases.open_keys import open_log_key
@@ -23,6 +28,7 @@ from broker.usecases.sign_log import SignLog
 from broker.usecases.signing_ring import RingFile
 from broker.usecases.stored_tree import RecordDamaged
 from broker.usecases.use_receipts import ReceiptTools, UseReceipts
+from broker.usecases.witness_log import Witness, WitnessLog
 
 _log = logging.getLogger(__name__)
 
@@ -77,8 +83,14 @@ class Recording:
         """Take in and sign what was written, now and then."""
         sequence = SequenceLog(self._store.log, self._clock)
         sign = SignLog(self._store.log, self._key, SignedMemory(self._settings.keys.directory / "log.signed"))
-        async with running(self._now_and_then(sequence, sign)):
-            yield
+        witnesses = [_witness(one) for one in self._settings.audit.witnesses]
+        transport = open_transport(self._settings.http.client, TransportLimits())
+        try:
+            ask = WitnessLog(self._store.log, witnesses, transport, self._clock)
+            async with running(self._now_and_then(sequence, sign)), running(self._offering(ask)):
+                yield
+        finally:
+            await transport.aclose()
 
     async def _now_and_then(self, sequence: SequenceLog, sign: SignLog) -> None:
         said = ""
@@ -94,6 +106,29 @@ class Recording:
             except Exception as error:  # noqa: BLE001 - what could not be signed now is signed a moment later
                 _log.warning("could not extend the log: %s", type(error).__name__)
             await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
+
+    async def _offering(self, ask: WitnessLog) -> None:
+        """Offer the newest checkpoint to witnesses, beside the rest: a slow one must not hold up the next."""
+        offered = 0
+        while self._settings.audit.witnesses:
+            try:
+                newest = await self._store.log.newest_signed()
+                if newest is not None and newest.note is not None and newest.size > offered:
+                    await ask(note.read_note(newest.note))
+                    offered = newest.size
+            except Exception as error:  # noqa: BLE001 - what could not be offered now is offered a moment later
+                _log.warning("could not ask witnesses: %s", type(error).__name__)
+            await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
+
+
+def _witness(settings: WitnessSettings) -> Witness:
+    try:
+        key = note.read_vkey(settings.vkey)
+    except NoteInvalid as error:
+        raise Misconfigured(f"audit.witnesses: {settings.url}: {error}") from error
+    if key.kind != note.COSIGNATURE:
+        raise Misconfigured(f"audit.witnesses: {settings.url}: the key is a log's; put in the witness's own")
+    return Witness(key, settings.url)
 
 
 def ring_file(keys: Path, clock: Clock) -> RingFile:

@@ -96,11 +96,19 @@ class ReceiptSettings(Section):
     ttl_s: int = Field(default=300, ge=1, le=300)
 
 
+class WitnessSettings(Section):
+    """A witness of the log: its public key (C2SP vkey), and where checkpoints are sent, without ``/add-checkpoint``."""
+
+    vkey: str = Field(min_length=1, max_length=500)
+    url: str = Field(pattern=r"^https?://[^?#\s]+[^/?#\s]$")
+
+
 class AuditSettings(Section):
     """The transparency log: its name, and how often what was written is taken in and signed."""
 
     origin: str = Field(default="", pattern=r"^[^\s+]{0,200}$")
     checkpoint_ms: int = Field(default=1000, ge=10, le=4000)
+    witnesses: tuple[WitnessSettings, ...] = ()
 
 
 class EvidenceSettings(Section):
