@@ -39,6 +39,8 @@ class ChallengeCode(StrEnum):
     OPERATOR_UNAVAILABLE = "OPERATOR_UNAVAILABLE"
     TIMED_OUT = "TIMED_OUT"
     REPLACED = "REPLACED"
+    WITHDRAWN = "WITHDRAWN"
+    """Whoever asked for it gave it up."""
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,10 @@
 
 ::
 
-    started ──open──> opened ──┬──> met
-       │                       ├──> failed
+    started ──open──> opened ──┬──> met ─────┬──> followed: the check has settled again
+       │                       ├──> failed ──┘
        ├── (answer) ───────────┘
-       └── time over: expired; a newer one: cancelled
+       └── time over: expired; a newer one, or given up: cancelled
 
 Nothing here reads a clock or a store. Whoever stores the result does so only where the version is still the one that
 was read, so that of two hundred answers that arrive at once one counts.
@@ -29,6 +29,39 @@ def open_link(challenge: Challenge, browser: bytes, ticket: bytes, sealed: bytes
     return _moved(challenge, state=ChallengeState.OPENED, browser=browser, ticket=ticket, sealed=sealed, link=None)
 
 
+class Resending(msgspec.Struct, frozen=True):
+    """How many times something may be sent for one challenge, and the least pause between two times."""
+
+    sends_max: int
+    pause_ms: int
+
+
+def send(sent: tuple[int, ...], challenge: Challenge, now_ms: int, limits: Resending) -> tuple[int, ...]:
+    """When it was sent, with now; ``sent`` are the times before.
+
+    Raises:
+        Conflict: the challenge is over, or that is too soon or too often.
+    """
+    _require_open(challenge, now_ms)
+    if len(sent) >= limits.sends_max:
+        raise Conflict("enough was sent for this challenge: choose another method")
+    wait_ms = max(sent, default=0) + limits.pause_ms - now_ms
+    if wait_ms > 0:
+        raise Conflict("it was sent a moment ago: wait until it arrives", retry_after_s=-(-wait_ms // 1000))
+    return (*sent, now_ms)
+
+
+def hold(challenge: Challenge, sealed: bytes) -> Challenge:
+    """The same challenge with something else under its seal.
+
+    Raises:
+        Conflict: it is closed.
+    """
+    if not challenge.is_open:
+        raise Conflict("this challenge is over")
+    return _moved(challenge, sealed=sealed)
+
+
 def take_attempt(challenge: Challenge, now_ms: int) -> Challenge:
     """One more answer, counted before it is looked at: answers that arrive together each cost one.
 
@@ -41,8 +74,18 @@ def take_attempt(challenge: Challenge, now_ms: int) -> Challenge:
     return _moved(challenge, attempts_left=challenge.attempts_left - 1)
 
 
-def end(challenge: Challenge, state: ChallengeState, code: ChallengeCode | None, now_ms: int) -> Challenge:
+def end(
+    challenge: Challenge,
+    state: ChallengeState,
+    code: ChallengeCode | None,
+    now_ms: int,
+    *,
+    sealed: bytes = b"",
+    due_ms: int | None = None,
+) -> Challenge:
     """Close it. What it held for going on is not needed any more, and goes.
+
+    Where its check has to follow, ``sealed`` is what came of it, and ``due_ms`` when to look whether it has.
 
     Raises:
         Conflict: it is closed already.
@@ -54,12 +97,17 @@ def end(challenge: Challenge, state: ChallengeState, code: ChallengeCode | None,
         state=state,
         code=code,
         closed_ms=now_ms,
-        due_ms=None,
-        sealed=b"",
+        due_ms=due_ms,
+        sealed=sealed,
         link=None,
         ticket=None,
         browser=None,
     )
+
+
+def followed(challenge: Challenge) -> Challenge:
+    """Its check has settled again: nothing is left to do, and nothing to keep."""
+    return _moved(challenge, due_ms=None, sealed=b"")
 
 
 def _require_open(challenge: Challenge, now_ms: int) -> None:

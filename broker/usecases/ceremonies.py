@@ -65,8 +65,11 @@ class Ceremonies:
             raise Conflict("this link was opened before, or is over")
         return started.url, browser
 
-    async def back(self, callback: Mapping[str, str], browser: str) -> Ending:
-        """The person's browser comes back from the operator. What it brings is looked at once."""
+    async def back(self, callback: Mapping[str, str], browser: str, operator: str | None = None) -> Ending:
+        """The person's browser comes back from the operator. What it brings is looked at once.
+
+        ``operator`` is whose own way back it took, where operators have one each.
+        """
         challenge = await self._tools.store.by_ticket(digest(callback.get("state", "")))
         if challenge is None:
             return Ending.OVER
@@ -76,18 +79,26 @@ class Ceremonies:
             return Ending.OVER
         if not await self._tools.store.move(taken):
             return Ending.OVER
-        # Defensive: a link that was opened in one browser and finished in another was carried off on the way.
-        if taken.browser is None or not hmac.compare_digest(digest(browser), taken.browser):
-            ended = await self._desk.end(taken, ChallengeState.FAILED, ChallengeCode.OTHER_BROWSER)
-        else:
-            ended = await self._by_browser(taken, callback)
+        try:
+            ended = await self._looked_at(taken, callback, browser, operator)
+        except Conflict:  # it was given up, replaced or over while the operator was asked
+            return Ending.OVER
         if ended.state is ChallengeState.MET:
             return Ending.MET
         return Ending.FAILED if ended.code is None else ENDINGS.get(ended.code, Ending.FAILED)
 
-    async def _by_browser(self, challenge: Challenge, callback: Mapping[str, str]) -> Challenge:
+    async def _looked_at(
+        self, taken: Challenge, callback: Mapping[str, str], browser: str, operator: str | None
+    ) -> Challenge:
+        # Defensive: a link that was opened in one browser and finished in another was carried off on the way.
+        if taken.browser is None or not hmac.compare_digest(digest(browser), taken.browser):
+            return await self._desk.end(taken, ChallengeState.FAILED, ChallengeCode.OTHER_BROWSER)
+        return await self._by_browser(taken, callback, operator)
+
+    async def _by_browser(self, challenge: Challenge, callback: Mapping[str, str], operator: str | None) -> Challenge:
         held, check = await self._desk.held(challenge), await self._desk.check(challenge)
-        if held.transaction is None:
+        # Defensive: the answer of one operator on another's way back is a mix-up, also where neither says who it is.
+        if held.transaction is None or operator not in {None, held.operator}:
             return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.FORGED)
         try:
             proof = self._tools.ceremonies[held.operator].finish_ceremony(callback, held.transaction)

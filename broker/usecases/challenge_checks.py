@@ -7,13 +7,21 @@ from collections.abc import Mapping
 import msgspec
 
 from broker.adapter_kit.adapter import OperatorFault, SignalQuery
-from broker.adapter_kit.instruments import CheckPassword, PasswordSent, PasswordVerdict, Refused, SendPassword
+from broker.adapter_kit.instruments import (
+    CODE_PLACEHOLDER,
+    MESSAGE_MAX,
+    CheckPassword,
+    PasswordSent,
+    PasswordVerdict,
+    Refused,
+    SendPassword,
+)
 from broker.consumers import authorize
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.check import Principal
 from broker.domain.decision import Outcome
 from broker.domain.phone import PhoneNumber
-from broker.domain.record import Check, Proof
+from broker.domain.record import Check, RecordedAction
 from broker.domain.signal import Signal, SignalName, Unavailability
 from broker.errors import (
     BrokerError,
@@ -35,7 +43,7 @@ from broker.usecases.show_check import own_check
 _HOUR_MS = 3_600_000
 _SWEEP_MAX = 200
 _CLOCK = "the clock"
-MESSAGE = "{{code}} is the code that you were asked for. Give it to nobody else."
+_MESSAGE = f"{CODE_PLACEHOLDER} is your code for: %s. Give it to nobody who calls you."
 _VERDICTS: Mapping[PasswordVerdict, tuple[ChallengeState, ChallengeCode]] = {
     PasswordVerdict.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.CODE_EXPIRED),
     PasswordVerdict.EXHAUSTED: (ChallengeState.FAILED, ChallengeCode.CODE_WRONG),
@@ -120,15 +128,45 @@ class ChallengeChecks:
             return shown(await self._by_code(taken, held, answer.code))
         if answer.operator_token is not None:
             return shown(await self._by_token(taken, held, answer.operator_token))
-        proof = Proof(taken.method, met=bool(answer.met))
         state = ChallengeState.MET if answer.met else ChallengeState.FAILED
-        return shown(await self._desk.end(taken, state, None, proof=proof))
+        return shown(await self._desk.end(taken, state, None, counts=True))
+
+    async def resend(self, principal: Principal, check_id: str, challenge_id: str) -> ChallengeView:
+        """Send another code by text message; the one before is void, and attempts are not given back.
+
+        Raises:
+            NotFound: there is no such challenge.
+            Conflict: it is over, nothing is sent for it, or it was sent a moment ago or often enough.
+        """
+        authorize.require(principal, authorize.CHECK)
+        challenge = await self._of(principal, check_id, challenge_id)
+        if challenge.method != StepUpMethod.SMS_OTP:
+            raise Conflict("nothing is sent for this method: start it again")
+        check, held = await self._desk.check(challenge), await self._desk.held(challenge)
+        sending = rules.send(held.sent, challenge, self._desk.now_ms(), self._tools.limits.resending)
+        held = msgspec.structs.replace(held, sent=sending)
+        return shown(await self._sent(await self._desk.hold(challenge, held), check, held))
+
+    async def cancel(self, principal: Principal, check_id: str, challenge_id: str) -> ChallengeView:
+        """Give it up.
+
+        Raises:
+            NotFound: there is no such challenge.
+            Conflict: it is over.
+        """
+        authorize.require(principal, authorize.CHECK)
+        challenge = await self._of(principal, check_id, challenge_id)
+        code = ChallengeCode.WITHDRAWN
+        return shown(await self._desk.end(challenge, ChallengeState.CANCELLED, code, by=principal.consumer))
 
     async def sweep(self) -> int:
-        """Expire what is over; how many."""
+        """Expire what is over, and have checks follow that have not; how many expired."""
         expired = 0
         for challenge in await self._tools.store.due(self._desk.now_ms(), _SWEEP_MAX):
             try:
+                if not challenge.is_open:
+                    await self._desk.follow(challenge)
+                    continue
                 await self._desk.end(challenge, ChallengeState.EXPIRED, ChallengeCode.TIMED_OUT, by=_CLOCK)
                 expired += 1
             except Conflict:  # somebody answered after all
@@ -163,19 +201,22 @@ class ChallengeChecks:
         adapter = self._tools.through(sources_of(check))
         if adapter is None:
             raise Conflict("the operator of this number cannot do that: choose another method")
-        kept = await self._desk.keep(check, StepUpMethod.SMS_OTP, Held(phone.e164), self._tools.limits.code_s)
-        sent = await adapter.carry_out(SendPassword(message=MESSAGE, **self._desk.order(check, phone)))
-        if not isinstance(sent, PasswordSent):
-            code = (
-                ChallengeCode.NOT_PERMITTED
-                if sent.reason is Unavailability.NOT_PERMITTED
-                else ChallengeCode.OPERATOR_UNAVAILABLE
-            )
-            return shown(await self._desk.end(kept, ChallengeState.FAILED, code))
-        sealed = await self._desk.seal(kept, Held(phone.e164, reference=sent.reference))
-        ready = msgspec.structs.replace(kept, sealed=sealed, version=kept.version + 1)
-        await self._tools.store.move(ready)
-        return shown(ready)
+        held = Held(phone.e164, sent=(self._desk.now_ms(),))
+        kept = await self._desk.keep(check, StepUpMethod.SMS_OTP, held, self._tools.limits.code_s)
+        return shown(await self._sent(kept, check, held))
+
+    async def _sent(self, challenge: Challenge, check: Check, held: Held) -> Challenge:
+        """The challenge once its code is on the way. The operator makes the code up, and we never see it."""
+        adapter = self._tools.through(sources_of(check))
+        order = SendPassword(message=message(check.action), **self._desk.order(check, PhoneNumber(held.phone)))
+        sent: PasswordSent | Refused | None = None
+        if adapter is not None:
+            sent = await adapter.carry_out(order)
+        if isinstance(sent, PasswordSent):
+            return await self._desk.hold(challenge, msgspec.structs.replace(held, reference=sent.reference))
+        forbidden = sent is not None and sent.reason is Unavailability.NOT_PERMITTED
+        code = ChallengeCode.NOT_PERMITTED if forbidden else ChallengeCode.OPERATOR_UNAVAILABLE
+        return await self._desk.end(challenge, ChallengeState.FAILED, code)
 
     async def _by_code(self, challenge: Challenge, held: Held, code: str) -> Challenge:
         check, phone = await self._desk.check(challenge), PhoneNumber(held.phone)
@@ -185,14 +226,13 @@ class ChallengeChecks:
             order = CheckPassword(reference=held.reference, code=code, **self._desk.order(check, phone))
             verdict = await adapter.carry_out(order)
         if verdict is PasswordVerdict.RIGHT:
-            return await self._desk.end(challenge, ChallengeState.MET, None, proof=Proof(challenge.method, met=True))
+            return await self._desk.end(challenge, ChallengeState.MET, None, counts=True)
         if not isinstance(verdict, PasswordVerdict):
             return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE)
         if verdict is PasswordVerdict.WRONG and challenge.attempts_left > 0:
             return challenge
         state, why = _VERDICTS.get(verdict, (ChallengeState.FAILED, ChallengeCode.CODE_WRONG))
-        proof = Proof(challenge.method, met=False) if state is ChallengeState.FAILED else None
-        return await self._desk.end(challenge, state, why, proof=proof)
+        return await self._desk.end(challenge, state, why, counts=state is ChallengeState.FAILED)
 
     async def _by_token(self, challenge: Challenge, held: Held, token: str) -> Challenge:
         check = await self._desk.check(challenge)
@@ -217,7 +257,10 @@ class ChallengeChecks:
             raise Conflict(f"the decision does not offer this method; it offers: {offered}")
         if method == StepUpMethod.VOICE_CALL:
             raise Conflict("this deployment makes no calls: choose another method")
-        if (self._tools.clock.now() - check.settled_at).total_seconds() > self._tools.limits.within_s:
+        age_s = (self._tools.clock.now() - check.settled_at).total_seconds()
+        # Defensive: a SIM that was clean an hour ago may be somebody else's now, who then gets the message.
+        within_s = self._tools.limits.clean_s if method == StepUpMethod.SMS_OTP else self._tools.limits.within_s
+        if age_s > within_s:
             raise Conflict("this check is too old to act on: ask again")
         _require_back_end(method, principal)
 
@@ -240,6 +283,12 @@ class ChallengeChecks:
         if challenge is None or (challenge.consumer, challenge.agent, challenge.check_id) != ours:
             raise NotFound("no such challenge")
         return challenge
+
+
+def message(action: RecordedAction) -> str:
+    """What the person reads with the code: what they approve by telling it, cut to fit into one message."""
+    what = f"{action.type} {action.amount.value} {action.amount.currency}" if action.amount else action.type
+    return _MESSAGE % what[: MESSAGE_MAX - len(_MESSAGE)]
 
 
 def _require_back_end(method: str, principal: Principal) -> None:

@@ -1,6 +1,7 @@
 """What both sides of a challenge need: keeping it under seal, ending it, and asking the operator about it."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from broker.domain.event import EventKind
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Cause, Check, Proof
 from broker.domain.signal import Match, Observed, Signal, SignalName, Unavailability, Unavailable
-from broker.errors import Conflict, NotFound
+from broker.errors import BrokerError, Conflict, Erased, NotFound, origin
 from broker.events.compose import Composer
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import Vault
@@ -26,20 +27,36 @@ from broker.storage.policy_store import Entry
 from broker.usecases.happenings import challenge_event
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.policies_in_force import entry
-from broker.usecases.resettle import Change, Resettle
+from broker.usecases.resettle import Change, Resettle, Superseded
 
 _PERSON = "the person"
+_FOLLOW_MS = 5_000
+"""How long after an end the sweeper looks whether the check has followed."""
+_GIVE_UP_MS = 600_000
+_TRIES = 10
+_log = logging.getLogger(__name__)
 
 
 class ChallengeLimits(msgspec.Struct, frozen=True):
-    """Times in seconds. ``within_s`` is how old a check may be, ``hourly`` how many challenges a subject may get."""
+    """Times in seconds. ``hourly`` is how many challenges a subject may get.
+
+    ``within_s`` is how old a check may be; ``clean_s`` the same where a text message is sent on the strength of it.
+    """
 
     link_s: int = 120
     code_s: int = 300
     attempts: int = 3
     within_s: int = 3600
     hourly: int = 6
+    clean_s: int = 300
+    sends: int = 3
+    resend_s: int = 30
     ask_s: float = 5.0
+
+    @property
+    def resending(self) -> rules.Resending:
+        """How often a code may be sent."""
+        return rules.Resending(self.sends, self.resend_s * 1000)
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -49,6 +66,10 @@ class Held(msgspec.Struct, frozen=True):
     operator: str = ""
     reference: str = ""
     transaction: Transaction | None = None
+    sent: tuple[int, ...] = ()
+    """When codes were sent, milliseconds."""
+    signal: Observed | None = None
+    """What the operator said in the end."""
 
     def __repr__(self) -> str:
         return "Held(…)"
@@ -113,19 +134,70 @@ class ChallengeDesk:
         state: ChallengeState,
         code: ChallengeCode | None,
         *,
-        proof: Proof | None = None,
-        signals: tuple[Signal, ...] = (),
+        counts: bool = False,
+        signal: Observed | None = None,
         by: str = _PERSON,
     ) -> Challenge:
-        """Close it, after the check has settled again: what was proven must never be lost between the two."""
-        ended = rules.end(challenge, state, code, self.now_ms())
-        if proof is not None:
-            change = Change(cause=Cause.CHALLENGE, by=challenge.challenge_id, signals=signals, proof=proof)
-            await self.tools.resettle(challenge.tenant, challenge.check_id, change)
-        event = challenge_event(self.tools.compose, EventKind.CHALLENGE_ENDED, ended, ended.closed_ms or 0)
-        if not await self.tools.store.move(ended, self.leaf(ended, f"challenge.{state}", by), (put(event),)):
-            raise Conflict("another answer was quicker: see how the challenge stands")
-        return ended
+        """Close it, and have the check settle again where the end ``counts`` for it, with what the operator said.
+
+        It is closed first, and of all who would close it one does: what a challenge says and what its check made of it
+        are the same. What came of it is kept until the check has followed, so that it is never lost between the two.
+
+        Raises:
+            Conflict: it is closed already; whatever this answer proved counts for nothing.
+        """
+        sealed = await self.seal(challenge, Held("", signal=signal)) if counts else b""
+        for _ in range(_TRIES):
+            now_ms = self.now_ms()
+            due_ms = now_ms + _FOLLOW_MS if counts else None
+            ended = rules.end(challenge, state, code, now_ms, sealed=sealed, due_ms=due_ms)
+            event = challenge_event(self.tools.compose, EventKind.CHALLENGE_ENDED, ended, now_ms)
+            if await self.tools.store.move(ended, self.leaf(ended, f"challenge.{state}", by), (put(event),)):
+                return await self._followed_soon(ended)
+            # Another answer has cost an attempt meanwhile, or somebody was quicker.
+            challenge = await self.tools.store.find(challenge.tenant, challenge.challenge_id) or ended
+        raise Conflict("this challenge keeps changing: see how it stands")
+
+    async def follow(self, challenge: Challenge) -> Challenge:
+        """Have the end of a challenge count for its check. Doing it twice is harmless.
+
+        A proof counts for the revision that asked for it and for no other: what came since, nobody has answered. What
+        speaks against the person counts whatever came.
+
+        Raises:
+            Conflict, Unrecorded, Overloaded: as :class:`Resettle`.
+        """
+        met = challenge.state is ChallengeState.MET
+        try:
+            signal = (await self.held(challenge)).signal
+            change = Change(
+                cause=Cause.CHALLENGE,
+                by=challenge.challenge_id,
+                signals=() if signal is None else (signal,),
+                proof=Proof(challenge.method, met=met),
+            )
+            seen = challenge.revision if met else None
+            await self.tools.resettle(challenge.tenant, challenge.check_id, change, seen=seen)
+        except Superseded:
+            _log.warning("the proof %s counts for nothing: its check has settled again since", challenge.challenge_id)
+        except (Erased, NotFound):
+            _log.info("there is nothing left that could follow %s", challenge.challenge_id)
+        except Conflict:
+            if self.now_ms() - (challenge.closed_ms or 0) < _GIVE_UP_MS:
+                raise
+            _log.warning("the check of %s did not follow: it has settled again too often", challenge.challenge_id)
+        done = rules.followed(challenge)
+        await self.tools.store.move(done)
+        return done
+
+    async def _followed_soon(self, challenge: Challenge) -> Challenge:
+        if challenge.due_ms is None:
+            return challenge
+        try:
+            return await self.follow(challenge)
+        except BrokerError as error:
+            _log.warning("the check of a challenge will follow later: %s at %s", error.code, origin(error))
+            return challenge
 
     async def by_signal(self, challenge: Challenge, signal: Signal | None, otherwise: ChallengeCode) -> Challenge:
         """End it by what the operator says about the SIM: only an answer is evidence, and only a yes meets it."""
@@ -135,7 +207,7 @@ class ChallengeDesk:
             return await self.end(challenge, ChallengeState.FAILED, code)
         met = signal.value.matched
         state, why = (ChallengeState.MET, None) if met else (ChallengeState.FAILED, ChallengeCode.OTHER_SIM)
-        return await self.end(challenge, state, why, proof=Proof(challenge.method, met=met), signals=(signal,))
+        return await self.end(challenge, state, why, counts=True, signal=signal)
 
     async def check(self, challenge: Challenge) -> Check:
         """The check that a challenge is about, without its evidence."""
@@ -164,8 +236,26 @@ class ChallengeDesk:
         use = f"challenge:{challenge.challenge_id}"
         return await self.tools.vault.seal(challenge.tenant, challenge.subject, use, msgspec.json.encode(held))
 
+    async def hold(self, challenge: Challenge, held: Held) -> Challenge:
+        """Keep something else under its seal.
+
+        Raises:
+            Conflict: it was answered or ended meanwhile.
+        """
+        held_now = rules.hold(challenge, await self.seal(challenge, held))
+        if not await self.tools.store.move(held_now):
+            raise Conflict("this challenge has changed: see how it stands")
+        return held_now
+
     async def held(self, challenge: Challenge) -> Held:
-        """What was sealed; raises *Erased* where the person was erased meanwhile."""
+        """What was sealed.
+
+        Raises:
+            Conflict: the challenge is over, and holds nothing.
+            Erased: the person was erased meanwhile.
+        """
+        if not challenge.sealed:
+            raise Conflict("this challenge is over: start another")
         use = f"challenge:{challenge.challenge_id}"
         opened = await self.tools.vault.open(challenge.tenant, challenge.subject, use, challenge.sealed)
         return msgspec.json.decode(opened, type=Held)

@@ -111,4 +111,40 @@ async def answer_challenge(
     return await services.challenges.answer(principal, check_id, challenge_id, given)
 
 
-ROUTES = (start_challenge, read_challenge, answer_challenge)
+@post(
+    "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}/resend",
+    operation_id="resendChallenge",
+    status_code=HTTPStatus.OK,
+    tags=TAGS,
+    summary="Send another code",
+    responses=WRITE,
+)
+async def resend_challenge(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    check_id: FromPath[str],
+    challenge_id: FromPath[str],
+) -> ChallengeView:
+    """The code before is void; attempts are not given back."""
+    return await services.challenges.resend(await caller_of(request, services), check_id, challenge_id)
+
+
+@post(
+    "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}/cancel",
+    operation_id="cancelChallenge",
+    status_code=HTTPStatus.OK,
+    tags=TAGS,
+    summary="Give a challenge up",
+    responses=WRITE,
+)
+async def cancel_challenge(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    check_id: FromPath[str],
+    challenge_id: FromPath[str],
+) -> ChallengeView:
+    """Nothing that the person does with it afterwards counts."""
+    return await services.challenges.cancel(await caller_of(request, services), check_id, challenge_id)
+
+
+ROUTES = (start_challenge, read_challenge, answer_challenge, resend_challenge, cancel_challenge)

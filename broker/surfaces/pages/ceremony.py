@@ -60,16 +60,22 @@ async def tap(
     return answer
 
 
-@get("/v1/step-up/callback", operation_id="ceremonyCallback", include_in_schema=False, media_type=MediaType.HTML)
+@get(
+    ["/v1/step-up/callback", "/v1/step-up/callback/{operator:str}"],
+    operation_id="ceremonyCallback",
+    include_in_schema=False,
+    media_type=MediaType.HTML,
+)
 async def callback(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[str]:
-    """Where operators send browsers back (RFC 6749 section 4.1.2, RFC 9207)."""
+    """Where operators send browsers back (RFC 6749 section 4.1.2, RFC 9207), each on its own way where it has one."""
+    operator: str | None = request.path_params.get("operator")
     texts, language = _texts(request)
     given = list(request.query_params.multi_items())
     names = [name for name, _ in given]
     told = {name: value[:_CALLBACK_MAX] for name, value in given if name in _KNOWN}
     # Defensive: with a member twice, we and somebody between us could each believe another one.
     once = len(names) == len(set(names))
-    ending = await services.ceremonies.back(told, request.cookies.get(COOKIE, "")) if once else Ending.FAILED
+    ending = await services.ceremonies.back(told, request.cookies.get(COOKIE, ""), operator) if once else Ending.FAILED
     status = HTTPStatus.OK if ending is Ending.MET else HTTPStatus.FORBIDDEN
     answer = _html(_said(texts, ending), language, status=status)
     answer.delete_cookie(COOKIE, path="/")

@@ -58,3 +58,30 @@ def test_every_change_moves_the_version() -> None:
     first = msgspec.structs.replace(a_challenge(), version=7)
     assert rules.take_attempt(first, NOW_MS).version == 8
     assert rules.end(first, MET, None, NOW_MS).version == 8
+
+
+def test_what_counts_is_kept_until_the_check_has_followed() -> None:
+    ended = rules.end(opened(), MET, None, NOW_MS, sealed=b"what came of it", due_ms=NOW_MS + 5000)
+    assert (ended.sealed, ended.due_ms, ended.is_open) == (b"what came of it", NOW_MS + 5000, False)
+    done = rules.followed(ended)
+    assert (done.sealed, done.due_ms, done.state, done.version) == (b"", None, MET, ended.version + 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "now_ms", "why"),
+    [
+        ((NOW_MS,), NOW_MS + 29_999, "a moment ago"),
+        ((0, 1, 2), NOW_MS, "enough"),
+        ((0,), OVER_MS, "over"),
+    ],
+)
+def test_something_is_sent_neither_at_once_again_nor_often(sent: tuple[int, ...], now_ms: int, why: str) -> None:
+    limits = rules.Resending(3, 30_000)
+    with pytest.raises(Conflict, match=why):
+        rules.send(sent, a_challenge(), now_ms, limits)
+    assert rules.send((NOW_MS,), a_challenge(), NOW_MS + 30_000, limits) == (NOW_MS, NOW_MS + 30_000)
+
+
+def test_a_closed_challenge_holds_nothing_new() -> None:
+    with pytest.raises(Conflict):
+        rules.hold(rules.end(opened(), MET, None, NOW_MS), b"more")
