@@ -12,12 +12,12 @@ It imports nothing else of ``broker`` and needs ``httpx`` alone, so that an agen
 """
 
 from broker.client._action import Action
-from broker.client._answers import Answer, Consumed, NextStep, Outcome, Policy, Reason, Review
+from broker.client._answers import Answer, Challenge, Consumed, NextStep, Outcome, Policy, Reason, Review
 from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
 from broker.client._exchange import Credential, Retry
-from broker.client._operations import DEFAULT_PURPOSE, About
+from broker.client._operations import DEFAULT_PURPOSE, About, Given
 
 __all__ = [
     "DEFAULT_PURPOSE",
@@ -29,9 +29,11 @@ __all__ = [
     "AsyncTrustBroker",
     "BrokerRefused",
     "BrokerUnreachable",
+    "Challenge",
     "ClientError",
     "Consumed",
     "Credential",
+    "Given",
     "NextStep",
     "Options",
     "Outcome",

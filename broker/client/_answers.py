@@ -158,6 +158,44 @@ def review(members: Mapping[str, Any]) -> Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """A way to prove more that was started; what came of it is read from the check.
+
+    ``link``, told once, is for the person's phone and for nobody else, with ``qr`` (the same as an SVG) and
+    ``compare_code``, which the person sees on the page and has to find where they were sent from.
+    """
+
+    id: str
+    check_id: str
+    method: str
+    status: str
+    expires_at: datetime
+    code: str | None
+    attempts_left: int | None
+    link: str | None = field(repr=False)
+    qr: str | None = field(repr=False)
+    compare_code: str | None
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def challenge(members: Mapping[str, Any]) -> Challenge:
+    """Decoded members as a challenge; raises as :func:`answer`."""
+    return Challenge(
+        id=_members.text(members, "id"),
+        check_id=_members.text(members, "checkId"),
+        method=_members.text(members, "method"),
+        status=_members.text(members, "status"),
+        expires_at=_members.instant(members, "expiresAt"),
+        code=_members.text_if_any(members, "code"),
+        attempts_left=_members.whole(members, "attemptsLeft") if members.get("attemptsLeft") is not None else None,
+        link=_members.text_if_any(members, "link"),
+        qr=_members.text_if_any(members, "qr"),
+        compare_code=_members.text_if_any(members, "compareCode"),
+        document=members,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Consumed:
     """A receipt was used, by whoever got this: the action may be done now."""
 

@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from broker.client._action import Action
-from broker.client._answers import Answer, Consumed, Outcome, Review
+from broker.client._answers import Answer, Challenge, Consumed, Outcome, Review
 from broker.client._credentials import ApiKey
 from broker.client._exchange import (
     BODY_BYTES_MAX,
@@ -24,7 +24,7 @@ from broker.client._exchange import (
     Told,
     Work,
 )
-from broker.client._operations import About, Operations, Terms
+from broker.client._operations import About, Given, Operations, Terms
 
 _T = TypeVar("_T")
 
@@ -113,6 +113,18 @@ class TrustBroker:
     def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back."""
         return self.run(self.operations.report_outcome(check_id, outcome))
+
+    def start_challenge(self, check_id: str, method: str, phone_number: str) -> Challenge:
+        """Start one of the challenges that a check offers; the number once more, for the broker does not keep it."""
+        return self.run(self.operations.start_challenge(check_id, method, phone_number))
+
+    def read_challenge(self, check_id: str, challenge_id: str) -> Challenge:
+        """A challenge as it stands now, without its link."""
+        return self.run(self.operations.read_challenge(check_id, challenge_id))
+
+    def answer_challenge(self, check_id: str, challenge_id: str, **given: Unpack[Given]) -> Challenge:
+        """Answer a challenge with what the person gave. Each answer costs an attempt, right or wrong."""
+        return self.run(self.operations.answer_challenge(check_id, challenge_id, given))
 
     def request_review(self, check_id: str, justification: str = "") -> Review:
         """Ask for a human where a check offers one; ``justification`` is shown to them last, as plain text."""
@@ -210,6 +222,18 @@ class AsyncTrustBroker:
     async def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """As :meth:`TrustBroker.report_outcome`."""
         return await self.run(self.operations.report_outcome(check_id, outcome))
+
+    async def start_challenge(self, check_id: str, method: str, phone_number: str) -> Challenge:
+        """As :meth:`TrustBroker.start_challenge`."""
+        return await self.run(self.operations.start_challenge(check_id, method, phone_number))
+
+    async def read_challenge(self, check_id: str, challenge_id: str) -> Challenge:
+        """As :meth:`TrustBroker.read_challenge`."""
+        return await self.run(self.operations.read_challenge(check_id, challenge_id))
+
+    async def answer_challenge(self, check_id: str, challenge_id: str, **given: Unpack[Given]) -> Challenge:
+        """As :meth:`TrustBroker.answer_challenge`."""
+        return await self.run(self.operations.answer_challenge(check_id, challenge_id, given))
 
     async def request_review(self, check_id: str, justification: str = "") -> Review:
         """As :meth:`TrustBroker.request_review`."""

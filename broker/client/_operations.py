@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from broker.client import _answers, _members
 from broker.client._action import Action
-from broker.client._answers import Answer, Consumed, Outcome, Review
+from broker.client._answers import Answer, Challenge, Consumed, Outcome, Review
 from broker.client._exchange import Ask, Credential, Pause, Reply, Retry, Surroundings, Work, exchange
 
 DEFAULT_PURPOSE = "FraudPreventionAndDetection"
@@ -42,6 +42,17 @@ class About(TypedDict, total=False):
     deadline_ms: int | None
     max_evidence_age_s: int | None
     idempotency_key: str | None
+
+
+class Given(TypedDict, total=False):
+    """What the person gave, one of: the ``code`` they typed, the ``operator_token`` of their device, or ``met``.
+
+    ``met`` is the word of the tenant's own back end about a factor of its own, such as a passkey.
+    """
+
+    code: str
+    operator_token: str
+    met: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +103,24 @@ class Operations:
         """``POST /v1/trust-checks/{id}/outcome``; saying the same twice is saying it once."""
         reply = yield from self._reply("POST", f"{_path(check_id)}/outcome", {"outcome": outcome}, again=True)
         return _answers.outcome(_members.decoded(reply.body))
+
+    def start_challenge(self, check_id: str, method: str, phone_number: str) -> Work[Challenge]:
+        """``POST /v1/trust-checks/{id}/challenges``. Not sent again once it may have arrived: it may cost money."""
+        members = {"method": method, "phoneNumber": phone_number}
+        reply = yield from self._reply("POST", f"{_path(check_id)}/challenges", members, again=False)
+        return _answers.challenge(_members.decoded(reply.body))
+
+    def read_challenge(self, check_id: str, challenge_id: str) -> Work[Challenge]:
+        """``GET /v1/trust-checks/{id}/challenges/{id}``."""
+        reply = yield from self._reply("GET", _challenge_path(check_id, challenge_id), again=True)
+        return _answers.challenge(_members.decoded(reply.body))
+
+    def answer_challenge(self, check_id: str, challenge_id: str, given: Given) -> Work[Challenge]:
+        """``POST …/answer``. Not sent again once it may have arrived: each answer costs an attempt."""
+        members = _present(code=given.get("code"), operatorToken=given.get("operator_token"), met=given.get("met"))
+        path = f"{_challenge_path(check_id, challenge_id)}/answer"
+        reply = yield from self._reply("POST", path, members, again=False)
+        return _answers.challenge(_members.decoded(reply.body))
 
     def request_review(self, check_id: str, justification: str) -> Work[Review]:
         """``POST /v1/trust-checks/{id}/reviews``; asked twice it is the same review."""
@@ -168,6 +197,10 @@ def question(phone_number: str, action: str, about: About) -> dict[str, Any]:
         deadlineMs=about.get("deadline_ms"),
         maxEvidenceAgeS=about.get("max_evidence_age_s"),
     )
+
+
+def _challenge_path(check_id: str, challenge_id: str) -> str:
+    return f"{_path(check_id)}/challenges/{quote(challenge_id, safe='')}"
 
 
 def _said(justification: str) -> dict[str, str]:

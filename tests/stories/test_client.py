@@ -4,12 +4,14 @@ import threading
 
 import pytest
 
+from adapters.mock.phone import Phone, compare_code
 from broker.client import Action, AsyncTrustBroker, BrokerRefused, TrustBroker
+from broker.client.guards import Prompt, Rule, held_receipt, requires_trust
 from broker.client.oauth import PrivateKeyJwt
 from tests.support.oauth import Agent, registered
 from tests.support.stage import Stage
 
-STEADY = "+34600000101"
+STEADY, RECENT = "+34600000101", "+34600000103"
 
 
 def credential(agent: Agent, issuer: str) -> PrivateKeyJwt:
@@ -70,6 +72,43 @@ def test_waiting_for_a_human_ends_when_they_have_decided(stage: Stage) -> None:
         deciding.join()
     assert (settled.allowed, settled.pending, settled.revision) == (True, False, 1)
     assert settled.receipt != answer.receipt
+
+
+def test_a_person_proves_their_sim_while_the_guard_waits(stage: Stage) -> None:
+    shown: list[Prompt] = []
+    phone = Phone(RECENT)
+
+    def show(prompt: Prompt) -> None:
+        shown.append(prompt)
+        assert prompt.challenge
+        link = prompt.challenge.link or ""
+        assert compare_code(phone.look(link)) == prompt.challenge.compare_code
+        phone.tap(link, phone.look(link))
+
+    rule = Rule("payment.transfer", number=lambda: RECENT, amount=lambda call: (call["eur"], "EUR"))
+    with stage.broker.client() as broker:
+
+        @requires_trust(broker, rule, show=show, wait_s=20)
+        def pay(eur: str) -> str:
+            return f"paid {eur} under {held_receipt()}"
+
+        assert pay("950.00").startswith("paid 950.00 under ey")
+        assert shown[0].challenge
+        read = broker.read_challenge(shown[0].check_id, shown[0].challenge.id)
+        assert (read.status, read.link) == ("met", None)
+    phone.close()
+
+
+def test_a_challenge_that_is_over_takes_no_answer(stage: Stage) -> None:
+    with stage.broker.client() as broker:
+        answer = broker.check(RECENT, "payment.transfer", amount=("950.00", "EUR"))
+        challenge = broker.start_challenge(answer.id, "network_auth", RECENT)
+        with pytest.raises(BrokerRefused) as refused:
+            broker.answer_challenge(answer.id, challenge.id, code="123456")
+        assert refused.value.status in {400, 409}
+        with pytest.raises(BrokerRefused) as other:
+            broker.start_challenge(answer.id, "network_auth", STEADY)
+        assert other.value.status in {400, 409}
 
 
 def test_waiting_ends_in_time_with_what_there_is(stage: Stage) -> None:

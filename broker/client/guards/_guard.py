@@ -15,7 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 import anyio.to_thread
 
-from broker.client._answers import Answer
+from broker.client._answers import Answer, Challenge
 from broker.client._claims import unverified
 from broker.client._client import AsyncTrustBroker, TrustBroker
 from broker.client._errors import BrokerRefused, ClientError, ReceiptInvalid
@@ -68,12 +68,14 @@ class Call:
 class GuardOptions(TypedDict, total=False):
     """``show`` is told how the person goes on, past the model; with ``wait_s`` the guard then waits that long for them.
 
-    A check that wants a human is put before the reviewers, unless ``ask_reviewers`` is false.
-    ``now`` is the clock by which a decision is too old.
+    What a check wants is started: the first of its challenges that is in ``challenges`` (those for which the person
+    only needs a link), or a review, unless ``ask_reviewers`` is false. ``now`` is the clock by which a decision is too
+    old.
     """
 
     show: Callable[[Prompt], None] | None
     wait_s: float
+    challenges: Collection[str]
     ask_reviewers: bool
     now: Callable[[], datetime]
 
@@ -100,6 +102,7 @@ class Guard:
         self._rules = dict(rules)
         self._unguarded = frozenset(unguarded)
         self._show, self._wait_s = options.get("show"), options.get("wait_s", 0.0)
+        self._challenges = frozenset(options.get("challenges", ("network_auth",)))
         self._ask_reviewers = options.get("ask_reviewers", True)
         self._now = options.get("now", lambda: datetime.now(UTC))
         self._open: Memory[str] = Memory()
@@ -159,9 +162,14 @@ class Guard:
         answer = yield from self._answer(call, rule, broker)
         if answer is None:
             return Verdict(Code.CHANGED)
-        if not answer.allowed and answer.decision != "deny":
-            answer = yield from self._with_person(answer, call, rule, broker)
-        return self._judged(answer, call, rule)
+        if answer.allowed or answer.decision == "deny":
+            return self._judged(answer, None)
+        prompt = yield from self._prompt(answer, call, rule, broker)
+        if self._show is not None:
+            self._show(prompt)
+            if self._wait_s > 0:
+                answer = yield from broker.wait(answer.id, self._wait_s)
+        return self._judged(answer, prompt)
 
     def _answer(self, call: Call, rule: Rule, broker: Operations) -> Work[Answer | None]:
         """The check of this call as it stands now; None where the call's id was used with other arguments."""
@@ -187,29 +195,32 @@ class Guard:
                 break
         return answer
 
-    def _with_person(self, answer: Answer, call: Call, rule: Rule, broker: Operations) -> Work[Answer]:
-        """Put it before a human, or show the person how to go on, and wait as long as the guard may."""
-        if self._ask_reviewers and answer.decision == "review" and not answer.pending and _offers_review(answer):
+    def _prompt(self, answer: Answer, call: Call, rule: Rule, broker: Operations) -> Work[Prompt]:
+        """Start what the check wants, unless it is under way already, and say how the person goes on."""
+        challenge: Challenge | None = None
+        if not answer.pending:
             try:
-                yield from broker.request_review(answer.id, "")
+                challenge = yield from self._started(answer, rule.number_of(call.arguments, call.context), broker)
             except ClientError as error:
-                _log.warning("no review was asked for: %s", type(error).__name__)
-        if self._show is None:
-            return answer
-        self._show(_prompt(answer, call, rule))
-        if self._wait_s <= 0:
-            return answer
-        return (yield from broker.wait(answer.id, self._wait_s))
+                _log.warning("what the check wants was not started: %s", type(error).__name__)
+        return Prompt(answer.id, call.tool, rule.action, answer.decision, answer.next_steps, challenge)
 
-    def _judged(self, answer: Answer, call: Call, rule: Rule) -> Verdict:
+    def _started(self, answer: Answer, number: str, broker: Operations) -> Work[Challenge | None]:
+        for step in answer.next_steps:
+            if step.method is not None and step.method in self._challenges:
+                return (yield from broker.start_challenge(answer.id, step.method, number))
+        if self._ask_reviewers and answer.decision == "review" and any(s.type == "review" for s in answer.next_steps):
+            yield from broker.request_review(answer.id, "")
+        return None
+
+    def _judged(self, answer: Answer, prompt: Prompt | None) -> Verdict:
         if answer.decision == "deny":
             return Verdict(Code.DENIED, answer)
         if answer.expired(self._now()) and not answer.pending:
             return Verdict(Code.EXPIRED, answer)
         if answer.allowed:
             return Verdict(Code.ALLOWED, answer)
-        code = Code.REVIEW if answer.decision == "review" else Code.STEP_UP
-        return Verdict(code, answer, _prompt(answer, call, rule))
+        return Verdict(Code.REVIEW if answer.decision == "review" else Code.STEP_UP, answer, prompt)
 
 
 def covered(receipt: str | None, rule: Rule, arguments: Mapping[str, Any], now: datetime) -> Code:
@@ -229,14 +240,6 @@ def covered(receipt: str | None, rule: Rule, arguments: Mapping[str, Any], now: 
 def _key(call: Call) -> str:
     """One key for one call of one run, whatever its arguments: the broker itself refuses it with other ones."""
     return "guard-" + sha256(f"{call.run}\n{call.tool}\n{call.id}".encode()).hexdigest()
-
-
-def _offers_review(answer: Answer) -> bool:
-    return any(step.type == "review" for step in answer.next_steps)
-
-
-def _prompt(answer: Answer, call: Call, rule: Rule) -> Prompt:
-    return Prompt(answer.id, call.tool, rule.action, answer.decision, answer.next_steps)
 
 
 def _failed(call: Call, error: Exception) -> Verdict:

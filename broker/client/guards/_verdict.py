@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from broker.client._answers import Answer, NextStep
+from broker.client._answers import Answer, Challenge, NextStep
 
 
 class Code(StrEnum):
@@ -42,25 +42,37 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What to show to the person, past the model: how to go on with a check that wants them, or a reviewer."""
+    """What to show to the person, past the model: how to go on with a check that wants them, or a reviewer.
+
+    ``challenge`` is there where the guard has just started one: its link is for the person's phone.
+    """
 
     check_id: str
     tool: str
     action: str
     decision: str
     steps: tuple[NextStep, ...]
+    challenge: Challenge | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The same as plain JSON, for frameworks that keep it with a paused run."""
         steps = [{"type": step.type, "method": step.method, "href": step.href} for step in self.steps]
-        return {
+        document: dict[str, Any] = {
             "checkId": self.check_id,
             "tool": self.tool,
             "action": self.action,
             "decision": self.decision,
             "steps": [{name: value for name, value in step.items() if value} for step in steps],
         }
+        if self.challenge:
+            document["challenge"] = {
+                "method": self.challenge.method,
+                "link": self.challenge.link,
+                "compareCode": self.challenge.compare_code,
+                "expiresAt": self.challenge.expires_at.isoformat(),
+            }
+        return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
-
-from tests.support.broker import RunningBroker
+from adapters.mock.phone import Phone
 
 _PROBLEM = {"title": "x", "status": 500, "code": "INTERNAL", "detail": "the broker failed; nothing was decided"}
 _ANSWERS: dict[str, tuple[int, bytes]] = {
@@ -26,7 +24,7 @@ def broken_brokers() -> Iterator[str]:
     """Where they are; the first part of the path chooses the way. ``slow`` answers nothing until all is over."""
     over = threading.Event()
 
-    def answer(path: str) -> tuple[int, bytes]:
+    def answer(path: str, _body: bytes) -> tuple[int, bytes]:
         way = path.split("/")[1]
         if way == "slow":
             over.wait(60)
@@ -40,33 +38,28 @@ def broken_brokers() -> Iterator[str]:
 
 
 @contextmanager
-def person(broker: RunningBroker) -> Iterator[str]:
-    """Where to say that whoever a check waits for has agreed: a reviewer approves it, over the broker's own API."""
-    reviewer = broker.key("acme", "trust:review", consumer="ana")
+def person() -> Iterator[str]:
+    """Where to say that the person has the link of a challenge: their phone opens it over mobile data and taps."""
 
-    def agree(path: str) -> tuple[int, bytes]:
-        check_id = path.rsplit("/", 1)[1]
-        with broker.http() as agent, broker.http(reviewer) as ana:
-            review = agent.post(f"/v1/trust-checks/{check_id}/reviews", json={}).raise_for_status().json()
-            where = f"/v1/reviews/{review['id']}"
-            ana.post(f"{where}/claim").raise_for_status()
-            ruling = {"ruling": "approve", "code": "CUSTOMER_CONFIRMED", "reason": "called back"}
-            ana.post(f"{where}/decide", json=ruling).raise_for_status()
-        return 200, b"{}"
+    def agree(_path: str, body: bytes) -> tuple[int, bytes]:
+        told = json.loads(body)
+        phone = Phone(told["phone"])
+        try:
+            last = phone.tap(told["link"], phone.look(told["link"]))
+        finally:
+            phone.close()
+        return last.status_code, b"{}"
 
     with _serving(agree) as url:
         yield url
 
 
 @contextmanager
-def _serving(answer: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
+def _serving(answer: Callable[[str, bytes], tuple[int, bytes]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            try:
-                status, body = answer(self.path)
-            except httpx.HTTPStatusError as error:
-                status, body = 500, error.response.content
+            sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, body = answer(self.path, sent)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

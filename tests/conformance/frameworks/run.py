@@ -27,6 +27,7 @@ _INSIDE = Path(__file__).parent / "inside"
 _EXAMPLES = PROJECT / "tests" / "stories" / "examples"
 _PLAY_S = 300
 _TIMEOUT_S = "2"
+_MANY = {"hourly = 6": "hourly = 600"}  # one person plays in all the scenes
 
 
 class Played(NamedTuple):
@@ -47,7 +48,7 @@ def run(folder: Path) -> list[Row]:
     """One row a framework; what each wrote lies in ``folder``."""
     (folder / "stage").mkdir()
     wheel = build_client(folder)
-    with set_stage(folder / "stage") as stage, broken_brokers() as broken, person(stage.broker) as agreeing:
+    with set_stage(folder / "stage", changes=_MANY) as stage, broken_brokers() as broken, person() as agreeing:
         around = {
             "TRUST_BROKER_URL": stage.broker.url,
             "TRUST_BROKER_KEY": stage.broker.agent_key,

@@ -22,6 +22,7 @@ class PretendBroker:
         self.later: dict[str, str] = {}
         self.pending: set[str] = set()
         self.reviews: list[str] = []
+        self.challenges: list[tuple[str, str, str]] = []
         self.questions: list[dict[str, Any]] = []
         self.valid_until = NOW + timedelta(seconds=120)
         self._kept: dict[str, tuple[bytes, dict[str, Any]]] = {}
@@ -32,6 +33,8 @@ class PretendBroker:
         return httpx.MockTransport(self)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/challenges"):
+            return self._challenge(request)
         if request.url.path.endswith("/reviews"):
             check_id = request.url.path.split("/")[-2]
             self.reviews.append(check_id)
@@ -43,9 +46,18 @@ class PretendBroker:
         if request.url.params.get("waitMs"):
             self.pending.discard(check_id)  # who waits has waited
         known = self._checks[check_id]
-        status = "pending" if check_id in self.pending else "settled"
+        status = "pending" if check_id in self.pending - self.later.keys() else "settled"
         decision = self.later.get(check_id, known["decision"])
         return httpx.Response(200, json=self._answer(check_id, known["question"], decision, status))
+
+    def _challenge(self, request: httpx.Request) -> httpx.Response:
+        check_id = request.url.path.split("/")[-2]
+        sent = json.loads(request.content)
+        self.challenges.append((check_id, sent["method"], sent["phoneNumber"]))
+        self.pending.add(check_id)
+        told = {"id": "cha_1", "checkId": check_id, "method": sent["method"], "status": "pending", "attemptsLeft": 3}
+        told |= {"expiresAt": self.valid_until.isoformat(), "href": "/x", "link": "https://broker.example/c/1"}
+        return httpx.Response(201, json=told | {"compareCode": "42", "qr": "<svg/>"})
 
     def _check(self, request: httpx.Request) -> httpx.Response:
         key = request.headers["idempotency-key"]
@@ -90,6 +102,6 @@ class PretendBroker:
             "leaf": "x",
         }
         receipt = ".".join((b64url(b"{}"), b64url(json.dumps(claims).encode()), b64url(b"?")))
-        steps = [] if decision in {"allow", "deny"} else ANSWER["nextSteps"]
+        steps = {"step_up": ANSWER["nextSteps"], "review": ANSWER["nextSteps"][1:]}.get(decision, [])
         changed = {"id": check_id, "decision": decision, "status": status, "receipt": receipt, "nextSteps": steps}
         return ANSWER | changed | {"validUntil": until.isoformat()}

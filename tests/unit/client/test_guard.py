@@ -195,7 +195,6 @@ def test_the_person_is_shown_how_to_go_on_and_the_tool_runs_after_it(asynchronou
 
     def show(prompt: Prompt) -> None:
         shown.append(prompt)
-        broker.pending.add(prompt.check_id)
         broker.later[prompt.check_id] = "allow"
 
     teller = Teller(asynchronous, broker, show=show, wait_s=5)
@@ -203,6 +202,44 @@ def test_the_person_is_shown_how_to_go_on_and_the_tool_runs_after_it(asynchronou
     (prompt,) = shown
     assert (prompt.tool.endswith("pay"), prompt.action, prompt.decision) == (True, "payment.transfer", "step_up")
     assert [step.type for step in prompt.steps] == ["challenge", "review"]
+    assert prompt.challenge
+    assert (prompt.challenge.link, prompt.challenge.compare_code) == ("https://broker.example/c/1", "42")
+    assert "broker.example" not in repr(prompt.challenge)
+    assert broker.challenges == [("chk_1", "network_auth", "+34600000101")]
+
+
+@pytest.mark.parametrize("methods", [(), ("sms_otp",)], ids=str)
+def test_only_the_challenges_that_are_wanted_are_started(asynchronous: bool, methods: tuple[str, ...]) -> None:
+    broker = PretendBroker(lambda _: "step_up")
+    verdict = Teller(asynchronous, broker, challenges=methods).refused("ES1").verdict
+    assert verdict.prompt
+    assert verdict.prompt.challenge is None
+    assert not broker.challenges
+
+
+def test_what_is_under_way_is_not_started_again(asynchronous: bool) -> None:
+    broker = PretendBroker(lambda _: "step_up")
+    teller = Teller(asynchronous, broker)
+    first, second = teller.refused("ES1").verdict, teller.refused("ES1").verdict
+    assert first.check_id == second.check_id
+    assert first.prompt
+    assert first.prompt.challenge
+    assert second.prompt
+    assert second.prompt.challenge is None
+    assert len(broker.challenges) == 1
+
+
+@pytest.mark.parametrize("status", [409, 429, 500])
+def test_a_challenge_that_cannot_be_started_is_no_allow(asynchronous: bool, status: int) -> None:
+    broker = PretendBroker(lambda _: "step_up")
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if request.url.path.endswith("/challenges") else broker(request)
+
+    verdict = Teller(asynchronous, handler).refused("ES1").verdict
+    assert verdict.code is Code.STEP_UP
+    assert verdict.prompt
+    assert verdict.prompt.challenge is None
 
 
 def test_a_person_who_says_no_is_heard(asynchronous: bool) -> None:
@@ -259,6 +296,7 @@ def test_what_nobody_confirmed_in_time_is_asked_anew(asynchronous: bool) -> None
     teller = Teller(asynchronous, broker, now=lambda: clock[0])
     assert teller.refused("ES1").verdict.check_id == "chk_1"
     clock[0] += timedelta(seconds=121)
+    broker.pending.clear()  # the challenge is over, too
     broker.valid_until += timedelta(hours=1)
     assert teller.refused("ES1").verdict.check_id == "chk_2"
 

@@ -100,7 +100,7 @@ class Scenes:
         assert till.paid == [], "an approval by itself ran the tool"
         paused = self.driver.run(load(self.driver.EXAMPLE, self.url), RECENT, ASKED)
         assert paused.shown
-        self._confirm(paused.shown["checkId"])
+        self._confirm(paused.shown)
         paused.resume(None)
         assert till.paid == [("ES1", ASKED)], till.paid
 
@@ -119,7 +119,7 @@ class Scenes:
         """Other arguments after the decision run nothing, be they changed in a pause or behind the guard."""
         paused = self.driver.run(load(self.driver.EXAMPLE, self.url), RECENT, ASKED)
         assert paused.shown
-        self._confirm(paused.shown["checkId"])
+        self._confirm(paused.shown)
         try:
             paused.resume(MORE)
         except Exception as error:  # noqa: BLE001 - stopping the run is closed, too
@@ -131,8 +131,10 @@ class Scenes:
             sys.stderr.write(f"changed behind the guard: {type(error).__name__}\n")
         assert till.paid == [], "changed behind the guard"
 
-    def _confirm(self, check_id: str) -> None:
-        httpx.post(f"{self.person_url}/{check_id}", timeout=20, trust_env=False).raise_for_status()
+    def _confirm(self, shown: dict[str, Any]) -> None:
+        """The person gets the link that was to be shown to them, and proves on their phone that it is theirs."""
+        told = {"phone": RECENT, "link": shown["challenge"]["link"]}
+        httpx.post(self.person_url, json=told, timeout=20, trust_env=False).raise_for_status()
 
 
 def main(name: str) -> None:

@@ -13,7 +13,7 @@ class Played:
         def resume(changed: str | None) -> Ended:
             return self.run(_example, _phone, changed or eur)
 
-        return Ended(pay("ES1", eur), {"checkId": "chk_1", "steps": ["any"]}, resume)
+        return Ended(pay("ES1", eur), {"steps": ["any"], "challenge": {"link": ""}}, resume)
 
     def run_tampered(self, _example: ModuleType, _phone: str, eur: str) -> None:
         pay("ES1", eur)
