@@ -13,6 +13,7 @@
     ├── IdempotencyMismatch   use another key, or the first body again (422)
     ├── Overloaded            come back after ``retry_after_s`` (503)
     ├── TooManyRequests       slow down, for ``retry_after_s`` (429)
+    │   └── QuotaExceeded     a quota or a budget is used up; names it
     ├── Unrecorded            nothing was decided, for no record could be written; retry (503)
     ├── Misconfigured         fix a file or a setting; names the file and the key; raised at start
     └── OperatorFault         an operator gave no usable answer; never leaves the adapter, becomes a signal
@@ -140,6 +141,18 @@ class TooManyRequests(BrokerError):
     def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(TooManyRequests):
+    """A quota or a budget is used up; ``quota`` names it, of ``limit`` in ``window_s`` seconds. Nothing was started."""
+
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(self, quota: str, limit: int, window_s: int, *, retry_after_s: int) -> None:
+        super().__init__(f"the quota {quota} is used up", retry_after_s=retry_after_s)
+        self.quota = quota
+        self.limit = limit
+        self.window_s = window_s
 
 
 class Unrecorded(BrokerError):

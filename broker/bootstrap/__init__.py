@@ -20,7 +20,7 @@ from broker.bootstrap import privacy
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.caution import look_back
 from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
-from broker.bootstrap.consuming import Consuming
+from broker.bootstrap.consuming import Consuming, administration
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.network import ask_network
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
@@ -43,15 +43,15 @@ from broker.routing.resolver import Resolver
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
-from broker.storage.kv import MemoryKv
 from broker.storage.migrate import upgrade
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
-from broker.surfaces.ports import Services
+from broker.surfaces.ports import Administration, Services
 from broker.usecases.admission import Admission, AdmissionLimits
 from broker.usecases.ask_network import AskNetwork
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
+from broker.usecases.budget import Budget
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.challenge_desk import ChallengeDesk
@@ -60,9 +60,7 @@ from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
-from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
@@ -82,6 +80,7 @@ from broker.usecases.show_check import ShowCheck
 from broker.usecases.signing_ring import LiveRing
 from broker.usecases.sweep import Sweep
 from broker.usecases.try_policies import Laboratory
+from broker.usecases.within_quotas import WithinQuotas
 
 
 def open_deployment(folder: Path | None = None) -> "Deployment":
@@ -195,19 +194,11 @@ class Deployment:
             yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
 
     @contextlib.asynccontextmanager
-    async def tenant_tree(self) -> AsyncIterator[ManageTenants]:
-        """The administration of tenants."""
+    async def consumers(self) -> AsyncIterator[Administration]:
+        """The administration of who calls."""
         async with self._store() as store:
             pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
-            keys = ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
-            yield ManageTenants(store.consumers, keys, self._clock)
-
-    @contextlib.asynccontextmanager
-    async def client_registry(self) -> AsyncIterator[ManageClients]:
-        """The administration of OAuth clients."""
-        async with self._store() as store:
-            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
-            yield ManageClients(store.consumers, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
+            yield administration(store, self._clock, pseudonyms.sealing_key())
 
     @contextlib.asynccontextmanager
     async def key_rotation(self) -> AsyncIterator[RotateKeys]:
@@ -282,7 +273,13 @@ class Deployment:
         return Composer(self._settings.server.public_url, self._new_id)
 
     def _asking(
-        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, private: Privacy
+        self,
+        parts: "_Parts",
+        store: Store,
+        policies: PoliciesInForce,
+        shadows: Shadows,
+        private: Privacy,
+        budget: Budget,
     ) -> tuple[RunCheck, AskNetwork]:
         checks = self._settings.checks
         settling = SettleTools(
@@ -320,6 +317,7 @@ class Deployment:
             ),
             settled=shadows.offer,
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
+            budget=budget,
         )
         return RunCheck(tools, Settle(settling)), ask_network(tools, store, self._new_id)
 
@@ -334,10 +332,9 @@ class Deployment:
     ) -> Services:
         checks, private = self._settings.checks, beside.private
         opened = private.opened
-        run_check, asking = self._asking(parts, store, policies, shadows, private)
         show = ShowCheck(opened, store.reviews)
-        kv = MemoryKv(self._clock.monotonic_s)
-        consuming = Consuming(self._settings, self._keys, store, kv, parts.pseudonyms, self._clock)
+        consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
+        run_check, asking = self._asking(parts, store, policies, shadows, private, consuming.budget)
         return Services(
             clock=self._clock,
             public_url=self._settings.server.public_url,
@@ -346,8 +343,9 @@ class Deployment:
             authenticate=consuming.who_calls,
             oauth=consuming.issue_token,
             tenants=consuming.tenants,
+            meter=consuming.meter,
             oauth_metadata=consuming.metadata(),
-            run_check=Admission(run_check, self._admission()),
+            run_check=WithinQuotas(Admission(run_check, self._admission()), consuming.quotas),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),

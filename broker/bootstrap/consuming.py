@@ -11,18 +11,22 @@ from broker.consumers.access_tokens import TokenMint
 from broker.consumers.authenticate import Authenticator
 from broker.consumers.dpop import ProofRules, Proofs
 from broker.consumers.memory import MemoryLimits
+from broker.consumers.quotas import Quotas
 from broker.consumers.resources import Resources
 from broker.consumers.standing import Standings
 from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, TokenServer
 from broker.consumers.who_calls import Tokens, WhoCalls
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
-from broker.storage.kv import Kv
+from broker.storage.kv import MemoryKv
 from broker.storage.store import Store
-from broker.surfaces.ports import OAuthMetadata
+from broker.surfaces.ports import Administration, OAuthMetadata
+from broker.usecases.budget import Budget
 from broker.usecases.issue_token import IssueToken, IssueTools
+from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_tenants import ManageTenants
+from broker.usecases.meter import Meter
 from broker.usecases.open_keys import open_signing_key
 
 KEY_FILE = "tokens.pem"
@@ -31,21 +35,22 @@ KEY_FILE = "tokens.pem"
 class Consuming:
     """Everything around who calls, over one store."""
 
-    def __init__(
-        self, settings: Settings, keys: Path, store: Store, kv: Kv, pseudonyms: Pseudonyms, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, keys: Path, store: Store, pseudonyms: Pseudonyms, clock: Clock) -> None:
         public_url, given = settings.server.public_url, settings.oauth
         self._key = open_signing_key(keys / KEY_FILE)
         self._resources = Resources(public_url)
-        limits = MemoryLimits()
+        limits, kv = MemoryLimits(), MemoryKv(clock.monotonic_s)
         sealing_key = pseudonyms.sealing_key()
         mint = TokenMint(self._key.jwk, self._key.kid, public_url, secrets.token_bytes)
         proofs = Proofs(
             public_url, pseudonyms.nonce_key(), kv, clock, ProofRules(given.proof_age_s, nonce=given.proof_nonce)
         )
         tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
-        self.tenants = ManageTenants(store.consumers, ManageKeys(store, clock, secrets.token_bytes, sealing_key), clock)
+        managing = administration(store, clock, sealing_key)
+        self.tenants, self.meter = managing.tenants, managing.meter
         self.standings = Standings(store.consumers, clock, limits)
+        self.quotas = Quotas(kv, self.standings, clock)
+        self.budget = Budget(store.consumers, self.standings, clock)
         self.who_calls = WhoCalls(
             Authenticator(store, clock, sealing_key, limits), tokens, proofs, self.standings, self._resources
         )
@@ -72,6 +77,16 @@ class Consuming:
             mcp=_resource(self._resources.mcp, self._resources.rest),
             keys={"keys": [self._key.public_jwk()]},
         )
+
+
+def administration(store: Store, clock: Clock, sealing_key: bytes) -> Administration:
+    """The administration of tenants, clients and the meter."""
+    keys = ManageKeys(store, clock, secrets.token_bytes, sealing_key)
+    return Administration(
+        tenants=ManageTenants(store.consumers, keys, clock),
+        clients=ManageClients(store.consumers, clock, secrets.token_bytes, sealing_key),
+        meter=Meter(store.consumers),
+    )
 
 
 def _name_user(pseudonyms: Pseudonyms) -> Callable[[str, str, str], str]:

@@ -5,6 +5,8 @@ from typing import Protocol
 import msgspec
 
 from broker.clock import Clock
+from broker.consumers import limits
+from broker.consumers.limits import Limits
 from broker.consumers.memory import Memory, MemoryLimits
 from broker.errors import NotPermitted
 from broker.storage.consumer_store import Ancestor
@@ -19,9 +21,10 @@ class TenantTree(Protocol):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A tenant and the platforms above it, nearest first."""
+    """A tenant and the platforms above it, nearest first, and what each of them may use."""
 
     lineage: tuple[Ancestor, ...]
+    limited: tuple[tuple[str, Limits], ...] = ()
 
     @property
     def suspended(self) -> bool:
@@ -51,4 +54,6 @@ class Standings:
             raise NotPermitted("this tenant is suspended: ask whoever runs its platform")
 
     async def _look_up(self, tenant: str) -> tuple[Standing, float]:
-        return Standing(tuple(await self._tree.lineage(tenant))), self._memory_s
+        lineage = tuple(await self._tree.lineage(tenant))
+        limited = tuple((each.tenant, limits.read(each.limits)) for each in lineage)
+        return Standing(lineage, limited), self._memory_s

@@ -31,3 +31,12 @@ class CheckCost(msgspec.Struct, frozen=True):
     signals: dict[SignalName, Charge]
     total: dict[str, Decimal]
     saved: dict[str, Decimal]
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One question that an operator was asked, for whoever pays; without amount where no price is known."""
+
+    operator: str | None
+    signal: SignalName
+    currency: str | None = None
+    amount: Decimal | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from broker.domain.cost import Charge, CheckCost, Tariff
+from broker.domain.cost import Call, Charge, CheckCost, Tariff
 from broker.domain.evidence import Evidence
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
 
@@ -34,6 +34,26 @@ def cost_of(
             charges[one.name] = charge
     left = (_charge(preferred, one.name) for one in evidence.signals if _reason(one) is Unavailability.SKIPPED)
     return CheckCost(charges, _sums(charges.values()), _sums(one for one in left if one is not None))
+
+
+def calls_of(
+    evidence: Evidence,
+    asked: frozenset[SignalName],
+    preferred: tuple[str | None, Tariffs],
+    by_operator: Mapping[str, Tariffs],
+) -> tuple[Call, ...]:
+    """The questions behind a bill, those without a price too. ``preferred`` is who is asked first, and the tariffs."""
+    calls = []
+    for one in evidence.signals:
+        if one.name not in asked or _reason(one) in _NEVER_SENT:
+            continue
+        operator, tariffs = preferred
+        if one.source is not None:
+            operator, tariffs = one.source.operator, by_operator.get(one.source.operator, tariffs)
+        charge = _charge(tariffs, one.name)
+        priced = (charge.currency, charge.amount) if charge else (None, None)
+        calls.append(Call(operator, one.name, *priced))
+    return tuple(calls)
 
 
 def _charge(tariffs: Tariffs, name: SignalName) -> Charge | None:

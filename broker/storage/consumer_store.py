@@ -1,16 +1,19 @@
 """Who calls, durably: tenants within tenants, OAuth clients, trusted issuers, used ids, what was spent."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import msgspec
 
-from broker.errors import Conflict, NotFound
+from broker.errors import BrokerError, Conflict, NotFound
 from broker.storage import consumer_statements as sql
 from broker.storage.reader import Reader
 from broker.storage.statements import INSERT_TENANT
 from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
+
+_NO_LIMIT = 2**62
 
 
 class TenantRow(msgspec.Struct, frozen=True):
@@ -200,10 +203,15 @@ class ConsumerStore:
 
     async def spend(self, purse: Purse, amount: int, most: int) -> bool:
         """Spend from a budget, or not at all where it would go beyond ``most``; negative amounts give back."""
-        values = {**msgspec.structs.asdict(purse), "amount": amount, "most": most}
-        opened = {**msgspec.structs.asdict(purse), "spent": 0}
-        await self._writer.submit(Write((sql.OPEN_BUDGET,), opened))
-        return await self._writer.submit(Write((sql.SPEND,), values)) == 1
+        return await self._writer.submit(_spending(purse, amount, most)) == 1
+
+    def give_back_soon(self, purse: Purse, amount: int) -> None:
+        """Give back what was reserved and not spent, with the next commit and without waiting.
+
+        Where that fails it counts as spent: a budget may stop too early, and never too late.
+        """
+        with contextlib.suppress(BrokerError):
+            self._writer.post(_spending(purse, -amount, _NO_LIMIT))
 
     async def spent(self, tenant: str, period: str) -> dict[str, int]:
         """What a tenant has spent and reserved in a month, by currency."""
@@ -213,6 +221,11 @@ class ConsumerStore:
     async def _change(self, statement: Any, values: dict[str, Value], missing: str) -> None:
         if await self._writer.submit(Write((statement,), values)) == 0:
             raise NotFound(missing)
+
+
+def _spending(purse: Purse, amount: int, most: int) -> Write:
+    values = {**msgspec.structs.asdict(purse), "spent": 0, "amount": amount, "most": most}
+    return Write((sql.OPEN_BUDGET, sql.SPEND), values)
 
 
 def _client(row: Row) -> ClientRow:

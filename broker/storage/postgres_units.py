@@ -19,7 +19,7 @@ from broker.errors import Conflict
 from broker.storage.event_statements import EVENT_COLUMNS, put_event
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim
 from broker.storage.statements import Prepared, claimable, literal, prepare
-from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
+from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, metering, subject_keys
 from broker.storage.unit_of_work import (
     ALREADY_SETTLED,
     Amend,
@@ -112,6 +112,7 @@ class _Statements(NamedTuple):
     keys: _Rows
     evidence: _Rows
     leaves: _Rows
+    metering: _Rows
     settled_intents: _Rows
     complete: _Rows
     events: _Rows
@@ -148,6 +149,7 @@ def _statements(dialect: Dialect) -> _Statements:
         ),
         evidence=_Rows(_insert(evidence, tuple(evidence.c)), tuple(evidence.c), dialect),
         leaves=_Rows(_insert(log_leaves, _LEAF), _LEAF, dialect),
+        metering=_Rows(_insert(metering, tuple(metering.c)), tuple(metering.c), dialect),
         settled_intents=_Rows(
             lambda given: delete(intents).where(*(each == given[each.name] for each in one_check)), one_check, dialect
         ),
@@ -210,6 +212,8 @@ class PostgresUnits:
         await batch.keys.run(connection, [msgspec.structs.astuple(keys[key]) for key in sorted(keys)])
         await batch.evidence.run(connection, [(*key, each.evidence) for key, each in fresh.items()])
         await batch.leaves.run(connection, [(*key, each.leaf_hash, each.leaf_body) for key, each in fresh.items()])
+        metered = [_metered(each) for each in fresh.values() if each.calls is not None]
+        await batch.metering.run(connection, metered)
         await batch.settled_intents.run(connection, list(fresh))
         await batch.events.run(connection, [msgspec.structs.astuple(one.event) for one in fresh.values() if one.event])
         answers = [(each.claim, (each.response_status, each.response)) for each in fresh.values()]
@@ -262,6 +266,10 @@ class PostgresUnits:
             status: str = await connection.execute(prepared.sql, *prepared.arguments(unit.values))
             touched = int(status.rpartition(" ")[2])
         return touched
+
+
+def _metered(commit: CheckCommit) -> tuple[Value, ...]:
+    return (commit.tenant, commit.check_id, commit.settled_ms, commit.consumer, commit.agent, commit.calls)
 
 
 def _check_key(commit: CheckCommit) -> Key:

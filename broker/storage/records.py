@@ -102,7 +102,7 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     ``amount`` with ``currency``, and ``trust_score``; an abandoned one may leave out all that its intent did not know.
     ``subject`` is the tenant's pseudonym, never a number. With a ``claim``, ``response`` and ``response_status`` are
     what a repetition gets. ``subject_key`` is the key that sealed the payloads, where it may be new to the store; the
-    subject's row of that id stays as it is where there is one.
+    subject's row of that id stays as it is where there is one. ``calls`` are the metered calls of a check in JSON.
     """
 
     tenant: str
@@ -134,6 +134,7 @@ class CheckCommit(msgspec.Struct, frozen=True, kw_only=True):
     response_status: int = 200
     event: Event | None = None
     subject_key: SubjectKeyRow | None = None
+    calls: bytes | None = None
     revision: int = 0
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from broker.errors import Conflict
 from broker.storage.event_statements import PUT_EVENT
 from broker.storage.records import BeginOutcome, Begun, CheckCommit, IdempotencyClaim, Intent
 from broker.storage.statements import Prepared, claimable, literal, prepare
-from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, subject_keys
+from broker.storage.tables import checks, evidence, idempotency, intents, log_leaves, metering, subject_keys
 from broker.storage.unit_of_work import (
     ALREADY_SETTLED,
     Amend,
@@ -114,6 +114,17 @@ class SqliteUnits:
             self._dialect,
         )
         self._put_event = _FromRecord(PUT_EVENT, self._dialect)
+        self._insert_metering = _FromRecord(
+            sqlite.insert(metering).values(
+                tenant=one_check[0],
+                check_id=one_check[1],
+                at_ms=bindparam("settled_ms"),
+                consumer=bindparam("consumer"),
+                agent=bindparam("agent"),
+                calls=bindparam("calls"),
+            ),
+            self._dialect,
+        )
         self._delete_intent = _FromRecord(
             delete(intents).where(intents.c.tenant == one_check[0], intents.c.check_id == one_check[1]), self._dialect
         )
@@ -164,6 +175,8 @@ class SqliteUnits:
             self._insert_key.run(connection, commit.subject_key)
         self._insert_evidence.run(connection, commit)
         self._insert_leaf.run(connection, commit)
+        if commit.calls is not None:
+            self._insert_metering.run(connection, commit)
         self._delete_intent.run(connection, commit)
         if commit.event is not None:
             self._put_event.run(connection, commit.event)

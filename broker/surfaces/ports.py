@@ -19,8 +19,10 @@ from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
 from broker.usecases.keep_retention import KeepRetention
+from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
+from broker.usecases.meter import Meter
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
@@ -42,6 +44,15 @@ class OAuthMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class Administration:
+    """What whoever runs the broker does about those who call it."""
+
+    tenants: ManageTenants
+    clients: ManageClients
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Built by ``bootstrap``; the same object serves HTTP, MCP and the command line.
 
@@ -57,6 +68,7 @@ class Services:
     authenticate: Callable[[Presented], Awaitable[Principal]]
     oauth: IssueToken
     tenants: ManageTenants
+    meter: Meter
     oauth_metadata: OAuthMetadata
     run_check: Callable[[Asked], Awaitable[Answered]]
     govern: GovernPolicies

@@ -5,7 +5,9 @@ from datetime import datetime
 
 import msgspec
 
+from broker.domain.allowance import Allowance
 from broker.domain.check import CheckRequest, Principal
+from broker.domain.cost import Call
 from broker.domain.decision import Floor
 from broker.domain.plan import Plan
 from broker.domain.record import Check
@@ -40,10 +42,14 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The bytes to send; ``replayed`` when they were decided earlier under the same idempotency key."""
+    """The bytes to send; ``replayed`` when they were decided earlier under the same idempotency key.
+
+    ``allowances`` are what is left of the caller's quotas.
+    """
 
     body: bytes
     replayed: bool
+    allowances: tuple[Allowance, ...] = ()
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -60,3 +66,4 @@ class Case(msgspec.Struct, frozen=True):
     claim: IdempotencyClaim | None
     stop: str | None = None
     floors: tuple[Floor, ...] = ()
+    calls: tuple[Call, ...] = ()

@@ -21,7 +21,7 @@ from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, SignalName, Unavailability
 from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
 from broker.policy import plan as planning
-from broker.policy.cost import cost_of
+from broker.policy.cost import calls_of, cost_of
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WavePlanner
@@ -35,6 +35,7 @@ from broker.signals.gather import Errand
 from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
+from broker.usecases.budget import Budget, Reserved, most_of
 from broker.usecases.look_back import Bearing, LookBack
 from broker.usecases.marks import idempotency_mark
 from broker.usecases.open_checks import open_answer
@@ -84,6 +85,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     limits: CheckLimits
     settled: Callable[[Check, Action], None]
     look_back: LookBack
+    budget: Budget
 
 
 class _Begun(msgspec.Struct, frozen=True):
@@ -145,8 +147,14 @@ class RunCheck:
         # (3, again) The intent is durable before anybody hears of the number, and the idempotency key is ours.
         errand = self._errand(case, enquiry)
         recalled = {} if standing.ask_first else self._recall(case, errand)
-        replay = await self._begin(case, asks=len(case.plan.items) > len(recalled))
+        reserved = await self._reserve(case, recalled, routed=not standing.ask_first)
+        try:
+            replay = await self._begin(case, asks=len(case.plan.items) > len(recalled))
+        except BaseException:
+            self._tools.budget.give_back(reserved)
+            raise
         if replay is not None:
+            self._tools.budget.give_back(reserved)
             return Answered(replay, replayed=True)
 
         try:
@@ -159,8 +167,9 @@ class RunCheck:
             # (8) Gather; (9) to (12) score, decide, offer, commit.
             case, answers = await self._gather(case, enquiry, errand, recalled)
             evidence = Evidence.of([*case.plan.unavailable, *answers.signals])
-            cost = self._cost(case, evidence, answers.asked)
+            cost, case = self._cost(case, evidence, answers.asked)
             check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
+            self._tools.budget.settle(reserved, cost.total)
             self._tools.settled(check, asked.request.action)
         except BaseException:
             self._give_back(case)
@@ -258,9 +267,22 @@ class RunCheck:
         now = case.started_at
         return WavePlanner(table, rules, WhatIf(table, case.document, rules, now, case.floors), tariffs, now)
 
-    def _cost(self, case: Case, evidence: Evidence, asked: frozenset[SignalName]) -> CheckCost:
+    async def _reserve(self, case: Case, recalled: Mapping[SignalName, Observed], *, routed: bool) -> Reserved:
+        """Reserve the most that the questions can cost: at any operator, as long as nobody knows which it will be."""
+        names = [item.signal for item in case.plan.items if item.signal not in recalled]
+        everybody = self._tools.tariffs
+        sources = (
+            [everybody[name] for name in case.route.sources if name in everybody] if routed else everybody.values()
+        )
+        return await self._tools.budget.reserve(case.asked.principal.tenant, most_of(names, list(sources)))
+
+    def _cost(self, case: Case, evidence: Evidence, asked: frozenset[SignalName]) -> tuple[CheckCost, Case]:
+        """The bill, and the case with the calls behind it."""
         preferred = self._tools.tariffs_through(case.route.sources)
-        return cost_of(evidence, asked, preferred, self._tools.tariffs)
+        first = next(iter(case.route.sources), None)
+        calls = calls_of(evidence, asked, (first, preferred), self._tools.tariffs)
+        bill = cost_of(evidence, asked, preferred, self._tools.tariffs)
+        return bill, msgspec.structs.replace(case, calls=calls)
 
     def _open(self, asked: Asked, begun: "_Begun", plan: Plan, route: Route) -> Case:
         check_id = self._tools.new_id()

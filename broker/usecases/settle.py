@@ -167,5 +167,6 @@ class Settle:
             claim=claim,
             response=key.seal(answer_use(check.id), body) if claim else None,
             subject_key=key.unwritten,
+            calls=msgspec.json.encode(case.calls),
             event=settled_event(self._tools.compose, check),
         )

@@ -120,8 +120,8 @@ def registered(broker: RunningBroker, tenant: str = "acme", **members: Any) -> A
     given = {"consumer": "shop", "agent": "till", "scopes": ("trust:check",), "jwks": jwks(key), **members}
 
     async def register() -> str:
-        async with broker.deployment.client_registry() as registry:
-            row = await registry.register(NewClient(tenant=tenant, **given))
+        async with broker.deployment.consumers() as administration:
+            row = await administration.clients.register(NewClient(tenant=tenant, **given))
             return row.client_id
 
     with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
@@ -132,8 +132,8 @@ def trusting(broker: RunningBroker, issuer: str, key: Key, tenant: str = "acme")
     """Have a tenant trust an identity provider."""
 
     async def trust() -> None:
-        async with broker.deployment.client_registry() as registry:
-            await registry.trust(tenant, issuer, jwks(key))
+        async with broker.deployment.consumers() as administration:
+            await administration.clients.trust(tenant, issuer, jwks(key))
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(trust())).result()

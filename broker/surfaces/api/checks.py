@@ -17,7 +17,7 @@ from broker.domain.check import Principal
 from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
-from broker.surfaces.api import contract, correlator
+from broker.surfaces.api import contract, correlator, problems
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
@@ -73,6 +73,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
 
     answered = await services.run_check(Asked(principal, question, received_s, render, key))
     headers = {_REPLAYED: "true"} if answered.replayed else {}
+    headers |= problems.rate_limits(answered.allowances)
     return Response(answered.body, media_type=JSON, headers=headers)
 
 

@@ -36,7 +36,7 @@ _DESCRIPTIONS = {
     413: "The body is over 64 kB",
     415: "The body is not JSON",
     422: "The idempotency key was used with another body",
-    429: "This agent asks too much at once; Retry-After says when to come back",
+    429: "A quota is used up, or this agent asks too much at once; Retry-After says when to come back",
     503: "No durable record could be written, or too much is under way; nothing was decided",
 }
 

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents: the one place where an error class becomes an HTTP status."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from broker.domain.allowance import Allowance
 from broker.errors import (
     BrokerError,
     Conflict,
@@ -18,6 +20,7 @@ from broker.errors import (
     NotFound,
     NotPermitted,
     Overloaded,
+    QuotaExceeded,
     ReceiptRefused,
     TooManyRequests,
     Unrecorded,
@@ -38,6 +41,7 @@ STATUS: dict[type[BrokerError], HTTPStatus] = {
     IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     Unrecorded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _log = logging.getLogger(__name__)
@@ -97,5 +101,18 @@ def headers(error: BrokerError, request: Request[Any, Any, Any]) -> dict[str, st
         return challenge(error, request.app.state.services.public_url, request.scope["path"])
     if isinstance(error, NotPermitted) and error.scope is not None:  # RFC 6750 3.1
         return {"WWW-Authenticate": f'Bearer realm="trust-broker", error="insufficient_scope", scope="{error.scope}"'}
+    if isinstance(error, QuotaExceeded):
+        used = Allowance(error.quota, error.limit, 0, error.window_s, error.retry_after_s)
+        return {"Retry-After": str(error.retry_after_s), **rate_limits([used])}
     retry_after_s = getattr(error, "retry_after_s", None)
     return {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
+
+
+def rate_limits(allowances: Sequence[Allowance]) -> dict[str, str]:
+    """What is left of quotas, as ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers)."""
+    if not allowances:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{one.name}";q={one.limit};w={one.window_s}' for one in allowances),
+        "RateLimit": ", ".join(f'"{one.name}";r={one.left};t={one.reset_s}' for one in allowances),
+    }

@@ -16,6 +16,7 @@ from broker.surfaces.cli import (
     clients,
     keys,
     learn,
+    meter,
     policy,
     privacy,
     receipt,
@@ -83,6 +84,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     cli.command("check")(check.check)
     cli.command("outcome")(check.outcome)
+    cli.command("meter")(meter.create(open_deployment))
     cli.command("learn")(learn.create(open_deployment))
     cli.command("simulate")(simulate.create(open_deployment))
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")

@@ -22,8 +22,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     def in_registry(config: Path | None, work: Callable[[ManageClients], Awaitable[_T]]) -> _T:
         async def within() -> _T:
-            async with open_deployment(config).client_registry() as registry:
-                return await work(registry)
+            async with open_deployment(config).consumers() as administration:
+                return await work(administration.clients)
 
         return asyncio.run(within())
 

@@ -5,13 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
-from broker.surfaces.ports import Services
+from broker.surfaces.ports import Administration, Services
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
-from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.rotate_signing import RotateSigning
@@ -39,12 +37,8 @@ class Deployment(Protocol):
         """The administration of keys on this deployment's database."""
         ...
 
-    def tenant_tree(self) -> AbstractAsyncContextManager[ManageTenants]:
-        """The administration of tenants on this deployment's database."""
-        ...
-
-    def client_registry(self) -> AbstractAsyncContextManager[ManageClients]:
-        """The administration of OAuth clients on this deployment's database."""
+    def consumers(self) -> AbstractAsyncContextManager[Administration]:
+        """The administration of who calls, on this deployment's database."""
         ...
 
     def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:

@@ -25,8 +25,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     def among_tenants(config: Path | None, work: Callable[[ManageTenants], Awaitable[_T]]) -> _T:
         async def within() -> _T:
-            async with open_deployment(config).tenant_tree() as tenants:
-                return await work(tenants)
+            async with open_deployment(config).consumers() as administration:
+                return await work(administration.tenants)
 
         return asyncio.run(within())
 

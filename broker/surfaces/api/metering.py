@@ -1,0 +1,48 @@
+"""``/v1/metering``: what a tenant used, for its invoice."""
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
+
+from broker.surfaces.api import contract
+from broker.surfaces.api.policies import caller_of
+from broker.surfaces.ports import Services
+from broker.usecases.meter import MeterOut, as_csv
+
+_DAYS = 31
+
+
+@get(
+    "/v1/metering",
+    operation_id="readMetering",
+    tags=["Tenants"],
+    summary="What a tenant used",
+    responses={
+        200: ResponseSpec(MeterOut, description="Checks and operator calls by day", generate_examples=False),
+        **contract.problem_responses(400, 401, 403, 404, 503),
+    },
+)
+async def read_metering(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    tenant: Annotated[str | None, QueryParameter(name="tenant")] = None,
+    since: Annotated[date | None, QueryParameter(name="since")] = None,
+    until: Annotated[date | None, QueryParameter(name="until")] = None,
+    as_: Annotated[Literal["json", "csv"], QueryParameter(name="format")] = "json",
+) -> Response[bytes]:
+    """One's own tenant, or one below it; the last 31 days if nothing else is said. The sums are those of the record."""
+    principal = await caller_of(request, services)
+    last = until or services.clock.now().date() + timedelta(days=1)
+    metered = await services.meter(principal, tenant or principal.tenant, since or last - timedelta(days=_DAYS), last)
+    if as_ == "csv":
+        return Response(as_csv(metered).encode("utf-8"), media_type="text/csv", status_code=HTTPStatus.OK)
+    return Response(msgspec.json.encode(metered), media_type="application/json", status_code=HTTPStatus.OK)
+
+
+ROUTES = (read_metering,)

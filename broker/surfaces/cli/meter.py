@@ -1,0 +1,40 @@
+"""``trust-broker meter``: what a tenant used, for its invoice."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from broker.surfaces.cli.ports import OpenDeployment
+from broker.usecases.meter import MeterOut, as_csv
+
+_DAYS = 31
+Day = datetime | None
+
+
+def create(open_deployment: OpenDeployment) -> Callable[..., None]:
+    """The command."""
+
+    def meter(
+        tenant: str,
+        since: Annotated[Day, typer.Option(formats=["%Y-%m-%d"], help="First day; 31 days before the last")] = None,
+        until: Annotated[Day, typer.Option(formats=["%Y-%m-%d"], help="Day after the last one; tomorrow")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV")] = False,
+        config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
+    ) -> None:
+        """Print what a tenant used by day, consumer and agent: checks, operator calls, and what they cost."""
+        last = (until or datetime.now(UTC) + timedelta(days=1)).date()
+        first = since.date() if since is not None else last - timedelta(days=_DAYS)
+
+        async def within() -> MeterOut:
+            async with open_deployment(config).consumers() as administration:
+                return await administration.meter(None, tenant, first, last)
+
+        metered = asyncio.run(within())
+        typer.echo(msgspec.json.encode(metered).decode("utf-8") if as_json else as_csv(metered), nl=as_json)
+
+    return meter

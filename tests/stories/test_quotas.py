@@ -1,0 +1,150 @@
+"""Quotas, budgets and the meter: what a platform allows its customers, and what it can put on their invoice."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.stage import Stage, set_stage
+
+PATH = "/v1/trust-checks"
+
+
+def question(number: int = 101) -> dict[str, Any]:
+    return {
+        "subject": {"phoneNumber": f"+34600000{number:03}"},
+        "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
+        "purpose": "FraudPreventionAndDetection",
+    }
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with set_stage(tmp_path_factory.mktemp("quotas")) as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def platform(stage: Stage) -> Iterator[httpx.Client]:
+    with stage.broker.http(stage.broker.key("acme", "tenant:admin", consumer="console")) as http:
+        yield http
+
+
+def customer(platform: httpx.Client, name: str, agent: str | None = None, **limits: Any) -> tuple[str, str]:
+    """A new customer with limits: its name and a key."""
+    tenant = platform.post("/v1/tenants", json={"name": name, "limits": limits}).json()["tenant"]
+    sent = {
+        "consumer": "shop",
+        "scopes": ["trust:check", "trust:explain", "audit:read", "tenant:admin"],
+        "agent": agent,
+    }
+    return tenant, platform.post(f"/v1/tenants/{tenant}/keys", json=sent).json()["key"]
+
+
+def ask_at_once(stage: Stage, key: str, times: int) -> list[httpx.Response]:
+    async def ask() -> list[httpx.Response]:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=stage.broker.url, headers=headers, trust_env=False, timeout=20) as http:
+            return await asyncio.gather(*(http.post(PATH, json=question(n % 10)) for n in range(times)))
+
+    return asyncio.run(ask())
+
+
+def test_of_many_at_once_exactly_as_many_pass_as_the_quota_has(stage: Stage, platform: httpx.Client) -> None:
+    _, key = customer(platform, "racing", checksPerDay=7)
+    answers = ask_at_once(stage, key, 20)
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [429] * 13
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json()["code"] == "QUOTA_EXCEEDED"
+    assert "tenant-day" in refused.json()["detail"]
+    assert 0 < int(refused.headers["retry-after"]) <= 86_400
+    assert refused.headers["ratelimit-policy"] == '"tenant-day";q=7;w=86400'
+    assert refused.headers["ratelimit"].startswith('"tenant-day";r=0;t=')
+
+
+def test_what_is_left_is_said_with_each_answer(stage: Stage, platform: httpx.Client) -> None:
+    _, key = customer(platform, "counting", agent="till", checksPerDay=50, agentChecksPerMinute=1000)
+    with stage.broker.http(key) as http:
+        answer = http.post(PATH, json=question())
+    assert answer.headers["ratelimit-policy"] == '"tenant-day";q=50;w=86400, "agent-minute";q=1000;w=60'
+    assert answer.headers["ratelimit"].startswith('"tenant-day";r=49;t=')
+
+
+def test_customers_of_one_platform_share_its_quota(stage: Stage, platform: httpx.Client) -> None:
+    _, reseller_key = customer(platform, "reseller", checksPerDay=3)
+    with stage.broker.http(reseller_key) as above:
+        keys = [customer(above, name)[1] for name in ("one", "two")]
+    with ExitStack() as open_:
+        shops = [open_.enter_context(stage.broker.http(each)) for each in keys]
+        answers = [shops[n % 2].post(PATH, json=question()) for n in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert "platform-day" in answers[-1].json()["detail"]
+
+
+def test_nobody_counts_for_somebody_else(stage: Stage, platform: httpx.Client) -> None:
+    _, used_up = customer(platform, "used-up", checksPerDay=1)
+    _, fresh = customer(platform, "fresh", checksPerDay=1)
+    with stage.broker.http(used_up) as http:
+        assert [http.post(PATH, json=question()).status_code for _ in range(2)] == [200, 429]
+    with stage.broker.http(fresh) as http:
+        assert http.post(PATH, json=question()).status_code == 200
+
+
+def test_a_budget_is_never_overspent_however_many_ask_at_once(stage: Stage, platform: httpx.Client) -> None:
+    _, key = customer(platform, "thrifty", budget={"EUR": "0.20"})
+    before = stage.operator_calls()
+    answers = ask_at_once(stage, key, 30)
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200, 429}
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert "tenant-budget-eur" in refused.json()["detail"]
+    with stage.broker.http(key) as http:
+        spent = Decimal(http.get("/v1/metering").json()["totals"]["EUR"])
+    assert Decimal(0) < spent <= Decimal("0.20")
+    assert stage.operator_calls() > before
+
+
+def test_without_money_nobody_is_asked(stage: Stage, platform: httpx.Client) -> None:
+    _, key = customer(platform, "broke", budget={"EUR": "0.00"})
+    with stage.broker.http(key) as http:
+        before = stage.operator_calls()
+        assert http.post(PATH, json=question(102)).status_code == 429
+        assert stage.operator_calls() == before
+
+
+def test_the_meter_adds_up_to_the_record(stage: Stage, platform: httpx.Client) -> None:
+    tenant, key = customer(platform, "metered", agent="=till")
+    with stage.broker.http(key) as http:
+        answers = [http.post(PATH, json=question(number)).json() for number in (101, 101, 102, 201)]
+        own = http.get("/v1/metering").json()
+    metered = platform.get("/v1/metering", params={"tenant": tenant}).json()
+    assert metered == own
+    bills = [Decimal(charge["value"]) for answer in answers for charge in answer.get("cost", {}).get("total", [])]
+    assert Decimal(metered["totals"]["EUR"]) == sum(bills) > 0
+    assert metered["checks"] == len(answers)
+    leaves = stage.rows("SELECT check_id FROM log_leaves WHERE tenant = ?", tenant)
+    assert {check_id for (check_id,) in leaves} == {answer["id"] for answer in answers}
+    lines = metered["lines"]
+    assert metered["calls"] == sum(line["count"] for line in lines if line["kind"] == "call")
+    assert sum(Decimal(line.get("amount", "0")) for line in lines) == sum(bills)
+    text = platform.get("/v1/metering", params={"tenant": tenant, "format": "csv"}).text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == len(lines)
+    assert sum(Decimal(row["amount"] or "0") for row in rows) == sum(bills)
+    assert {row["agent"] for row in rows} == {"'=till"}
+
+
+def test_the_meter_of_others_is_not_found(stage: Stage, platform: httpx.Client) -> None:
+    tenant, _ = customer(platform, "discreet")
+    with stage.broker.http(stage.broker.key("globex", "tenant:admin")) as stranger:
+        assert stranger.get("/v1/metering", params={"tenant": tenant}).status_code == 404
+        assert stranger.get("/v1/metering", params={"tenant": "acme"}).status_code == 404
+        assert stranger.get("/v1/metering", params={"since": "2020-01-01"}).status_code == 400
+    with stage.broker.http() as agent:
+        assert agent.get("/v1/metering").status_code == 403
