@@ -13,6 +13,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Executable
 
+from broker.storage.crossing import whose
+from broker.storage.migrations.guard import ALL_TENANTS
 from broker.storage.postgres_units import PostgresUnits
 from broker.storage.records import StorageLimits
 from broker.storage.unit_of_work import Backoff, Outcome, Refused, Row, Unavailable, Unit, Value
@@ -23,6 +25,21 @@ _REFUSALS = ("21", "22", "23", "40", "54", "P0")
 # Lock not available, and a statement cancelled by its own time limit: the session is as good as before.
 _WAITED_TOO_LONG = ("55P03", "57014")
 _CLOSE_S = 5.0
+
+
+class _Reading(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that sees the rows of one tenant at a time."""
+
+    _tenant: str | None = None
+
+    async def fetch_as(self, tenant: str, sql: str, arguments: Sequence[Value]) -> list[asyncpg.Record]:
+        """The rows of a query that belong to a tenant; one more round trip where the last query was of another."""
+        if self._tenant != tenant:
+            self._tenant = None
+            await self.execute("SELECT set_config('broker.tenant', $1, false)", tenant)
+            self._tenant = tenant
+        found: list[asyncpg.Record] = await self.fetch(sql, *arguments)
+        return found
 
 
 class PostgresBackend:
@@ -57,7 +74,9 @@ class PostgresBackend:
         try:
             async with asyncio.timeout(timeout_s):
                 pool = await self._pool()
-                return [tuple(row) for row in await pool.fetch(prepared.sql, *prepared.arguments(values))]
+                async with pool.acquire() as connection:
+                    rows = await connection.fetch_as(whose(query, values), prepared.sql, prepared.arguments(values))
+                return [tuple(row) for row in rows]
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise _named(error) from error
 
@@ -100,6 +119,8 @@ class PostgresBackend:
         # Never weaken what the server was told; only its weaker levels are raised to a commit that is on the disk.
         if await self._writer.fetchval("SHOW synchronous_commit") not in {"on", "remote_apply"}:
             await self._writer.execute("SET synchronous_commit TO on")
+        # A batch holds records of many tenants, each with its tenant in its key.
+        await self._writer.execute("SELECT set_config('broker.tenant', $1, false)", ALL_TENANTS)
         return self._writer
 
     async def _pool(self) -> asyncpg.Pool:
@@ -110,6 +131,7 @@ class PostgresBackend:
                     min_size=1,
                     max_size=self._limits.read_connections,
                     reset=_nothing_to_reset,
+                    connection_class=_Reading,
                     server_settings=self._settings() | {"default_transaction_read_only": "on"},
                 )
             return self._readers

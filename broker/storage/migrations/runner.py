@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
+from broker.storage.migrations.guard import guard, see_all
 from broker.storage.urls import SqliteFile, locate
 
 # Any number will do, as long as nobody else takes the same advisory lock in this database.
@@ -56,9 +57,15 @@ async def _migrate_postgres(url: str) -> None:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade_guarded)
     finally:
         await engine.dispose()
+
+
+def _upgrade_guarded(connection: Connection) -> None:
+    see_all(connection)
+    _upgrade(connection)
+    guard(connection)
 
 
 def _upgrade(connection: Connection) -> None:

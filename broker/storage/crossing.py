@@ -1,0 +1,53 @@
+"""Which tenant's rows a query may see. PostgreSQL enforces it by row-level security, beside the query's own condition.
+
+A query that names no tenant sees nothing, unless it stands here: these few look after all tenants, or find out whose a
+credential is.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Executable
+
+from broker.storage import (
+    consumer_statements,
+    event_statements,
+    log_statements,
+    privacy_statements,
+    review_statements,
+    statements,
+    vault_statements,
+)
+from broker.storage.migrations.guard import ALL_TENANTS
+from broker.storage.unit_of_work import Value
+
+CROSSING: frozenset[Executable] = frozenset(
+    {
+        # Whose a credential is, is not known before it is read; a tenant's platforms and customers are other tenants.
+        statements.SELECT_KEY,
+        consumer_statements.SELECT_CLIENT,
+        consumer_statements.SELECT_LINEAGE,
+        consumer_statements.SELECT_CHILDREN,
+        # The log is one for all.
+        log_statements.COUNT_LEAVES,
+        log_statements.SELECT_FENCE,
+        log_statements.SELECT_LEAVES,
+        # Work that goes through what is due, whoever's it is.
+        statements.SELECT_EXPIRED_INTENTS,
+        event_statements.SELECT_CLAIMED,
+        event_statements.SELECT_READY_WEBHOOKS,
+        review_statements.SELECT_DUE_REVIEWS,
+        privacy_statements.SELECT_CHANGES,
+        privacy_statements.SELECT_TENANTS,
+        privacy_statements.SELECT_UNCLEARED,
+        vault_statements.SELECT_ROOTS_IN_USE,
+        vault_statements.SELECT_TENANTS,
+    }
+)
+
+
+def whose(query: Executable, values: Mapping[str, Value]) -> str:
+    """The tenant whose rows a query may see, :data:`ALL_TENANTS`, or nobody's."""
+    if query in CROSSING:
+        return ALL_TENANTS
+    named = values.get("tenant", values.get("of_tenant", ""))
+    return named if isinstance(named, str) else ""
