@@ -145,7 +145,9 @@ class Deployment:
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
-            beside = _Beside(reviews, webhooks, private, stirrings, desk)
+            consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
+            await stack.enter_async_context(consuming.running())
+            beside = _Beside(reviews, webhooks, private, stirrings, desk, consuming)
             yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
@@ -330,10 +332,9 @@ class Deployment:
         beside: "_Beside",
         record: Recording,
     ) -> Services:
-        checks, private = self._settings.checks, beside.private
+        checks, private, consuming = self._settings.checks, beside.private, beside.consuming
         opened = private.opened
         show = ShowCheck(opened, store.reviews)
-        consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
         run_check, asking = self._asking(parts, store, policies, shadows, private, consuming.budget)
         return Services(
             clock=self._clock,
@@ -391,3 +392,4 @@ class _Beside(msgspec.Struct, frozen=True):
     private: Privacy
     stirrings: Stirrings
     desk: ChallengeDesk
+    consuming: Consuming

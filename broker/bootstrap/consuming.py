@@ -1,10 +1,14 @@
 """Who calls, built: keys, tokens, proofs, and the token endpoint."""
 
+import asyncio
+import contextlib
+import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from broker.bootstrap.background import running
 from broker.clock import Clock
 from broker.consumers import authorize, jose
 from broker.consumers.access_tokens import TokenMint
@@ -16,9 +20,11 @@ from broker.consumers.resources import Resources
 from broker.consumers.standing import Standings
 from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, TokenServer
 from broker.consumers.who_calls import Tokens, WhoCalls
+from broker.errors import BrokerError, Misconfigured
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
-from broker.storage.kv import MemoryKv
+from broker.settings.sections import SharedSettings
+from broker.storage.kv import Kv, MemoryKv
 from broker.storage.store import Store
 from broker.surfaces.ports import Administration, OAuthMetadata
 from broker.usecases.budget import Budget
@@ -30,6 +36,9 @@ from broker.usecases.meter import Meter
 from broker.usecases.open_keys import open_signing_key
 
 KEY_FILE = "tokens.pem"
+_FORGET_S = 60.0
+_BATCH_MAX = 500
+_log = logging.getLogger(__name__)
 
 
 class Consuming:
@@ -39,7 +48,8 @@ class Consuming:
         public_url, given = settings.server.public_url, settings.oauth
         self._key = open_signing_key(keys / KEY_FILE)
         self._resources = Resources(public_url)
-        limits, kv = MemoryLimits(), MemoryKv(clock.monotonic_s)
+        limits, kv = MemoryLimits(), _kv(settings.shared, clock)
+        self._kv, self._store, self._clock = kv, store, clock
         sealing_key = pseudonyms.sealing_key()
         mint = TokenMint(self._key.jwk, self._key.kid, public_url, secrets.token_bytes)
         proofs = Proofs(
@@ -69,6 +79,24 @@ class Consuming:
             )
         )
 
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Forget now and then what would be refused anyway, for as long as the broker runs."""
+        try:
+            async with running(self._forget()):
+                yield
+        finally:
+            await self._kv.aclose()
+
+    async def _forget(self) -> None:
+        while True:
+            try:
+                while await self._store.consumers.purge_used(_ms(self._clock), _BATCH_MAX) == _BATCH_MAX:
+                    pass
+            except BrokerError as error:
+                _log.warning("could not forget used ids: %s", type(error).__name__)
+            await asyncio.sleep(_FORGET_S)
+
     def metadata(self) -> OAuthMetadata:
         """What both sides say about themselves."""
         return OAuthMetadata(
@@ -87,6 +115,16 @@ def administration(store: Store, clock: Clock, sealing_key: bytes) -> Administra
         clients=ManageClients(store.consumers, clock, secrets.token_bytes, sealing_key),
         meter=Meter(store.consumers),
     )
+
+
+def _kv(shared: SharedSettings, clock: Clock) -> Kv:
+    if not shared.url:
+        return MemoryKv(clock.monotonic_s)
+    try:
+        from broker.storage.valkey import ValkeyKv  # an extra: loaded where it is used
+    except ImportError as error:
+        raise Misconfigured("shared.url: install the extra that speaks to it: trust-broker[valkey]") from error
+    return ValkeyKv(shared.url, connections_max=shared.connections_max, wait_s=shared.wait_ms / 1000)
 
 
 def _name_user(pseudonyms: Pseudonyms) -> Callable[[str, str, str], str]:
@@ -123,3 +161,7 @@ def _resource(resource: str, issuer: str) -> Mapping[str, Any]:
         "resource_name": "trust-broker",
         "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
     }
+
+
+def _ms(clock: Clock) -> int:
+    return int(clock.now().timestamp() * 1000)

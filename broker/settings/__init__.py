@@ -24,6 +24,7 @@ from broker.settings.sections import (
     ReviewSettings,
     RoutingSettings,
     ServerSettings,
+    SharedSettings,
     StorageSettings,
     WaitSettings,
     WebhookSettings,
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
     oauth: OAuthSettings = OAuthSettings()
+    shared: SharedSettings = SharedSettings()
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
     challenges: ChallengeSettings = ChallengeSettings()

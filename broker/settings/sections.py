@@ -252,6 +252,14 @@ class ChallengeSettings(Section):
     resend_s: int = Field(default=30, ge=5, le=600)
 
 
+class SharedSettings(Section):
+    """Where quotas are counted and proofs remembered: in each process, or in one Valkey or Redis for all."""
+
+    url: str = Field(default="", pattern=r"^((redis|rediss|unix)://\S+)?$")
+    connections_max: int = Field(default=32, ge=1, le=1000)
+    wait_ms: int = Field(default=500, ge=10, le=5000)
+
+
 class ReviewSettings(Section):
     """How long reviews wait, how long a claim holds, how old a check may be and how many wait about one person."""
 
