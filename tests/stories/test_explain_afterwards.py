@@ -196,3 +196,35 @@ def test_the_vcon_holds_receipt_report_and_lawful_basis(stage: Stage, asked: dic
     (report,) = found["analysis"]
     assert (report["type"], report["body"]["check"]["id"]) == ("report", asked["id"])
     assert not {"tel", "sip", "mailto"} & {member for party in found["parties"] for member in party}
+
+
+def test_what_a_human_changed_is_told_and_each_revision_is_in_the_log(stage: Stage, analyst: httpx.Client) -> None:
+    ruling = {"ruling": "approve", "code": "CUSTOMER_CONFIRMED", "reason": "called back, name is Canary"}
+    question = {
+        "subject": {"phoneNumber": NUMBER},
+        "action": {"type": "sim.order"},
+        "purpose": "FraudPreventionAndDetection",
+    }
+    with (
+        stage.broker.http() as till,
+        stage.broker.http(stage.broker.key("acme", "trust:review", consumer="ana")) as ana,
+    ):
+        check = till.post("/v1/trust-checks", json=question).raise_for_status().json()
+        asked = till.post(f"/v1/trust-checks/{check['id']}/reviews", json={"justification": "Canary is in a hurry"})
+        path = f"/v1/reviews/{asked.raise_for_status().json()['id']}"
+        ana.post(f"{path}/claim").raise_for_status()
+        ana.post(f"{path}/decide", json=ruling).raise_for_status()
+        newest = till.get(f"/v1/trust-checks/{check['id']}/receipt").raise_for_status().json()["receipt"]
+        assert newest != check["receipt"]
+        assert till.post("/v1/receipts/consume", json={"receipt": newest}).status_code == 200
+        assert till.post("/v1/receipts/consume", json={"receipt": check["receipt"]}).status_code == 409
+    told = analyst.get(f"/v1/trust-checks/{check['id']}/explanation").raise_for_status()
+    texts = [moment["text"] for moment in told.json()["timeline"]]
+    assert texts.index(f"{check['decision']}, recorded and signed") < len(texts) - 1
+    assert any(text.startswith("shop asked for a human (") for text in texts)
+    assert "ana decided approve CUSTOMER_CONFIRMED" in texts
+    (again,) = [text for text in texts if text.startswith("settled again because of review")]
+    assert again.endswith(f"it was {check['decision']}")
+    assert any(text.startswith("stands at allow") for text in texts)
+    assert [entry["entry"] for entry in told.json()["log"]] == [check["id"], f"{check['id']}.1"]
+    assert "Canary" not in told.text, "what people wrote is not told"

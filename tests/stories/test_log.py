@@ -7,11 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from broker.audit import export, merkle, note
 from broker.audit.leaf import from_b64url
 from broker.audit.note import read_note, read_vkey
 from broker.audit.verify_export import Verified, verify
+from broker.surfaces.cli import audit
+from broker.surfaces.cli.check import KEY_VARIABLE
 from tests.support.stage import Stage, set_stage
 
 QUICK = {"checkpoint_ms = 1000": "checkpoint_ms = 20"}
@@ -100,6 +103,18 @@ def test_an_export_is_verified_and_shows_texts_to_their_tenant_alone(stage: Stag
         later = http.get("/v1/audit/export", params={"from": 3}).raise_for_status().content.splitlines()
         assert isinstance(verify(export.read(later), [key_of(http)]), Verified)
         assert globex.get("/v1/audit/proofs/inclusion", params={"entry": ours}).status_code == 404
+
+
+def test_an_export_is_verified_straight_from_the_broker(stage: Stage, http: httpx.Client) -> None:
+    inclusion(http, ask(http)["id"])
+    commands = audit.create(lambda _config: stage.broker.deployment)
+    arguments = ["verify", f"{stage.broker.url}/v1/audit/export", "--key", key_of(http).vkey()]
+    reader = {KEY_VARIABLE: stage.broker.key("acme", "audit:read")}
+    verified = CliRunner().invoke(commands, arguments, env=reader)
+    assert verified.exit_code == 0, verified.output
+    assert "entries are what was signed" in verified.output
+    refused = CliRunner().invoke(commands, arguments, env={KEY_VARIABLE: stage.broker.agent_key})
+    assert refused.exit_code == 2, refused.output
 
 
 def test_what_the_log_does_not_tell(stage: Stage, http: httpx.Client) -> None:
