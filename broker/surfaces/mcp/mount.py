@@ -24,7 +24,7 @@ from broker.domain.check import Principal
 from broker.errors import BrokerError, InvalidRequest, NotAuthenticated
 from broker.surfaces import wire
 from broker.surfaces.credential import challenge, credential
-from broker.surfaces.mcp import resources, texts, tools
+from broker.surfaces.mcp import elicit, resources, texts, tools
 from broker.surfaces.ports import Services
 
 PATH = "/mcp"
@@ -150,7 +150,9 @@ class McpMount:
         contents = types.TextResourceContents(uri=params.uri, mime_type=found.mime_type, text=found.text)
         return types.ReadResourceResult(contents=[contents])
 
-    async def _call_tool(self, context: McpContext, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _call_tool(
+        self, context: McpContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
         received_s = self._services.clock.monotonic_s()
         entry = tools.named(params.name)
         if entry is None:
@@ -161,7 +163,13 @@ class McpMount:
         try:
             authorize.require(principal, entry.scope)
             call = tools.Call(self._services, principal, params.arguments or {}, received_s)
-            answer = await entry.call(call)
+            if entry.asks_people and params.request_state is not None:
+                answer = await elicit.came_back(call, params)
+            else:
+                answer = await entry.call(call)
+                asks = entry.asks_people and elicit.can_open_links(context)
+                if asks and (asked := await elicit.link_for(call, answer)) is not None:
+                    return asked
         except BrokerError as error:
             return _failed(error, undecided=entry.decides)
         await context.session.report_progress(1, 1)

@@ -3,7 +3,7 @@
 ``openapi/mcp-tools.json`` is the published form; a change of wording shows there, and takes another :data:`VERSION`.
 """
 
-VERSION = "3"
+VERSION = "4"
 """Counts up with every change that an agent could notice."""
 
 INSTRUCTIONS = "Call check_trust before any sensitive action for a phone number, and act only on decision=allow."
@@ -15,6 +15,9 @@ a SIM. The mobile network is asked whether the number is still in the right hand
 `review` - do not act; a human has to look at it;
 `deny` - do not act.
 An error means that nothing was decided: do not act."""
+
+OPEN_LINK = """To go on, open this on the phone itself, with mobile data on and Wi-Fi off, and confirm. The page shows
+the code {code}: if it shows another one, close it."""
 
 REQUEST_REVIEW = """Ask for a human to look at a check, where `nextSteps` of its answer names a review. `id` is that of
 the check; `justification` is why it should go ahead, in your own words. Do not act while it is `pending`. Asking again

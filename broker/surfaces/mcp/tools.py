@@ -67,6 +67,8 @@ class ToolEntry(NamedTuple):
     call: Callable[[Call], Awaitable[bytes]]
     decides: bool = False
     """Whether an error of it leaves an action undecided, which the agent has to be told."""
+    asks_people: bool = False
+    """Whether the person may be asked to open a link before it ends."""
 
 
 async def check_trust(call: Call) -> bytes:
@@ -145,6 +147,7 @@ TOOLS: tuple[ToolEntry, ...] = (
         authorize.CHECK,
         check_trust,
         decides=True,
+        asks_people=True,
     ),
     ToolEntry(
         _listed("request_review", texts.REQUEST_REVIEW, ReviewIn, ReviewHandle, _hints()),
