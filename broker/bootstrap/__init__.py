@@ -175,6 +175,8 @@ class Deployment:
         return PrivacyNeeds(
             keys=self._settings.keys,
             retention=self._settings.retention,
+            consent=self._settings.consent,
+            gate=parts.gate,
             store=store,
             clock=self._clock,
             new_id=self._new_id,
@@ -303,6 +305,7 @@ class Deployment:
             resolver=parts.resolver,
             through=parts.registry.through,
             gate=parts.gate,
+            permit=private.permit,
             asking=AskingTools(
                 Gatherer(parts.freshness, self._clock),
                 self._clock,
@@ -356,6 +359,8 @@ class Deployment:
             challenges=ChallengeChecks(beside.desk),
             ceremonies=Ceremonies(beside.desk),
             webhooks=beside.webhooks,
+            consents=private.consents,
+            restrict=private.restrict,
             erase=private.erase,
             retention=private.retention,
             await_check=awaiting(show, store, beside.stirrings, self._settings.waiting),

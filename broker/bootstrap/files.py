@@ -7,7 +7,8 @@ from typing import Any
 
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.audit.signing_key import SigningKey
-from broker.consent.gate import ConsentGate, LegalBasis, Purpose
+from broker.consent.gate import ConsentGate, Depth, LegalBasis, Purpose, Rule, depth_of
+from broker.consent.ledger import PLACES
 from broker.domain.signal import SignalName
 from broker.errors import Misconfigured
 from broker.policy.book import PolicyBook
@@ -54,8 +55,8 @@ def consent_gate(path: Path) -> ConsentGate:
     purposes = {}
     for name, entries in _toml(path).items():
         try:
-            signals = {SignalName(signal): LegalBasis(basis) for signal, basis in entries.items()}
-        except ValueError as error:
+            signals = {SignalName(signal): _rule(SignalName(signal), cell) for signal, cell in entries.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Misconfigured(
                 f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
             ) from error
@@ -69,6 +70,30 @@ def consent_gate(path: Path) -> ConsentGate:
             f"{path}: no purpose, so nothing could be asked of anybody: add one, such as [FraudPreventionAndDetection]"
         )
     return ConsentGate(purposes)
+
+
+def _rule(signal: SignalName, cell: Any) -> Rule:
+    """One cell of the matrix: a basis, or a table of basis, depth, basis_in and not_in."""
+    told: dict[str, Any] = {"basis": cell} if isinstance(cell, str) else dict(cell)
+    rule = Rule(
+        basis=LegalBasis(told.pop("basis")),
+        depth=Depth[str(told.pop("depth", "reveal")).upper()],
+        elsewhere={_country(name): LegalBasis(basis) for name, basis in told.pop("basis_in", {}).items()},
+        barred=frozenset(map(_country, told.pop("not_in", []))),
+    )
+    if told:
+        raise ValueError(f"{signal}: unknown {', '.join(sorted(told))}; a cell has basis, depth, basis_in and not_in")
+    if depth_of(signal) > rule.depth:
+        raise ValueError(f"{signal} reveals something, so with depth confirm it could never be asked: leave it out")
+    if signal in PLACES and {rule.basis, *rule.elsewhere.values()} != {LegalBasis.CONSENT}:
+        raise ValueError(f"{signal} tells where somebody is, which takes consent (ePrivacy Art. 9): write consent")
+    return rule
+
+
+def _country(name: str) -> str:
+    if not (len(name) == len("ES") and name.isascii() and name.isalpha() and name.isupper()):
+        raise ValueError(f"{name!r} is no country: write ISO 3166-1 alpha-2, such as ES")
+    return name
 
 
 def policy_seeds(folder: Path, rulebook: Rulebook) -> tuple[Seed, ...]:

@@ -11,16 +11,20 @@ import msgspec
 
 from broker.bootstrap.background import running
 from broker.clock import Clock
+from broker.consent.gate import ConsentGate
 from broker.privacy.journal import ErasureJournal
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.root_keys import RootKeyFile
 from broker.privacy.vault import Vault
-from broker.settings.sections import KeySettings, RetentionSettings
+from broker.settings.sections import ConsentSettings, KeySettings, RetentionSettings
 from broker.storage.store import Store
 from broker.usecases.erase_subject import EraseSubject, EraseTools
 from broker.usecases.keep_retention import KeepRetention, RetentionLimits
+from broker.usecases.manage_consents import ConsentTools, ManageConsents
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_root_keys
+from broker.usecases.permit import Permit, PermitLimits
+from broker.usecases.restrict_subject import RestrictSubject, RestrictTools
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.subject_watch import Forget, SubjectWatch
 
@@ -34,6 +38,9 @@ class Privacy(msgspec.Struct, frozen=True):
     vault: Vault
     opened: OpenChecks
     watch: SubjectWatch
+    permit: Permit
+    consents: ManageConsents
+    restrict: RestrictSubject
     erase: EraseSubject
     retention: KeepRetention
 
@@ -43,6 +50,8 @@ class PrivacyNeeds(msgspec.Struct, frozen=True):
 
     keys: KeySettings
     retention: RetentionSettings
+    consent: ConsentSettings
+    gate: ConsentGate
     store: Store
     clock: Clock
     new_id: Callable[[str], str]
@@ -55,12 +64,22 @@ async def keeping_private(needs: PrivacyNeeds) -> AsyncIterator[Privacy]:
     """The room at work: what was erased before a backup was restored is erased first of all."""
     vault = await open_vault(needs.keys, needs.store, needs.clock)
     journal = ErasureJournal(needs.keys.directory / "erasures.jsonl")
-    watch = SubjectWatch(needs.store.privacy, needs.clock, (vault.forget, *needs.forget), journal)
+    watch = SubjectWatch(needs.store.privacy, needs.clock, journal)
+    limits = PermitLimits(ledger=needs.consent.ledger == "required", entries_max=needs.consent.entries_max)
+    permit = Permit(needs.gate, needs.store.consents, watch, needs.clock, limits)
+    watch.forgetting(vault.forget, permit.forget, *needs.forget)
     tools = EraseTools(needs.store.privacy, needs.pseudonyms, journal, watch, needs.clock, needs.new_id)
     room = Privacy(
         vault=vault,
         opened=OpenChecks(needs.store, needs.store.policies, vault),
         watch=watch,
+        permit=permit,
+        consents=ManageConsents(
+            ConsentTools(needs.store.consents, needs.gate, needs.pseudonyms, watch, needs.clock, needs.new_id)
+        ),
+        restrict=RestrictSubject(
+            RestrictTools(needs.store.consents, needs.pseudonyms, watch, needs.clock, needs.new_id)
+        ),
         erase=EraseSubject(tools),
         retention=retention(needs.retention, needs.store, needs.clock),
     )
@@ -94,6 +113,7 @@ async def _enforcing(room: Privacy) -> None:
     while True:
         try:
             await room.erase.finish()
+            await room.consents.expire()
             if expired := await room.retention():
                 _log.info("took away what %d checks held beyond its time", expired)
         except Exception as error:  # noqa: BLE001 - a job that died would keep data for ever

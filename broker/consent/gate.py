@@ -1,7 +1,7 @@
-"""The gate between a plan and the operators: what may be asked under which purpose, and on what legal basis."""
+"""The gate between a plan and the operators: what may be asked under which purpose, where, and on what legal basis."""
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -16,18 +16,61 @@ class LegalBasis(StrEnum):
     LEGITIMATE_INTEREST = "legitimate_interest"
 
 
+class Depth(IntEnum):
+    """How much an answer tells: a yes or a no to what we say, or something that we did not know."""
+
+    CONFIRM = 1
+    REVEAL = 2
+
+
+_CONFIRMING = frozenset(
+    {
+        SignalName.NUMBER_VERIFICATION,
+        SignalName.LOCATION,
+        SignalName.FREQUENT_LOCATION,
+        SignalName.KYC_MATCH,
+        SignalName.KYC_AGE,
+        SignalName.NUMBER_RECYCLING,
+        SignalName.SIM_BINDING,
+    }
+)
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One cell of the matrix. ``elsewhere`` are countries with another basis, ``barred`` those where nobody asks."""
+
+    basis: LegalBasis
+    depth: Depth = Depth.REVEAL
+    elsewhere: Mapping[str, LegalBasis] = {}
+    barred: frozenset[str] = frozenset()
+
+    def in_country(self, country: str | None) -> LegalBasis | None:
+        """The basis there; ``None`` where it must not be asked. An unknown country is as strict as the strictest."""
+        if country is None:
+            strictest = LegalBasis.CONSENT in {self.basis, *self.elsewhere.values()}
+            return None if self.barred else LegalBasis.CONSENT if strictest else self.basis
+        return None if country in self.barred else self.elsewhere.get(country, self.basis)
+
+
 class Purpose(msgspec.Struct, frozen=True):
-    """One W3C DPV purpose: the signals that may be asked under it, each with its legal basis."""
+    """One W3C DPV purpose: the signals that may be asked under it, each with its rule."""
 
     name: str
-    signals: Mapping[SignalName, LegalBasis]
+    signals: Mapping[SignalName, Rule]
+
+
+def depth_of(signal: SignalName) -> Depth:
+    """How much an answer to this signal tells."""
+    return Depth.CONFIRM if signal in _CONFIRMING else Depth.REVEAL
 
 
 class ConsentGate:
-    """The matrix of purposes and signals; whatever it does not name is not permitted."""
+    """The matrix of purposes, signals, countries and depths; whatever it does not name is not permitted."""
 
     def __init__(self, purposes: Mapping[str, Purpose]) -> None:
         self._purposes = dict(purposes)
+        rules = [rule for purpose in purposes.values() for rule in purpose.signals.values()]
+        self.minds_countries = any(rule.elsewhere or rule.barred for rule in rules)
 
     def knows(self, purpose: str) -> bool:
         """Whether the purpose exists at all."""
@@ -37,7 +80,10 @@ class ConsentGate:
         """The purposes, for an error message."""
         return sorted(self._purposes)
 
-    def basis(self, purpose: str, signal: SignalName) -> LegalBasis | None:
+    def basis(self, purpose: str, signal: SignalName, country: str | None = None) -> LegalBasis | None:
         """The legal basis for asking ``signal`` under ``purpose``; ``None`` means that it must not be asked."""
         entry = self._purposes.get(purpose)
-        return entry.signals.get(signal) if entry else None
+        rule = entry.signals.get(signal) if entry else None
+        if rule is None or depth_of(signal) > rule.depth:
+            return None
+        return rule.in_country(country)

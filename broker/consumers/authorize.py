@@ -20,6 +20,8 @@ TENANT_ADMIN = "tenant:admin"
 
 PRIVACY_READ = "privacy:read"
 PRIVACY_WRITE = "privacy:write"
+CONSENT_READ = "consent:read"
+CONSENT_WRITE = "consent:write"
 
 SCOPES = frozenset(
     {
@@ -36,6 +38,8 @@ SCOPES = frozenset(
         TENANT_ADMIN,
         PRIVACY_READ,
         PRIVACY_WRITE,
+        CONSENT_READ,
+        CONSENT_WRITE,
     }
 )
 

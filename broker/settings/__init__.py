@@ -12,6 +12,7 @@ from broker.settings.sections import (
     CautionSettings,
     ChallengeSettings,
     CheckSettings,
+    ConsentSettings,
     EvidenceSettings,
     GuardSettings,
     HttpSettings,
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()
     oauth: OAuthSettings = OAuthSettings()
     shared: SharedSettings = SharedSettings()
+    consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
     challenges: ChallengeSettings = ChallengeSettings()

@@ -55,6 +55,13 @@ class KeySettings(Section):
     vault_entries_max: int = Field(default=50_000, ge=1, le=10_000_000)
 
 
+class ConsentSettings(Section):
+    """Where consents have to be on record, and how many people's a process remembers."""
+
+    ledger: Literal["required", "operators"] = "required"
+    entries_max: int = Field(default=50_000, ge=1, le=10_000_000)
+
+
 class RetentionSettings(Section):
     """How long each category of data is kept, in days."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy import Executable
 
 from broker.storage import (
+    consent_store,
     consumer_statements,
     event_statements,
     log_statements,
@@ -36,6 +37,7 @@ CROSSING: frozenset[Executable] = frozenset(
         event_statements.SELECT_CLAIMED,
         event_statements.SELECT_READY_WEBHOOKS,
         review_statements.SELECT_DUE_REVIEWS,
+        consent_store.SELECT_DUE,
         privacy_statements.SELECT_CHANGES,
         privacy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_UNCLEARED,

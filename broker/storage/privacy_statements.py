@@ -1,4 +1,4 @@
-"""Queries and writes of erasure, retention, standings and news of subjects; text as in :mod:`statements`."""
+"""Queries and writes of erasure, retention and news of subjects; text as in :mod:`statements`."""
 
 from sqlalchemy import BindParameter, LargeBinary, bindparam, delete, func, literal_column, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +14,6 @@ from broker.storage.tables import (
     reviews,
     subject_changes,
     subject_keys,
-    subject_standings,
     tenants,
 )
 
@@ -94,15 +93,6 @@ SELECT_CHANGES = (
     .limit(bindparam("rows"))
 )
 DELETE_CHANGES = delete(subject_changes).where(subject_changes.c.at_ms < bindparam("before_ms"))
-
-SELECT_STANDING = select(subject_standings.c.paused_ms, subject_standings.c.objected_ms).where(
-    subject_standings.c.tenant == bindparam("tenant"), subject_standings.c.subject == bindparam("subject")
-)
-_standing = insert(subject_standings)
-PUT_STANDING = _standing.on_conflict_do_update(
-    index_elements=list(subject_standings.primary_key),
-    set_={name: _standing.excluded[name] for name in ("paused_ms", "objected_ms")},
-)
 
 SELECT_TENANTS = select(tenants.c.tenant).order_by(tenants.c.tenant)
 SELECT_MARKS = (

@@ -1,12 +1,12 @@
 """Erasure, retention, restrictions of subjects, and the news of them."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
 
-from broker.domain.privacy import ChangeOf, Erasure, RetentionMark, Standing, SubjectChange
+from broker.domain.privacy import ChangeOf, Erasure, RetentionMark, SubjectChange
 from broker.storage import privacy_statements as sql
+from broker.storage.consent_store import FORGET_SUBJECT
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
@@ -33,7 +33,7 @@ class PrivacyStore:
             (
                 Step(sql.INSERT_ERASURE, msgspec.structs.asdict(erasure)),
                 Step(sql.DESTROY_KEYS, whose),
-                *(Step(one, whose) for one in sql.CLEAR_REVIEWS),
+                *(Step(one, whose) for one in (*sql.CLEAR_REVIEWS, *FORGET_SUBJECT)),
                 leaf(erasure.tenant, entry),
                 news(change),
             )
@@ -72,16 +72,6 @@ class PrivacyStore:
     async def forget_changes(self, before_ms: int) -> None:
         """Delete old news."""
         await self._writer.submit(Write((sql.DELETE_CHANGES,), {"before_ms": before_ms}))
-
-    async def standing(self, tenant: str, subject: bytes) -> Standing:
-        """Whether operators may be asked about a subject."""
-        row = await self._reader.row(sql.SELECT_STANDING, tenant=tenant, subject=subject)
-        return Standing(*_fields(row)) if row else Standing()
-
-    async def put_standing(self, tenant: str, subject: bytes, standing: Standing, also: Sequence[Step]) -> None:
-        """Restrict or free a subject, with leaf and news."""
-        values: dict[str, Value] = {"tenant": tenant, "subject": subject, **msgspec.structs.asdict(standing)}
-        await self._writer.submit(Amend((Step(sql.PUT_STANDING, values), *also)))
 
     async def tenants(self) -> list[str]:
         """All tenants."""

@@ -13,6 +13,7 @@ from broker.errors import Conflict, Misconfigured, NotFound
 from broker.storage import past_statements, statements
 from broker.storage.backends import connect
 from broker.storage.challenge_store import ChallengeStore
+from broker.storage.consent_store import ConsentStore
 from broker.storage.consumer_store import ConsumerStore
 from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
@@ -83,6 +84,7 @@ class Store:
         self.revisions = RevisionStore(self._writer, self._reader)
         self.challenges = ChallengeStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
+        self.consents = ConsentStore(self._writer, self._reader)
         self.privacy = PrivacyStore(self._writer, self._reader)
         self.vault = VaultStore(self._writer, self._reader)
         self.events = EventStore(self._writer, self._reader, limits.rows_max)

@@ -20,12 +20,14 @@ from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.manage_clients import ManageClients
+from broker.usecases.manage_consents import ManageConsents
 from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.meter import Meter
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.restrict_subject import RestrictSubject
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
 from broker.usecases.try_policies import Laboratory
@@ -80,6 +82,8 @@ class Services:
     ask_network: AskNetwork
     reviews: ReviewChecks
     webhooks: ManageWebhooks
+    consents: ManageConsents
+    restrict: RestrictSubject
     erase: EraseSubject
     retention: KeepRetention
     await_check: AwaitCheck

@@ -39,6 +39,7 @@ from broker.usecases.budget import Budget, Reserved, most_of
 from broker.usecases.look_back import Bearing, LookBack
 from broker.usecases.marks import idempotency_mark
 from broker.usecases.open_checks import open_answer
+from broker.usecases.permit import OnRecord, Permit
 from broker.usecases.policies_in_force import InForce, PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
@@ -75,6 +76,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     resolver: Resolver
     through: Callable[[tuple[str, ...]], Adapter | None]
     gate: ConsentGate
+    permit: Permit
     asking: AskingTools
     table: EvidenceTable
     tariffs: Mapping[str, Tariffs]
@@ -97,6 +99,7 @@ class _Begun(msgspec.Struct, frozen=True):
     bearing: Bearing
     enquiry: Enquiry
     started_at: datetime
+    record: OnRecord
 
 
 class RunCheck:
@@ -127,16 +130,18 @@ class RunCheck:
         enquiry = self._enquiry(asked)
         with self._tools.look_back.under_way(asked, enquiry.subject, action_class, started_at) as ours:
             # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
-            bearing, _ = await asyncio.gather(
+            bearing, _, record = await asyncio.gather(
                 self._tools.look_back.bearing(asked, enquiry.subject, document, ours),
                 self._tools.vault.key(asked.principal.tenant, enquiry.subject),
+                self._tools.permit.on_record(asked.principal.tenant, enquiry.subject),
             )
-            return await self._run(asked, _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at))
+            begun = _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at, record)
+            return await self._run(asked, begun)
 
     async def _run(self, asked: Asked, begun: "_Begun") -> Answered:
         document, enquiry = begun.document, begun.enquiry
         # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        plan = self._permitted(self._draft(asked, document, begun.bearing.action_class), document, asked)
+        plan = self._permitted(self._draft(asked, document, begun.bearing.action_class), asked, begun)
         standing = self._tools.resolver.known(enquiry)
         if begun.governing.stopping(asked.principal, asked.request.action, document.id):
             return await self._halt(self._open(asked, begun, plan, standing.route))
@@ -166,7 +171,11 @@ class RunCheck:
                 recalled = self._recall(case, errand)
             # (8) Gather; (9) to (12) score, decide, offer, commit.
             case, answers = await self._gather(case, enquiry, errand, recalled)
-            evidence = Evidence.of([*case.plan.unavailable, *answers.signals])
+            # (7, again) A consent may have been taken back while operators were asked.
+            told = await self._tools.permit.still(
+                answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
+            )
+            evidence = Evidence.of([*case.plan.unavailable, *told])
             cost, case = self._cost(case, evidence, answers.asked)
             check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
             self._tools.budget.settle(reserved, cost.total)
@@ -206,11 +215,9 @@ class RunCheck:
             deadline_ms_cap=limits.deadline_cap_ms,
         )
 
-    def _permitted(self, plan: Plan, document: PolicyDocument, asked: Asked) -> Plan:
-        names = [item.signal for item in plan.items]
-        barred = [name for name in names if self._tools.gate.basis(asked.request.purpose, name) is None]
-        permitted = planning.without(plan, barred, Unavailability.NOT_PERMITTED, "PURPOSE")
-        return self._limit(permitted, document, asked)
+    def _permitted(self, plan: Plan, asked: Asked, begun: "_Begun") -> Plan:
+        permitted = self._tools.permit.plan(plan, asked.request, begun.record)
+        return self._limit(permitted, begun.document, asked)
 
     def _limit(self, plan: Plan, document: PolicyDocument, asked: Asked) -> Plan:
         """The plan without what the policy does not ask in this country, or on this legal basis."""
@@ -218,7 +225,7 @@ class RunCheck:
             return plan
         country = country_of(asked.request.subject.phone)
         for name, limit in document.limits.items():
-            code = limit.bars(country, self._tools.gate.basis(asked.request.purpose, name))
+            code = limit.bars(country, self._tools.permit.basis(asked.request, name))
             if code is not None:
                 plan = planning.without(plan, [name], Unavailability.NOT_PERMITTED, code)
         return plan

@@ -17,6 +17,7 @@ from broker.events.compose import Composer
 from broker.policy.decide import halted
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import SubjectKey, Vault
+from broker.routing.country import country_of
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
@@ -131,9 +132,9 @@ class Settle:
         return msgspec.structs.replace(check, receipt=receipt), leaf_body
 
     def _bases(self, case: Case, evidence: Evidence) -> dict[SignalName, str]:
-        bases = {
-            signal.name: self._tools.gate.basis(case.asked.request.purpose, signal.name) for signal in evidence.signals
-        }
+        request, gate = case.asked.request, self._tools.gate
+        country = country_of(request.subject.phone) if gate.minds_countries else None
+        bases = {signal.name: gate.basis(request.purpose, signal.name, country) for signal in evidence.signals}
         return {name: str(basis) for name, basis in bases.items() if basis is not None}
 
     def _commit(self, case: Case, check: Check, leaf_body: bytes, body: bytes, key: SubjectKey) -> CheckCommit:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from broker.clock import Clock
@@ -36,15 +36,19 @@ class NewsStore(Protocol):
 class SubjectWatch:
     """One of a node. ``generation`` moves with everything that it heard, so that who read before can tell."""
 
-    def __init__(self, store: NewsStore, clock: Clock, forget: Sequence[Forget], journal: ErasureJournal) -> None:
+    def __init__(self, store: NewsStore, clock: Clock, journal: ErasureJournal) -> None:
         self.generation = 0
         self._store = store
         self._clock = clock
-        self._forget = tuple(forget)
+        self._forget: tuple[Forget, ...] = ()
         self._journal = journal
         self._seen: dict[str, int] = {}
         self._heard_ms = int(clock.now().timestamp() * 1000)
         self._looked_s = float("-inf")
+
+    def forgetting(self, *forget: Forget) -> None:
+        """Have these called for every subject of whom something changed."""
+        self._forget += forget
 
     @property
     def current(self) -> bool:

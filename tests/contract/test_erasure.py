@@ -85,7 +85,8 @@ async def node(url: str, home: Path, clock: HandClock, journal: str = "erasures.
     async with storing(url) as store:
         roots = LocalRootKeys(file.read, str(file.path), secrets.token_bytes)
         vault = Vault(store.vault, roots, clock, secrets.token_bytes, entries_max=100)
-        watch = SubjectWatch(store.privacy, clock, [vault.forget], notes)
+        watch = SubjectWatch(store.privacy, clock, notes)
+        watch.forgetting(vault.forget)
         tools = EraseTools(store.privacy, NAMES, notes, watch, clock, lambda prefix: f"{prefix}_{next(_ids):08}")
         yield Node(store, vault, watch, notes, EraseSubject(tools), OpenChecks(store, store.policies, vault))
 

@@ -18,6 +18,7 @@ from broker.surfaces.api import (
     camara_oauth,
     challenges,
     checks,
+    consents,
     contract,
     correlator,
     docs,
@@ -112,6 +113,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *camara_oauth.ROUTES,
     *camara.ROUTES,
     *metering.ROUTES,
+    *consents.ROUTES,
     receipt_keys,
     client_keys,
     live,
@@ -148,6 +150,6 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    rooms = (authzen, challenges, policies, receipts, reviews, subjects, tenants, trials, webhooks)
+    rooms = (authzen, challenges, consents, policies, receipts, reviews, subjects, tenants, trials, webhooks)
     contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
     return app

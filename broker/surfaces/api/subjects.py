@@ -14,6 +14,7 @@ from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
 from broker.usecases.erase_subject import ErasureOut, ErasuresOut
 from broker.usecases.keep_retention import RetentionsOut
+from broker.usecases.restrict_subject import StandingOut
 
 TAGS = ["Subjects"]
 READ = contract.problem_responses(400, 401, 403, 503)
@@ -29,7 +30,17 @@ class SubjectRefIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
         return "SubjectRefIn(…)"
 
 
-BODIES = (SubjectRefIn, ErasureOut)
+class SwitchIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Whom it is about, and whether it is on."""
+
+    phone_number: Annotated[str, msgspec.Meta(max_length=64, examples=["+34600000101"])]
+    on: bool = True
+
+    def __repr__(self) -> str:
+        return "SwitchIn(…)"
+
+
+BODIES = (SubjectRefIn, SwitchIn, ErasureOut, StandingOut)
 """Read by hand, so named in the contract by hand."""
 
 
@@ -65,4 +76,36 @@ async def read_retention(request: Request[Any, Any, Any], services: NamedDepende
     return await services.retention.overview(await caller_of(request, services))
 
 
-ROUTES = (erase_subject, list_erasures, read_retention)
+@post(
+    "/v1/subjects/pause",
+    operation_class=contract.taking(SwitchIn, "Whom to leave alone, or no more"),
+    operation_id="pauseSubject",
+    status_code=HTTPStatus.OK,
+    tags=TAGS,
+    summary="Ask nobody about a person for a while",
+    responses={200: ResponseSpec(StandingOut, description="As it stands now", generate_examples=False), **WRITE},
+)
+async def pause_subject(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[StandingOut]:
+    """While it is on, no operator is asked about this number: what was on the way is not used either."""
+    principal = await caller_of(request, services)
+    sent = await body_of(request, SwitchIn)
+    return Response(await services.restrict.pause(principal, wire.to_phone(sent.phone_number), on=sent.on))
+
+
+@post(
+    "/v1/subjects/objection",
+    operation_class=contract.taking(SwitchIn, "Who objects, or no more"),
+    operation_id="objectSubject",
+    status_code=HTTPStatus.OK,
+    tags=TAGS,
+    summary="A person objects",
+    responses={200: ResponseSpec(StandingOut, description="As it stands now", generate_examples=False), **WRITE},
+)
+async def object_subject(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[StandingOut]:
+    """While it is on, nothing is asked that rests on legitimate interest (GDPR Art. 21)."""
+    principal = await caller_of(request, services)
+    sent = await body_of(request, SwitchIn)
+    return Response(await services.restrict.objection(principal, wire.to_phone(sent.phone_number), on=sent.on))
+
+
+ROUTES = (erase_subject, pause_subject, object_subject, list_erasures, read_retention)

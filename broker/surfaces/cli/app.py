@@ -14,6 +14,7 @@ from broker.surfaces.cli import (
     audit,
     check,
     clients,
+    consent,
     keys,
     learn,
     meter,
@@ -90,6 +91,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
     cli.add_typer(audit.create(open_deployment), name="audit", help="The transparency log")
     cli.add_typer(clients.create(open_deployment), name="clients", help="OAuth clients of consumers")
+    cli.add_typer(consent.app, name="consent", help="What people agreed to")
     cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")
     cli.add_typer(policy.create(open_deployment), name="policy", help="Policy documents")
     cli.add_typer(privacy.create(open_deployment), name="privacy", help="People's own data")

@@ -33,7 +33,9 @@ _SECRETS = {
 _DOWN = "borealis"
 _CALLBACK = "/v1/step-up/callback"
 _SOMEBODY = "000127"
+_PURPOSE = "FraudPreventionAndDetection"
 _WIDTH = 160
+_CLERK_SCOPES = ("consent:read", "consent:write")
 _ANALYST_SCOPES = ("trust:check", "trust:explain", "policy:read", "policy:publish", "policy:stop")
 _COLOURS = {"allow": "green", "step_up": "yellow", "review": "magenta", "deny": "red"}
 
@@ -56,9 +58,10 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
         with Ports() as ports, Processes(folder, {}) as processes:
             stage = _stage(folder, open_deployment, ports)
             deployment = open_deployment(folder / "config")
-            agent_key, analyst_key, reviewer_key = asyncio.run(_keys(deployment))
+            agent_key, analyst_key, reviewer_key, clerk_key = asyncio.run(_keys(deployment))
             _write_credentials(stage, analyst_key)
             _start(stage, processes)
+            _record_consents(stage, clerk_key)
             last_check = _perform(stage, processes, agent_key, analyst_key, console)
             with TrustBroker(stage.url, agent_key) as agent:
                 demo_step_up.show(agent, console)
@@ -115,12 +118,23 @@ def _set(path: Path, **values: str | int) -> None:
     path.write_text(text, "utf-8")
 
 
-async def _keys(deployment: Deployment) -> tuple[str, str, str]:
+async def _keys(deployment: Deployment) -> tuple[str, str, str, str]:
     async with deployment.key_ring() as ring:
         agent = await ring.create(NewKey("demo", "shop", "till-agent", ("trust:check",), None))
         analyst = await ring.create(NewKey("demo", "analyst", None, _ANALYST_SCOPES, None))
         reviewer = await ring.create(NewKey("demo", "reviewer", None, demo_review.REVIEWER_SCOPES, None))
-        return agent, analyst, reviewer
+        clerk = await ring.create(NewKey("demo", "clerk", None, _CLERK_SCOPES, None))
+        return agent, analyst, reviewer, clerk
+
+
+def _record_consents(stage: Stage, key: str) -> None:
+    """The people of the demo have agreed that their operator confirms where they are."""
+    asked_about = dict.fromkeys(number for one in SITUATIONS for number in (one.number, _somebody(one)))
+    with TrustBroker(stage.url, key) as clerk:
+        for number in asked_about:
+            agreed = {"signals": ["location"], "purpose": _PURPOSE, "noticeVersion": "demo-1"}
+            given = {"method": "checkbox", "channel": "app"}
+            clerk.call("POST", "/v1/consents", {"phoneNumber": number, **agreed, **given})
 
 
 def _write_credentials(stage: Stage, key: str) -> None:
@@ -175,7 +189,11 @@ def _warm_up(agent: TrustBroker) -> None:
     It asks about other people: what was asked about somebody counts for what is asked next.
     """
     for situation in SITUATIONS:
-        _ask(agent, situation._replace(number=situation.number[: -len(_SOMEBODY)] + _SOMEBODY))
+        _ask(agent, situation._replace(number=_somebody(situation)))
+
+
+def _somebody(situation: Situation) -> str:
+    return situation.number[: -len(_SOMEBODY)] + _SOMEBODY
 
 
 def _ask(agent: TrustBroker, situation: Situation) -> Answer:

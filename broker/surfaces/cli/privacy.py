@@ -18,6 +18,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True)
     group.command("erase")(erase)
     group.command("erasures")(erasures)
+    group.command("pause")(pause)
+    group.command("objection")(objection)
 
     @group.command("retention")
     def retention(
@@ -41,6 +43,22 @@ def erase(number: Number, url: Url = None, key: Key = None, as_json: AsJson = Fa
     """Erase a person: nothing that is known about them opens again, here or from a backup."""
     found = call(url, key, "POST", "/v1/subjects/erase", {"phoneNumber": number})
     tell(found, [f"{found['id']}: erased at {found['erasedAt']}"], as_json=as_json)
+
+
+Off = Annotated[bool, typer.Option("--off", help="No more")]
+
+
+def pause(number: Number, off: Off = False, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Ask no operator about a person, until it is switched off."""
+    found = call(url, key, "POST", "/v1/subjects/pause", {"phoneNumber": number, "on": not off})
+    tell(found, [f"paused since {found['pausedSince']}" if "pausedSince" in found else "not paused"], as_json=as_json)
+
+
+def objection(number: Number, off: Off = False, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Note that a person objects to what rests on legitimate interest."""
+    found = call(url, key, "POST", "/v1/subjects/objection", {"phoneNumber": number, "on": not off})
+    since = f"objects since {found['objectedSince']}" if "objectedSince" in found else "no objection"
+    tell(found, [since], as_json=as_json)
 
 
 def erasures(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
