@@ -45,6 +45,8 @@ class SignalQuery(msgspec.Struct, frozen=True):
         tenant: on behalf of which organisation it is asked, and
         consumer: for which of its applications; tokens and consents of one are no other's.
         proof: what a ceremony on the person's device came back with, for APIs that need one.
+        settles_s: monotonic instant at which whoever asks goes on without the answer, where that is before
+            ``deadline_s``: an answer in between still counts.
     """
 
     signal: SignalName
@@ -61,6 +63,12 @@ class SignalQuery(msgspec.Struct, frozen=True):
     tenant: str = ""
     consumer: str = ""
     proof: CeremonyProof | None = None
+    settles_s: float | None = None
+
+    @property
+    def patience_s(self) -> float:
+        """Until when to wait for what may take a person's time, such as a consent: then what is known is told."""
+        return self.deadline_s if self.settles_s is None else min(self.settles_s, self.deadline_s)
 
     @property
     def personal(self) -> bool:

@@ -64,6 +64,11 @@ class Order(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     tenant: str = ""
     consumer: str = ""
 
+    @property
+    def patience_s(self) -> float:
+        """As that of a query; nobody goes on without the answer to an order."""
+        return self.deadline_s
+
     def __repr__(self) -> str:  # number, code and token stay out of logs
         return f"{type(self).__name__}({self.phone})"
 

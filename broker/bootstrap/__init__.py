@@ -17,11 +17,13 @@ from broker.adapter_kit.deployment import load_operators
 from broker.audit.receipts import ReceiptSigner
 from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
+from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.caution import look_back
 from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
 from broker.bootstrap.consuming import Consuming, administration
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.network import ask_network
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
@@ -47,11 +49,10 @@ from broker.storage.migrate import upgrade
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Administration, Services
-from broker.usecases.admission import Admission, AdmissionLimits
+from broker.usecases.admission import Admission
 from broker.usecases.ask_network import AskNetwork
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
-from broker.usecases.budget import Budget
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.challenge_desk import ChallengeDesk
@@ -59,6 +60,7 @@ from broker.usecases.examine_policy import Rulebook
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.keep_retention import KeepRetention
+from broker.usecases.late_answers import LateAnswers
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.manage_webhooks import ManageWebhooks
@@ -73,7 +75,7 @@ from broker.usecases.resettle import ResettleTools
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.rotate_signing import RotateSigning
-from broker.usecases.run_check import CheckLimits, CheckTools, RunCheck
+from broker.usecases.run_check import CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck
@@ -147,7 +149,10 @@ class Deployment:
             )
             consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
             await stack.enter_async_context(consuming.running())
-            beside = _Beside(reviews, webhooks, private, stirrings, desk, consuming)
+            late_answers = await stack.enter_async_context(
+                hearing_late(parts.gatherer, resettling, parts.rulebook.table, self._settings.checks)
+            )
+            beside = _Beside(reviews, webhooks, private, stirrings, desk, consuming, late_answers)
             yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
@@ -237,10 +242,6 @@ class Deployment:
         finally:
             await store.aclose()
 
-    def _admission(self) -> AdmissionLimits:
-        server = self._settings.server
-        return AdmissionLimits(server.checks_in_flight_max, server.checks_waiting_max, server.checks_wait_ms)
-
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
         operators = load_operators(self.folder / "operators")
         finder = open_finder(self.folder, self._settings)
@@ -255,7 +256,8 @@ class Deployment:
         )
         return _Parts(
             resolver=open_resolver(self.folder, self._settings, self._clock, frozenset(operators), finder),
-            freshness=Freshness(entries_max=self._settings.evidence.cache_entries_max),
+            freshness=(freshness := Freshness(entries_max=self._settings.evidence.cache_entries_max)),
+            gatherer=Gatherer(freshness, self._clock),
             gate=consent_gate(self.folder / "purposes.toml"),
             seeds=policy_seeds(self.folder / "policies", rulebook := self.rulebook()),
             rulebook=rulebook,
@@ -277,15 +279,9 @@ class Deployment:
         return Composer(self._settings.server.public_url, self._new_id)
 
     def _asking(
-        self,
-        parts: "_Parts",
-        store: Store,
-        policies: PoliciesInForce,
-        shadows: Shadows,
-        private: Privacy,
-        budget: Budget,
+        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, beside: "_Beside"
     ) -> tuple[RunCheck, AskNetwork]:
-        checks = self._settings.checks
+        checks, private = self._settings.checks, beside.private
         settling = SettleTools(
             clock=self._clock,
             rulebook=parts.rulebook,
@@ -307,7 +303,7 @@ class Deployment:
             gate=parts.gate,
             permit=private.permit,
             asking=AskingTools(
-                Gatherer(parts.freshness, self._clock),
+                parts.gatherer,
                 self._clock,
                 WaveMemory(),
             ),
@@ -317,12 +313,11 @@ class Deployment:
             pseudonyms=parts.pseudonyms,
             vault=private.vault,
             store=store,
-            limits=CheckLimits(
-                checks.deadline_default_ms, checks.deadline_cap_ms, checks.reserve_ms, checks.record_grace_ms
-            ),
+            limits=check_limits(checks),
+            late_answers=beside.late_answers,
             settled=shadows.offer,
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
-            budget=budget,
+            budget=beside.consuming.budget,
         )
         return RunCheck(tools, Settle(settling)), ask_network(tools, store, self._new_id)
 
@@ -338,7 +333,7 @@ class Deployment:
         checks, private, consuming = self._settings.checks, beside.private, beside.consuming
         opened = private.opened
         show = ShowCheck(opened, store.reviews)
-        run_check, asking = self._asking(parts, store, policies, shadows, private, consuming.budget)
+        run_check, asking = self._asking(parts, store, policies, shadows, beside)
         return Services(
             clock=self._clock,
             public_url=self._settings.server.public_url,
@@ -349,7 +344,7 @@ class Deployment:
             tenants=consuming.tenants,
             meter=consuming.meter,
             oauth_metadata=consuming.metadata(),
-            run_check=WithinQuotas(Admission(run_check, self._admission()), consuming.quotas),
+            run_check=WithinQuotas(Admission(run_check, admission_limits(self._settings.server)), consuming.quotas),
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
@@ -380,6 +375,7 @@ class _Parts(msgspec.Struct, frozen=True):
 
     resolver: Resolver
     freshness: Freshness
+    gatherer: Gatherer
     gate: ConsentGate
     seeds: tuple[Seed, ...]
     rulebook: Rulebook
@@ -398,3 +394,4 @@ class _Beside(msgspec.Struct, frozen=True):
     stirrings: Stirrings
     desk: ChallengeDesk
     consuming: Consuming
+    late_answers: LateAnswers

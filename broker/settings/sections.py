@@ -80,6 +80,8 @@ class CheckSettings(Section):
     deadline_cap_ms: int = Field(default=4000, ge=100, le=10_000)
     reserve_ms: int = Field(default=150, ge=0, le=1000)
     record_grace_ms: int = Field(default=500, ge=0, le=10_000)
+    late_answers_ms: int = Field(default=2000, ge=0, le=30_000)
+    late_checks_max: int = Field(default=256, ge=0, le=10_000)
 
     @property
     def deadline_min_ms(self) -> int:

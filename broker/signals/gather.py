@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,16 +23,33 @@ _NOT_FOR_ALL = frozenset({Unavailability.TIMEOUT, Unavailability.OPERATOR_ERROR,
 _NO_ANSWER_NOW = _NOT_FOR_ALL | {Unavailability.BREAKER_OPEN, Unavailability.LATE}
 
 
+class LateCall(NamedTuple):
+    """A call that had not answered at the deadline, and is waited for a while longer."""
+
+    item: PlanItem
+    seat: Seat
+    adapter: Adapter
+
+
 class Errand(msgspec.Struct, frozen=True):
-    """For whom a plan is run: tenant, its pseudonym for the subject, and the query that each item starts from."""
+    """For whom a plan is run: tenant, its pseudonym for the subject, and the query that each item starts from.
+
+    Calls may go on for ``late_s`` after the query's deadline. Those that do are put into ``late``, and whoever runs the
+    errand sees to it that they are heard (:meth:`Gatherer.late_answers`) or given up.
+    """
 
     tenant: str
     subject: bytes
     query: SignalQuery
+    late_s: float = 0.0
+    late: list[LateCall] = []
 
     def ask(self, item: PlanItem) -> SignalQuery:
         """The question for one item."""
-        return msgspec.structs.replace(self.query, signal=item.signal)
+        if self.late_s <= 0:
+            return msgspec.structs.replace(self.query, signal=item.signal)
+        due_s = self.query.deadline_s
+        return msgspec.structs.replace(self.query, signal=item.signal, deadline_s=due_s + self.late_s, settles_s=due_s)
 
 
 class Gatherer:
@@ -62,8 +80,8 @@ class Gatherer:
     ) -> list[Signal]:
         """Every item of the plan as a signal, the recalled ones included; returns by ``errand.query.deadline_s``.
 
-        What has not answered by then is *late*, and its call is cancelled unless another check waits for it as well.
-        Operators' trouble never raises.
+        What has not answered by then is *late*. Its call is left in ``errand.late``, or cancelled where no time is
+        given to late calls, unless another check waits for it as well. Operators' trouble never raises.
         """
         # While the intent was written, another check may have brought the answers that this one would ask for.
         recalled = {**self.recall(plan, adapter, errand), **recalled}
@@ -89,17 +107,54 @@ class Gatherer:
 
     async def _ask_all(self, items: list[PlanItem], adapter: Adapter, errand: Errand) -> list[Signal]:
         seats = [self._board(item, adapter, errand) for item in items]
+        late: list[LateCall] = []
         try:
             await self._wait(seats, errand)
             seats = [self._board_again(seat, item, adapter, errand) for seat, item in zip(seats, items, strict=True)]
             await self._wait(seats, errand)
+            if errand.late_s > 0:
+                pairs = zip(items, seats, strict=True)
+                late = [LateCall(item, seat, adapter) for item, seat in pairs if not seat.task.done()]
+                errand.late.extend(late)
             return [
                 seat.task.result() if _landed(seat) else _late(item.signal, adapter)
                 for item, seat in zip(items, seats, strict=True)
             ]
         finally:
+            kept = [one.seat for one in late]
             for seat in seats:
-                self._flights.leave(seat)
+                if not any(seat is one for one in kept):
+                    self._flights.leave(seat)
+
+    async def late_answers(self, errand: Errand) -> AsyncIterator[Observed]:
+        """What the late calls of an errand still observe, each as it comes; ends with the time that they have."""
+        try:
+            while errand.late and (left_s := self._late_left_s(errand)) > 0:
+                tasks = {one.seat.task: one for one in errand.late}
+                done, _ = await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    return
+                for call in [tasks[task] for task in done]:
+                    answer = self._landed_late(call, errand)
+                    if answer is not None:
+                        yield answer
+        finally:
+            self.give_up(errand)
+
+    def give_up(self, errand: Errand) -> None:
+        """Wait for no late call of an errand any more."""
+        while errand.late:
+            self._flights.leave(errand.late.pop().seat)
+
+    def _landed_late(self, call: LateCall, errand: Errand) -> Observed | None:
+        answer = call.seat.task.result() if _landed(call.seat) else None
+        errand.late.remove(call)
+        self._flights.leave(call.seat)
+        if not isinstance(answer, Observed):
+            return None
+        if not errand.query.personal:
+            self._freshness.put(self._key(call.item, call.adapter, errand), answer)
+        return answer
 
     def _board(self, item: PlanItem, adapter: Adapter, errand: Errand) -> Seat:
         query = errand.ask(item)
@@ -121,6 +176,9 @@ class Gatherer:
 
     def _left_s(self, errand: Errand) -> float:
         return max(0.0, errand.query.deadline_s - self._clock.monotonic_s())
+
+    def _late_left_s(self, errand: Errand) -> float:
+        return errand.query.deadline_s + errand.late_s - self._clock.monotonic_s()
 
     @staticmethod
     def _key(item: PlanItem, adapter: Adapter, errand: Errand) -> FreshnessKey:

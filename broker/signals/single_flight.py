@@ -15,7 +15,7 @@ Call = Callable[[SignalQuery], Coroutine[Any, Any, Signal]]
 class FlightKey(NamedTuple):
     """What must be equal. ``tenant`` is part of it, for one tenant's answer is never another's.
 
-    ``question`` is the whole query but for its deadline and correlator, so that a member which it gets later counts.
+    ``question`` is the whole query but for its deadlines and correlator, so that a member which it gets later counts.
     """
 
     tenant: str
@@ -80,5 +80,5 @@ def key_of(tenant: str, subject: bytes, operator: str, capability: Capability, q
     """The key of a question, or ``None`` for one that nobody may share: it carries a token of one use."""
     if query.personal:
         return None
-    question = msgspec.structs.replace(query, deadline_s=0.0, correlator="")
+    question = msgspec.structs.replace(query, deadline_s=0.0, settles_s=None, correlator="")
     return FlightKey(tenant, subject, operator, capability, question)

@@ -36,6 +36,7 @@ from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, R
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
 from broker.usecases.budget import Budget, Reserved, most_of
+from broker.usecases.late_answers import LateAnswers
 from broker.usecases.look_back import Bearing, LookBack
 from broker.usecases.marks import idempotency_mark
 from broker.usecases.open_checks import open_answer
@@ -57,13 +58,15 @@ class CheckLimits(msgspec.Struct, frozen=True):
     """Times of a check, in milliseconds.
 
     ``reserve_ms`` is kept back for scoring, signing and writing. All writing together may last until
-    ``record_grace_ms`` after the deadline: a late answer is worth more than none, for a while.
+    ``record_grace_ms`` after the deadline: a late answer is worth more than none, for a while. Operators are heard for
+    ``late_answers_ms`` after their time is over.
     """
 
     deadline_default_ms: int
     deadline_cap_ms: int
     reserve_ms: int
     record_grace_ms: int
+    late_answers_ms: int
 
 
 class CheckTools(msgspec.Struct, frozen=True):
@@ -88,6 +91,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     settled: Callable[[Check, Action], None]
     look_back: LookBack
     budget: Budget
+    late_answers: LateAnswers
 
 
 class _Begun(msgspec.Struct, frozen=True):
@@ -181,8 +185,11 @@ class RunCheck:
             self._tools.budget.settle(reserved, cost.total)
             self._tools.settled(check, asked.request.action)
         except BaseException:
+            self._tools.late_answers.give_up(errand)
             self._give_back(case)
             raise
+        # (8, again) What operators say later amends the check.
+        self._tools.late_answers.expect(check, case.document, errand)
         # (13) Answer.
         return Answered(body, replayed=False)
 
@@ -324,7 +331,8 @@ class RunCheck:
             tenant=case.asked.principal.tenant,
             consumer=case.asked.principal.consumer,
         )
-        return Errand(case.asked.principal.tenant, case.subject, query)
+        late_s = self._tools.limits.late_answers_ms / 1000
+        return Errand(case.asked.principal.tenant, case.subject, query, late_s=late_s)
 
     async def _begin(self, case: Case, *, asks: bool) -> bytes | None:
         """Make intent and claim durable; the bytes of an earlier answer when this request was answered before."""

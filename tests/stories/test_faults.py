@@ -121,8 +121,12 @@ def test_an_operator_that_says_how_long_to_stay_away_is_obeyed(tmp_path: Path) -
 
 
 def test_a_tenant_with_short_deadlines_does_not_shut_an_operator_out_for_another(tmp_path: Path) -> None:
-    """The operator needs 700 ms of the 1200 that calls have; one tenant waits for 400 only."""
-    with set_stage(tmp_path, changes={"breaker_failures_in_row = 5": "breaker_failures_in_row = 3"}) as stage:
+    """The operator needs 700 ms of the 1200 that calls have; one tenant waits for 400 only, and nobody any longer."""
+    changes = {
+        "breaker_failures_in_row = 5": "breaker_failures_in_row = 3",
+        "late_answers_ms = 2000": "late_answers_ms = 0",
+    }
+    with set_stage(tmp_path, changes=changes) as stage:
         stage.alba.control.fault("latency", {"type": "api", "api": "sim-swap"}, delayMs=700)
         with stage.broker.http(stage.broker.key("globex", "trust:check", "trust:explain")) as http:
             for _ in range(6):

@@ -272,7 +272,7 @@ class Line:
         """A token, or ``None`` where the operator's key does without."""
         if self.terms.flow is Flow.API_KEY:
             return None
-        token = await self._bound.tokens.token(wanted, deadline_s=self._asking.deadline_s)
+        token = await self._bound.tokens.token(wanted, deadline_s=self._asking.patience_s)
         self.downgraded = self.downgraded or token.downgraded
         return token
 

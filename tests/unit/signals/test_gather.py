@@ -257,3 +257,45 @@ def test_freshness_judges_by_the_age_that_the_reader_allows() -> None:
 
 async def _never(_query: SignalQuery) -> Signal:
     raise AssertionError
+
+
+async def test_what_is_late_is_heard_where_somebody_still_listens() -> None:
+    clock, leave = SystemClock(), asyncio.Event()
+
+    async def answer(query: SignalQuery) -> Signal:
+        if query.signal is SignalName.LOCATION:
+            await leave.wait()
+        return Observed(query.signal, VALUES[query.signal], clock.now(), Source("alba", query.signal, "1"))
+
+    adapter, gatherer = ScriptedAdapter(answer), Gatherer(Freshness(entries_max=9), clock)
+    wanted = plan(SignalName.SIM_SWAP, SignalName.LOCATION, max_age_s=60)
+    job = errand(clock.monotonic_s() + 0.05, late_s=60.0)
+    got = await run(gatherer, adapter, wanted, job)
+    assert got[SignalName.LOCATION] == Unavailable(
+        SignalName.LOCATION, Unavailability.LATE, "DEADLINE", Source("alba", "location", "1")
+    )
+    (asked,) = (one for one in adapter.asked if one.signal is SignalName.LOCATION)
+    assert (asked.settles_s, asked.deadline_s) == (job.query.deadline_s, job.query.deadline_s + 60.0)
+    leave.set()
+    assert [one.name async for one in gatherer.late_answers(job)] == [SignalName.LOCATION]
+    assert job.late == []
+    assert SignalName.LOCATION in gatherer.recall(wanted, adapter, job), "it serves the next check"
+
+
+async def test_nobody_listens_for_longer_than_was_said() -> None:
+    clock, cancelled = SystemClock(), asyncio.Event()
+
+    async def answer(query: SignalQuery) -> Signal:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+        return observed(query, HandClock())
+
+    adapter, gatherer = ScriptedAdapter(answer), Gatherer(Freshness(entries_max=9), clock)
+    job = errand(clock.monotonic_s() + 0.02, late_s=0.02)
+    await run(gatherer, adapter, plan(SignalName.LOCATION), job)
+    assert len(job.late) == 1
+    assert [one async for one in gatherer.late_answers(job)] == []
+    await asyncio.wait_for(cancelled.wait(), 5)
+    assert job.late == []
