@@ -19,6 +19,7 @@ from broker.usecases.stored_tree import StoredTree
 
 MERGE_DELAY_S = 5
 _CHECKPOINTS_MAX = 1000
+_TILES_REMEMBERED = 128
 
 
 class InclusionView(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,7 +52,7 @@ class ProveLog:
     def __init__(self, log: LogStore, key: LogKey) -> None:
         self._log = log
         self._key = key
-        self._tree = StoredTree(log)
+        self._tree = StoredTree(log, remembered=_TILES_REMEMBERED)
 
     def vkey(self) -> str:
         """The public key of the log, as a C2SP vkey."""
@@ -75,7 +76,7 @@ class ProveLog:
             raise NotFound("there is no such entry in the log")
         tile, place, leaf_hash = found
         index, newest = tile * WIDTH + place, await self._log.newest_signed()
-        if newest is None or index >= newest.size or not await self._is_there(tile, place, leaf_hash):
+        if newest is None or index >= newest.size or await self._tree.leaf(index) != leaf_hash:
             raise Conflict("no checkpoint covers this entry yet: ask again", retry_after_s=MERGE_DELAY_S)
         hashes = await self._tree.roots(merkle.inclusion(index, newest.size))
         return InclusionView(
@@ -94,7 +95,7 @@ class ProveLog:
             return None
         tile, place, leaf_hash = found
         index = tile * WIDTH + place
-        return index if index < newest.size and await self._is_there(tile, place, leaf_hash) else None
+        return index if index < newest.size and await self._tree.leaf(index) == leaf_hash else None
 
     async def consistency(self, principal: Principal, first: int, second: int | None) -> ConsistencyView:
         """That the tree of ``first`` entries is the beginning of that of ``second``, or of the newest checkpoint.
@@ -164,10 +165,6 @@ class ProveLog:
         leaves = await self._log.leaves(first_seq - 1, upto_seq, WIDTH)
         kept = [Kept(leaf.body, shown(leaf.tenant)) for leaf in leaves]
         return export.aligned(number * WIDTH, tiles.split(hashes[: width * HASH_BYTES]), kept)
-
-    async def _is_there(self, tile: int, place: int, leaf_hash: bytes) -> bool:
-        hashes = (await self._log.tiles([TileId(0, tile)])).get(TileId(0, tile), b"")
-        return hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES] == leaf_hash
 
     async def _cosigned(self, checkpoint: StoredCheckpoint) -> str:
         written = checkpoint.note or ""
