@@ -41,13 +41,13 @@ class Scenario:
         return self.tags[-1] if self.tags else self.name
 
 
-def read(api: str, version: str, file: Path) -> list[Scenario]:
-    """The scenarios of a file.
+def read(api: str, version: str, file: Path, fill: Callable[[str], str] = str) -> list[Scenario]:
+    """The scenarios of a file; ``fill`` writes into the places of a template.
 
     Raises:
         ValueError: it is too large, or no Gherkin.
     """
-    text = file.read_text(encoding="utf-8")
+    text = fill(file.read_text(encoding="utf-8"))
     if len(text) > FILE_CHARACTERS_MAX:
         raise ValueError(f"{file.name} is larger than any feature file should be")
     # Some published files write a keyword in lower case, which Gherkin does not know.

@@ -1,7 +1,7 @@
 """Plays scenarios against pretend operators, one operator for each API and version that can be offered."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,10 @@ from tests.camara.conflicts import conflicts_of, corrected
 from tests.camara.contract import Contract, contract
 from tests.camara.features import Scenario, read
 from tests.camara.outcomes import Mismatch, NotApplicable, Outcome, Verdict
-from tests.camara.places import DEFINITION, Group, Place, places
+from tests.camara.places import DEFINITION, WORK_IN_PROGRESS, Group, Place, places
 from tests.camara.sink import Sink, running_sink
 from tests.camara.stage import Stage
+from tests.camara.templates import filling_of
 from tests.camara.vocabulary import Word
 from tests.camara.words_assets import WORDS as ASSETS
 from tests.camara.words_binding import WORDS as BINDING
@@ -164,11 +165,20 @@ def _known(step: str) -> tuple[Word, dict[str, str | None]]:
 
 def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
     """Every scenario of one API and version; a file that cannot be read is a failure of its own."""
+    found = list(found)
+    for place in found:
+        filling = filling_of(place)
+        if filling is not None:
+            yield from _play_files(filling.group, [place], filling.fill)
+    yield from _play_files(group, [place for place in found if filling_of(place) is None], str)
+
+
+def _play_files(group: Group, found: Iterable[Place], fill: Callable[[str], str]) -> Iterator[Outcome]:
     scenarios: list[Scenario] = []
-    definitions = [DEFINITIONS / group[0] / group[1] / DEFINITION]
+    definitions = [_definition(group)]
     for place in found:
         try:
-            scenarios += read(*group, place.file)
+            scenarios += read(*group, place.file, fill)
         except ValueError as why:
             yield Outcome(Scenario(*group, place.file, "", place.file.name, (), ()), Verdict.FAILED, str(why))
         definitions += [place.definition] if place.definition else []
@@ -180,6 +190,13 @@ def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
     with running_operator(profile_for(*group)) as operator, running_sink() as sink:
         for count, scenario in enumerate(scenarios):
             yield play(scenario, definition, operator, count, sink)
+
+
+def _definition(group: Group) -> Path:
+    """Where the definition lies that an API at a version is held to; previews lie in a folder of their own."""
+    at = DEFINITIONS / group[0] / group[1] / DEFINITION
+    previews = sorted(DEFINITIONS.glob(f"preview-*/{group[0]}/{DEFINITION}"))
+    return previews[-1] if group[1] == WORK_IN_PROGRESS and previews else at
 
 
 def _unplayable(group: Group, definition: Path) -> str | None:

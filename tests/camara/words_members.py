@@ -220,6 +220,7 @@ def _constant(stage: Stage, _path: Path, words: str) -> object:
 
 
 SETTERS: tuple[tuple[str, Setter], ...] = (
+    (r"a valid IMEI .*(?:list|status|register|database|applicable|blacklisted|blocked|fraud|regulatory).*", _handset),
     (r"config_var: ?\"\w+\"", _valid),
     (r"(?:the |a )?(?:\w+ )?(?:value |code )?(?:distinct|different) from .* (?:received )?in the SMS.*", _code),
     (r"(?:the )?(?:\w+ )?(?:value |code )?(?:that was )?received in the SMS.*", _code),
@@ -257,7 +258,6 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r"a value equal or greater than .*", _at_least),
     (r"a value less than .*", _less),
     (r"a value shorter than that time", _shorter),
-    (r"a valid IMEI .*(?:list|status|register|database|applicable|blacklisted|blocked|fraud|regulatory).*", _handset),
     (r"a value smaller than the minimum allowed", _below_minimum),
     (r"(?:a )?circle which covers .*", lambda stage, _path, _words: stage.facts.area()),
     (r"a value in the near future", lambda stage, _path, _words: stage.instant(SOON_S)),

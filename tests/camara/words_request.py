@@ -203,7 +203,8 @@ WORDS = (
     word(r"the request body is (?:not included|not sent|empty|missing)", _absent),
     word(r'the request body is set to:? "?(?P<value>\{.*\}|\[.*\])"?', _given),
     word(
-        rf"the request body is (?:set to any value which is )?not compliant with {SCHEMA}(?: at)?(?: {POINTER})?",
+        r"the request body is (?:set to any value which is |included but is )?not compliant "
+        rf"with {SCHEMA}(?: at)?(?: {POINTER})?",
         _wrong_body,
     ),
     word(rf"{MEMBER} {PATH} does not comply with (?:the )?(?:OAS )?schema(?: at)? {POINTER}", _wrong),

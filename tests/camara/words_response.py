@@ -53,7 +53,7 @@ def _is(stage: Stage, path: str, value: str) -> None:
 
 
 def _either(value: str) -> list[str]:
-    return re.split(r"(?<=\") or (?=\")", value)
+    return re.split(r"(?<=\") or (?=\")", value, flags=re.IGNORECASE)
 
 
 def _one_of(stage: Stage, path: str, values: str) -> None:
