@@ -22,7 +22,7 @@ from broker.client._errors import BrokerRefused, ClientError, ReceiptInvalid
 from broker.client._exchange import Work
 from broker.client._operations import Operations
 from broker.client.guards._memory import Memory
-from broker.client.guards._rule import Rule, digest
+from broker.client.guards._rule import ARGUMENTS, Rule
 from broker.client.guards._verdict import Code, Prompt, Verdict
 
 _MISMATCH = "IDEMPOTENCY_MISMATCH"
@@ -168,17 +168,16 @@ class Guard:
         if self._show is not None:
             self._show(prompt)
             if self._wait_s > 0:
-                answer = yield from broker.wait(answer.id, self._wait_s)
+                answer = self._closing(call, rule, (yield from broker.wait(answer.id, self._wait_s)))
         return self._judged(answer, prompt)
 
     def _answer(self, call: Call, rule: Rule, broker: Operations) -> Work[Answer | None]:
         """The check of this call as it stands now; None where the call's id was used with other arguments."""
         number = rule.number_of(call.arguments, call.context)
         about = rule.about(call.arguments, call.context)
-        mark = sha256(f"{call.tool}\n{number}\n{call.run}\n{digest(call.arguments)}".encode()).hexdigest()
         for _ in range(2):
-            key = _key(call) if call.id else self._open.get(mark, secrets.token_urlsafe(18))
-            about["idempotency_key"] = key
+            fresh = secrets.token_urlsafe(18)
+            about["idempotency_key"] = _key(call) if call.id else self._open.get(_mark(call, rule), fresh)
             try:
                 answer = yield from broker.check(number, rule.action, about)
             except BrokerRefused as error:
@@ -188,12 +187,19 @@ class Guard:
             replayed = answer.replayed
             if replayed:
                 answer = yield from broker.read(answer.id)
-            over = answer.expired(self._now()) and not answer.pending
-            if over or answer.allowed or answer.decision == "deny":
-                self._open.take(mark)
-            if call.id or not (over and replayed):
+            self._closing(call, rule, answer)
+            if call.id or not (replayed and self._over(answer)):
                 break
         return answer
+
+    def _closing(self, call: Call, rule: Rule, answer: Answer) -> Answer:
+        """Forget what was open once it is decided, or over: the same call after that is another one."""
+        if answer.allowed or answer.decision == "deny" or self._over(answer):
+            self._open.take(_mark(call, rule))
+        return answer
+
+    def _over(self, answer: Answer) -> bool:
+        return answer.expired(self._now()) and not answer.pending
 
     def _prompt(self, answer: Answer, call: Call, rule: Rule, broker: Operations) -> Work[Prompt]:
         """Start what the check wants, unless it is under way already, and say how the person goes on."""
@@ -216,7 +222,7 @@ class Guard:
     def _judged(self, answer: Answer, prompt: Prompt | None) -> Verdict:
         if answer.decision == "deny":
             return Verdict(Code.DENIED, answer)
-        if answer.expired(self._now()) and not answer.pending:
+        if self._over(answer):
             return Verdict(Code.EXPIRED, answer)
         if answer.allowed:
             return Verdict(Code.ALLOWED, answer)
@@ -235,6 +241,12 @@ def covered(receipt: str | None, rule: Rule, arguments: Mapping[str, Any], now: 
     if not same or claims.decision != "allow":
         return Code.CHANGED
     return Code.EXPIRED if claims.expires_at <= now else Code.ALLOWED
+
+
+def _mark(call: Call, rule: Rule) -> str:
+    """What makes two calls without an id the same one: tool, run, person, and the arguments that are bound."""
+    number, action = rule.number_of(call.arguments, call.context), rule.action_of(call.arguments)
+    return sha256(f"{call.tool}\n{call.run}\n{number}\n{action.attributes[ARGUMENTS]}".encode()).hexdigest()
 
 
 def _key(call: Call) -> str:

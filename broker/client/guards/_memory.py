@@ -26,6 +26,11 @@ class Memory(Generic[T]):
                 self._kept.popitem(last=False)
             return True
 
+    def replace(self, name: str, thing: T) -> None:
+        """Keep it, in the place of what may be there."""
+        self.take(name)
+        self.put(name, thing)
+
     def get(self, name: str, otherwise: T) -> T:
         """What is kept under the name; where there is nothing, the other is kept and given."""
         self.put(name, otherwise)

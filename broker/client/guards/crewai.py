@@ -47,7 +47,7 @@ def guard_crews(
             if verdict.run:
                 hold(verdict.receipt)
                 return None
-            told.put(str(id(context.tool_input)), verdict.text)
+            told.replace(str(id(context.tool_input)), verdict.text)
         except Exception as error:  # noqa: BLE001 - see above
             _log.error("the tool is not run: %s", type(error).__name__)
         return False

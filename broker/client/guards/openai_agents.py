@@ -50,7 +50,7 @@ class _Watch:
         verdict = await self._guard.aask(self._call(run, arguments, call_id))
         if verdict.wants_person:
             return True
-        self._heard.put(call_id, verdict)
+        self._heard.replace(call_id, verdict)
         own = self._tool.needs_approval
         return own if isinstance(own, bool) else await own(run, arguments, call_id)
 

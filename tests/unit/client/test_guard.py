@@ -242,6 +242,26 @@ def test_a_challenge_that_cannot_be_started_is_no_allow(asynchronous: bool, stat
     assert verdict.prompt.challenge is None
 
 
+def test_after_a_wait_the_same_call_is_another_one(asynchronous: bool) -> None:
+    broker = PretendBroker(lambda _: "step_up")
+
+    def show(prompt: Prompt) -> None:
+        broker.later[prompt.check_id] = "allow"
+
+    teller = Teller(asynchronous, broker, show=show, wait_s=5)
+    assert [teller.pay("ES1"), teller.pay("ES1")] == ["paid", "paid"]
+    assert len(broker.questions) == 2
+
+
+def test_an_unbound_argument_needs_no_form_and_may_change(asynchronous: bool) -> None:
+    broker = PretendBroker(lambda _: "step_up")
+    rule = Rule("a", number=SESSION.get, unbound=frozenset({"iban"}))
+    teller = Teller(asynchronous, broker, rule)
+    assert teller.refused(object()).verdict.check_id == "chk_1"
+    broker.later["chk_1"] = "allow"
+    assert teller.pay(object()) == "paid"
+
+
 def test_a_person_who_says_no_is_heard(asynchronous: bool) -> None:
     broker = PretendBroker(lambda _: "review")
 
