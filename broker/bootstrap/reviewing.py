@@ -11,6 +11,7 @@ from broker.storage.store import Store
 from broker.usecases.follow_review import FollowReview
 from broker.usecases.resettle import Resettle, ResettleTools
 from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
+from broker.usecases.review_words import ReviewWords
 
 _SWEEP_S = 1.0
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def review_checks(
             follow=follow,
             compose=resettling.compose,
             stir=resettling.stir,
+            words=ReviewWords(resettling.vault),
             limits=limits,
         )
     )

@@ -33,6 +33,7 @@ from broker.usecases.review_views import (
     shown,
     shown_with,
 )
+from broker.usecases.review_words import ReviewWords
 from broker.usecases.show_check import CheckReader, own_check
 from broker.usecases.view import ExplainedCheckView, view
 
@@ -80,6 +81,7 @@ class ReviewTools(msgspec.Struct, frozen=True):
     follow: Follow
     compose: Composer
     stir: Callable[[str, str], None]
+    words: ReviewWords
     limits: ReviewLimits
 
 
@@ -105,7 +107,9 @@ class ReviewChecks:
             return handle(known), False
         self._require_reviewable(check)
         await self._require_room(check)
-        review = self._new(principal, check, justification)
+        review = self._new(principal, check)
+        sealed = await self._tools.words.seal(review, "justification", justification)
+        review = msgspec.structs.replace(review, justification=sealed)
         leaf = self._leaf(review, "review.request", principal.consumer)
         told = [put(review_event(self._tools.compose, EventKind.REVIEW_REQUESTED, review, review.opened_ms))]
         if not await self._tools.store.open(review, leaf, told):
@@ -175,8 +179,9 @@ class ReviewChecks:
         _require_plain(answer.reason)
         review = await self._find(principal, review_id)
         decided = rules.decide(review, principal, answer, self._now_ms(), self._tools.limits.follow_s * 1000)
+        decided = msgspec.structs.replace(decided, reason=await self._tools.words.seal(review, "reason", answer.reason))
         moved = await self._move(decided, f"review.{answer.ruling}", principal.consumer)
-        return shown(await self._followed(moved))
+        return shown(await self._followed(moved), answer.reason)
 
     async def sweep(self) -> int:
         """Expire what is over, and have checks follow that have not; how many reviews expired."""
@@ -225,7 +230,9 @@ class ReviewChecks:
         explained = view(check, seeing, accept_language)
         if not isinstance(explained, ExplainedCheckView):
             raise TypeError("whoever may explain gets the view that explains")
-        return shown_with(review, evidence_pack(review, check, explained, history))
+        said = await self._tools.words.open(review, "justification", review.justification)
+        reason = await self._tools.words.open(review, "reason", review.reason)
+        return shown_with(review, evidence_pack(check, explained, history, said), reason or None)
 
     def _require_reviewable(self, check: Check) -> None:
         if not any(step.kind == "review" for step in offer(check.decision)):
@@ -242,7 +249,7 @@ class ReviewChecks:
         if waiting >= limits.open_per_subject:
             raise TooManyRequests("enough reviews about this person are waiting", retry_after_s=limits.lease_s)
 
-    def _new(self, principal: Principal, check: Check, justification: str) -> Review:
+    def _new(self, principal: Principal, check: Check) -> Review:
         now_ms = self._now_ms()
         expires_ms = now_ms + self._tools.limits.ttl_s * 1000
         return Review(
@@ -259,7 +266,7 @@ class ReviewChecks:
             asked_agent=check.agent,
             requested_by=principal.consumer,
             requested_agent=principal.agent,
-            justification=justification,
+            justification="",
             opened_ms=now_ms,
             expires_ms=expires_ms,
             due_ms=expires_ms,

@@ -37,7 +37,10 @@ class ReviewHandle(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
 
 
 class ReviewOut(ReviewHandle, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """A review as those see it who decide. ``askedBy`` and ``requestedBy`` may not decide it."""
+    """A review as those see it who decide. ``askedBy`` and ``requestedBy`` may not decide it.
+
+    The list leaves ``reason`` out.
+    """
 
     state: ReviewState
     action_type: str
@@ -129,18 +132,18 @@ def handle(review: Review) -> ReviewHandle:
     return ReviewHandle(*_common(review))
 
 
-def shown(review: Review) -> ReviewOut:
-    """For those who decide."""
-    return ReviewOut(*_common(review), **_members(review))
+def shown(review: Review, reason: str | None = None) -> ReviewOut:
+    """For those who decide; ``reason`` as it was written, where it is to be told."""
+    return ReviewOut(*_common(review), **_members(review), reason=reason)
 
 
-def shown_with(review: Review, pack: EvidencePack) -> ReviewFile:
+def shown_with(review: Review, pack: EvidencePack, reason: str | None) -> ReviewFile:
     """For those who decide, with the evidence."""
-    return ReviewFile(*_common(review), **_members(review), evidence=pack)
+    return ReviewFile(*_common(review), **_members(review), reason=reason, evidence=pack)
 
 
 def evidence_pack(
-    review: Review, check: Check, explained: ExplainedCheckView, history: Sequence[PastAsking]
+    check: Check, explained: ExplainedCheckView, history: Sequence[PastAsking], justification: str
 ) -> EvidencePack:
     """The evidence of a check for a human; ``explained`` is its view in full."""
     amount = check.action.amount
@@ -161,7 +164,7 @@ def evidence_pack(
         would_change=explained.counterfactual,
         withheld_methods=explained.withheld_methods,
         history=tuple(_before(one) for one in history if one.check_id != check.id),
-        justification=review.justification,
+        justification=justification,
     )
 
 
@@ -215,7 +218,6 @@ def _members(review: Review) -> dict[str, Any]:
         "closed_at": None if review.closed_ms is None else instant(review.closed_ms),
         "ruling": review.ruling,
         "code": review.code,
-        "reason": review.reason,
     }
 
 

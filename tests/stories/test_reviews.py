@@ -344,6 +344,17 @@ def test_an_approval_is_good_for_its_own_action_and_for_no_other(desk: Desk) -> 
     assert desk.till.post("/v1/receipts/consume", json=used).status_code == 409
 
 
+def test_what_people_write_lies_sealed_and_is_shown_to_reviewers(desk: Desk) -> None:
+    review = desk.review(justification="her name is Ana García")
+    path = f"/v1/reviews/{review['id']}"
+    post(desk.ana, f"{path}/claim")
+    assert post(desk.ana, f"{path}/decide", RULING)[1]["reason"] == RULING["reason"]
+    ((said, why),) = desk.stage.rows("SELECT justification, reason FROM reviews WHERE review_id = ?", review["id"])
+    assert (said[:7], why[:7]) == ("sealed.", "sealed.")
+    shown = desk.luis.get(path).json()
+    assert (shown["reason"], shown["evidence"]["justification"]) == (RULING["reason"], "her name is Ana García")
+
+
 def test_a_way_on_says_where_it_leads(desk: Desk) -> None:
     check = desk.in_question()
     (step,) = [step for step in check["nextSteps"] if step["type"] == "review"]
