@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import SystemRandom
 
@@ -19,11 +19,14 @@ from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
+from broker.bootstrap.beside import Beside
 from broker.bootstrap.caution import look_back
 from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
 from broker.bootstrap.consuming import Consuming, administration
+from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.limits import admission_limits, check_limits
+from broker.bootstrap.measuring import Settled, both, open_figures
 from broker.bootstrap.network import ask_network
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
@@ -55,15 +58,13 @@ from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
-from broker.usecases.challenge_desk import ChallengeDesk
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.findings import Finding
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.keep_retention import KeepRetention
-from broker.usecases.late_answers import LateAnswers
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
@@ -72,7 +73,6 @@ from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.resettle import ResettleTools
-from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.rotate_signing import RotateSigning
 from broker.usecases.run_check import CheckTools, RunCheck
@@ -108,6 +108,10 @@ class Deployment:
         self._keys = settings.keys.directory
         self._settings = settings
         self._clock = clock
+
+    async def examine(self, told: Callable[[str], None]) -> tuple[Finding, ...]:
+        """What is wrong with this set-up; nothing is made, migrated or asked about anybody."""
+        return await Doctor(self.folder, self._settings, self._clock).examine(told)
 
     def rulebook(self) -> Rulebook:
         """What policy documents are judged by here; no database is opened."""
@@ -152,7 +156,7 @@ class Deployment:
             late_answers = await stack.enter_async_context(
                 hearing_late(parts.gatherer, resettling, parts.rulebook.table, self._settings.checks)
             )
-            beside = _Beside(reviews, webhooks, private, stirrings, desk, consuming, late_answers)
+            beside = Beside(reviews, webhooks, private, stirrings, desk, consuming, late_answers)
             yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
@@ -279,7 +283,7 @@ class Deployment:
         return Composer(self._settings.server.public_url, self._new_id)
 
     def _asking(
-        self, parts: "_Parts", store: Store, policies: PoliciesInForce, shadows: Shadows, beside: "_Beside"
+        self, parts: "_Parts", store: Store, policies: PoliciesInForce, settled: Settled, beside: Beside
     ) -> tuple[RunCheck, AskNetwork]:
         checks, private = self._settings.checks, beside.private
         settling = SettleTools(
@@ -315,7 +319,7 @@ class Deployment:
             store=store,
             limits=check_limits(checks),
             late_answers=beside.late_answers,
-            settled=shadows.offer,
+            settled=settled,
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
             budget=beside.consuming.budget,
         )
@@ -327,13 +331,14 @@ class Deployment:
         store: Store,
         policies: PoliciesInForce,
         shadows: Shadows,
-        beside: "_Beside",
+        beside: Beside,
         record: Recording,
     ) -> Services:
         checks, private, consuming = self._settings.checks, beside.private, beside.consuming
         opened = private.opened
         show = ShowCheck(opened, store.reviews)
-        run_check, asking = self._asking(parts, store, policies, shadows, beside)
+        figures = open_figures(store, parts.registry)
+        run_check, asking = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
         return Services(
             clock=self._clock,
             public_url=self._settings.server.public_url,
@@ -350,6 +355,7 @@ class Deployment:
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
             ask_network=asking,
+            figures=figures,
             reviews=beside.reviews,
             challenges=ChallengeChecks(beside.desk),
             ceremonies=Ceremonies(beside.desk),
@@ -383,15 +389,3 @@ class _Parts(msgspec.Struct, frozen=True):
     client_keys: tuple[SigningKey, ...]
     pseudonyms: Pseudonyms
     registry: Registry
-
-
-class _Beside(msgspec.Struct, frozen=True):
-    """What goes on beside checks."""
-
-    reviews: ReviewChecks
-    webhooks: ManageWebhooks
-    private: Privacy
-    stirrings: Stirrings
-    desk: ChallengeDesk
-    consuming: Consuming
-    late_answers: LateAnswers

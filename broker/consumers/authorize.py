@@ -14,6 +14,7 @@ POLICY_APPROVE = "policy:approve"
 POLICY_STOP = "policy:stop"
 
 NETWORK = "network:read"
+METRICS = "metrics:read"
 
 AUDIT_READ = "audit:read"
 TENANT_ADMIN = "tenant:admin"
@@ -30,6 +31,7 @@ SCOPES = frozenset(
         REVIEW,
         EVENTS,
         NETWORK,
+        METRICS,
         POLICY_READ,
         POLICY_PUBLISH,
         POLICY_APPROVE,

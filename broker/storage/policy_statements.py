@@ -31,6 +31,12 @@ MAKE_HEAD = insert(policy_heads).values(tenant=bindparam("tenant"), revision=bin
 TELL_ALL = update(policy_heads).values(revision=policy_heads.c.revision + 1).where(policy_heads.c.tenant == "")
 
 INSERT_TEXT = insert(rule_texts).on_conflict_do_nothing()
+SELECT_TENANTS = (
+    select(policy_heads.c.tenant)
+    .where(policy_heads.c.tenant != ALL_TENANTS)
+    .order_by(policy_heads.c.tenant)
+    .limit(bindparam("rows"))
+)
 SELECT_TEXT = select(rule_texts.c.body).where(
     rule_texts.c.tenant == bindparam("tenant"), rule_texts.c.digest == bindparam("digest")
 )

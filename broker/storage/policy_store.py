@@ -52,6 +52,10 @@ class PolicyStore:
         row = await self._reader.row(sql.SELECT_HEAD, tenant=tenant)
         return cast("int", row[0]) if row else 0
 
+    async def tenants(self) -> list[str]:
+        """Every tenant that is governed by anything yet, by name; no more than fit into one answer."""
+        return [str(row[0]) for row in await self._reader.rows(sql.SELECT_TENANTS, rows=self._rows_max)]
+
     async def amend(self, tenant: str, expected: int, steps: Sequence[Step], entries: Sequence[Entry]) -> None:
         """Make one change, with its log leaves.
 

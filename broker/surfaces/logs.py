@@ -7,6 +7,7 @@ are written, whoever logs it. Of other people's loggers only those in :data:`TRU
 import json
 import logging
 import os
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,6 +17,10 @@ Style = Literal["text", "json"]
 
 TRUSTED = ("broker", "adapters", "uvicorn.error", "__main__")
 """Loggers whose messages carry no value of a request or an answer."""
+
+
+CORRELATOR: ContextVar[str | None] = ContextVar("correlator", default=None)
+"""The ``x-correlator`` of the request that is being served, so that its lines can be found by it."""
 
 
 def set_up(style: Style) -> None:
@@ -56,6 +61,9 @@ class JsonLines(logging.Formatter):
             "message": message(record),
             "pid": os.getpid(),
         }
+        correlator = CORRELATOR.get()
+        if correlator is not None:
+            line["correlator"] = correlator
         return json.dumps(line, ensure_ascii=False)
 
 

@@ -9,6 +9,7 @@ from broker.clock import Clock
 from broker.domain.check import Principal
 from broker.domain.credential import Presented
 from broker.domain.outcome import TurnedOut
+from broker.surfaces.metrics import Figures
 from broker.usecases.ask_network import AskNetwork
 from broker.usecases.await_check import AwaitCheck
 from broker.usecases.ceremonies import Ceremonies
@@ -80,6 +81,7 @@ class Services:
     challenges: ChallengeChecks
     ceremonies: Ceremonies
     ask_network: AskNetwork
+    figures: Figures
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     consents: ManageConsents

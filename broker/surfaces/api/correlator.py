@@ -5,9 +5,10 @@ import uuid
 from typing import Any
 
 from litestar.datastructures import MutableScopeHeaders
-from litestar.types import Message, Scope
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.errors import Fault, InvalidRequest
+from broker.surfaces.logs import CORRELATOR
 
 HEADER = "x-correlator"
 # CAMARA Commonalities 0.6: `^[a-zA-Z0-9-_:;.\/<>{}]{0,256}$`, without the trailing newline that `$` lets pass.
@@ -17,7 +18,21 @@ _PATTERN = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
 async def echo(message: Message, scope: Scope) -> None:
     """Add the header to the start of a response (a ``before_send`` hook)."""
     if message["type"] == "http.response.start":
-        MutableScopeHeaders.from_message(message)[HEADER] = _sent(scope) or str(uuid.uuid4())
+        given = _sent(scope) or CORRELATOR.get() or str(uuid.uuid4())
+        MutableScopeHeaders.from_message(message)[HEADER] = given
+
+
+def correlated(app: ASGIApp) -> ASGIApp:
+    """Give each request its correlator before it is served, for the lines that are logged meanwhile (a middleware)."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        known = CORRELATOR.set(_sent(scope) or str(uuid.uuid4()))
+        try:
+            await app(scope, receive, send)
+        finally:
+            CORRELATOR.reset(known)
+
+    return serve
 
 
 def require_valid(value: str | None) -> None:

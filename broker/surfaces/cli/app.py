@@ -15,6 +15,7 @@ from broker.surfaces.cli import (
     check,
     clients,
     consent,
+    doctor,
     keys,
     learn,
     meter,
@@ -84,6 +85,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         run(write=write)
 
     cli.command("check")(check.check)
+    cli.command("doctor")(doctor.create(open_deployment))
     cli.command("outcome")(check.outcome)
     cli.command("meter")(meter.create(open_deployment))
     cli.command("learn")(learn.create(open_deployment))

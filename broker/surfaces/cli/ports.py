@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from broker.surfaces.ports import Administration, Services
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.findings import Finding
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
@@ -24,6 +25,10 @@ class Deployment(Protocol):
     log_style: Literal["text", "json"]
     folder: Path
     evidence_table: Path
+
+    async def examine(self, told: Callable[[str], None]) -> tuple[Finding, ...]:
+        """What is wrong with the set-up; nothing is made or migrated. ``told`` hears what is being looked at."""
+        ...
 
     def rulebook(self) -> Rulebook:
         """What policy documents are judged by here; no database is opened."""

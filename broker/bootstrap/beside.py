@@ -1,0 +1,23 @@
+"""What goes on beside checks."""
+
+import msgspec
+
+from broker.bootstrap.consuming import Consuming
+from broker.bootstrap.privacy import Privacy
+from broker.usecases.await_check import Stirrings
+from broker.usecases.challenge_desk import ChallengeDesk
+from broker.usecases.late_answers import LateAnswers
+from broker.usecases.manage_webhooks import ManageWebhooks
+from broker.usecases.review_checks import ReviewChecks
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What goes on beside checks."""
+
+    reviews: ReviewChecks
+    webhooks: ManageWebhooks
+    private: Privacy
+    stirrings: Stirrings
+    desk: ChallengeDesk
+    consuming: Consuming
+    late_answers: LateAnswers

@@ -1,0 +1,111 @@
+"""Figures for whoever runs the broker, in the words of OpenMetrics: counted where things happen, told at ``/metrics``.
+
+No label is a tenant, a consumer, an agent or anything that came with a request: what labels can say is fixed by the
+code and by the operators' files, so nobody can make the figures grow, or read a customer in them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from broker import __version__
+from broker.domain.check import Action
+from broker.domain.record import Check
+from broker.domain.signal import Observed
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+_SURFACES = frozenset({"v1", "mcp", "access", "camara", "oauth", "health", "schema", ".well-known"})
+
+Standing = Callable[[], Mapping[str, float]]
+"""Figures that stand somewhere else, by name; read when somebody asks."""
+Breakers = Callable[[], Iterable[tuple[str, str, str]]]
+"""Operator, signal and state of each breaker."""
+
+
+class Figures:
+    """Counts for one process. Its methods never wait and never raise."""
+
+    def __init__(self, standing: Standing, breakers: Breakers) -> None:
+        self._registry = CollectorRegistry()
+        self._checks = Counter(
+            "trust_broker_checks",
+            "Checks that were settled",
+            ("decision", "action_class", "degraded"),
+            registry=self._registry,
+        )
+        self._check_seconds = Histogram(
+            "trust_broker_check_seconds",
+            "From the question to the settled check",
+            ("action_class",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._signals = Counter(
+            "trust_broker_signals",
+            "Signals by operator and by what came of them",
+            ("operator", "signal", "result"),
+            registry=self._registry,
+        )
+        self._signal_seconds = Histogram(
+            "trust_broker_signal_seconds",
+            "How long an operator took for a signal that was not remembered",
+            ("operator", "signal"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._responses = Counter(
+            "trust_broker_http_responses",
+            "Responses by surface and status",
+            ("surface", "status"),
+            registry=self._registry,
+        )
+        self._registry.register(_Standing(standing, breakers))
+
+    def settled(self, check: Check, _action: Action) -> None:
+        """Count a settled check and its signals."""
+        action_class = check.action_class.wire
+        degraded = "true" if check.decision.degraded else "false"
+        self._checks.labels(check.decision.outcome.wire, action_class, degraded).inc()
+        took_s = (check.settled_at - check.started_at).total_seconds()
+        self._check_seconds.labels(action_class).observe(max(0.0, took_s))
+        for signal in check.evidence.signals:
+            operator = signal.source.operator if signal.source else "none"
+            result = "observed" if isinstance(signal, Observed) else signal.reason.value
+            self._signals.labels(operator, signal.name.value, result).inc()
+            if signal.source is not None and not signal.source.cached and signal.latency_ms > 0:
+                self._signal_seconds.labels(operator, signal.name.value).observe(signal.latency_ms / 1000)
+
+    def responded(self, path: str, status: int) -> None:
+        """Count a response. Of its path only what we know ourselves becomes a label."""
+        first = path.split("/", 2)[1] if path.startswith("/") else ""
+        self._responses.labels(first if first in _SURFACES else "other", str(status)).inc()
+
+    def text(self) -> bytes:
+        """Everything counted so far, as OpenMetrics."""
+        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return text
+
+
+class _Standing(Collector):
+    """What stands elsewhere, read at the moment it is asked for."""
+
+    def __init__(self, standing: Standing, breakers: Breakers) -> None:
+        self._standing = standing
+        self._breakers = breakers
+
+    def collect(self) -> Iterator[Metric]:
+        """The writer's counters, the breakers, and which broker this is."""
+        for name, value in self._standing().items():
+            yield CounterMetricFamily(f"trust_broker_{name}", f"Of the writer: {name}", value=value)
+        states = GaugeMetricFamily(
+            "trust_broker_breaker_open", "1 where an operator's API is left alone", labels=("operator", "signal")
+        )
+        for operator, signal, state in self._breakers():
+            states.add_metric((operator, signal), float(state != "closed"))
+        yield states
+        yield InfoMetricFamily("trust_broker_build", "Which broker this is", value={"version": __version__})
