@@ -63,6 +63,7 @@ async def test_every_tool_says_what_goes_in_and_what_comes_out(stage: Stage, mod
         tools = (await client.list_tools()).tools
     assert [tool.name for tool in tools] == [
         "check_trust",
+        "start_challenge",
         "request_review",
         "await_check",
         "report_outcome",
@@ -71,7 +72,7 @@ async def test_every_tool_says_what_goes_in_and_what_comes_out(stage: Stage, mod
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.destructive_hint is False
-        assert tool.annotations.open_world_hint is (tool.name == "check_trust")
+        assert tool.annotations.open_world_hint is (tool.name in {"check_trust", "start_challenge"})
         assert tool.output_schema is not None
         for schema in (tool.input_schema, tool.output_schema):
             assert schema["type"] == "object"
@@ -257,3 +258,24 @@ def test_what_rest_refuses_to_read_is_refused_here_too(stage: Stage, arguments: 
     }
     response = httpx.post(f"{stage.broker.url}/mcp", content=body, headers=headers, trust_env=False)
     assert (response.status_code, response.json()["error"]["code"]) == (400, -32700)
+
+
+async def test_a_challenge_that_a_check_offers_can_be_started(stage: Stage) -> None:
+    number = "+34600000103"
+    async with Session(stage, "auto") as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        check = (
+            await client.call_tool("check_trust", QUESTION | {"subject": {"phoneNumber": number}})
+        ).structured_content
+        (first, *_) = check["nextSteps"]
+        wanted = {"id": check["id"], "method": first["method"], "phoneNumber": number}
+        started = await client.call_tool("start_challenge", wanted)
+        another = await client.call_tool("start_challenge", wanted | {"phoneNumber": "+34600000101"})
+        malformed = await client.call_tool("start_challenge", wanted | {"phoneNumber": "12"})
+    assert not started.is_error, told(started)
+    jsonschema.validate(started.structured_content, tools["start_challenge"].output_schema or False)
+    assert started.structured_content["status"] == "pending"
+    assert another.is_error
+    assert malformed.is_error
+    assert "/phoneNumber" in told(malformed)
+    assert number not in told(started)

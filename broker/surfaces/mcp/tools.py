@@ -8,9 +8,12 @@ import msgspec
 
 from broker.consumers import authorize
 from broker.domain.check import Principal
+from broker.domain.phone import PhoneNumber
+from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
 from broker.surfaces.mcp import texts
 from broker.surfaces.ports import Services
+from broker.usecases.challenge_views import ChallengeView
 from broker.usecases.ports import Asked
 from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.review_checks import JUSTIFICATION_MAX
@@ -21,6 +24,17 @@ _WAIT_MS_MAX = 20_000
 """Clients give a call a minute, and some much less."""
 
 CheckId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["chk_01KAPM4W6ZJ1R8D3T5V7X9Y2B4"])]
+
+
+class ChallengeIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Which check, which of the methods that it offers, and the number of the check once more: it is not kept."""
+
+    id: CheckId
+    method: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    phone_number: Annotated[str, msgspec.Meta(max_length=16)]
+
+    def __repr__(self) -> str:
+        return f"ChallengeIn({self.method})"
 
 
 class ReviewIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +93,17 @@ async def check_trust(call: Call) -> bytes:
     )
     asked = Asked(principal, question, call.received_s, lambda check: msgspec.json.encode(view(check, principal)))
     return (await services.run_check(asked)).body
+
+
+async def start_challenge(call: Call) -> bytes:
+    """Start one of the offered challenges."""
+    wanted = wire.convert(call.arguments, ChallengeIn)
+    try:
+        phone = PhoneNumber.parse(wanted.phone_number)
+    except ValueError as error:
+        raise InvalidRequest("the number is malformed", [Fault("/phoneNumber", str(error))]) from None
+    started = await call.services.challenges.start(call.principal, wanted.id, wanted.method, phone)
+    return msgspec.json.encode(started)
 
 
 async def request_review(call: Call) -> bytes:
@@ -148,6 +173,18 @@ TOOLS: tuple[ToolEntry, ...] = (
         check_trust,
         decides=True,
         asks_people=True,
+    ),
+    ToolEntry(
+        _listed(
+            "start_challenge",
+            texts.START_CHALLENGE,
+            ChallengeIn,
+            ChallengeView,
+            _hints(idempotent=False, open_world=True),
+        ),
+        authorize.CHECK,
+        start_challenge,
+        decides=True,
     ),
     ToolEntry(
         _listed("request_review", texts.REQUEST_REVIEW, ReviewIn, ReviewHandle, _hints()),
