@@ -87,7 +87,8 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.POSSESSION_CONFIRMED: None,
     ReasonCode.LOCATION_MISMATCH: SafeCode.PLACE_RISK,
     ReasonCode.LOCATION_CONFIRMED: None,
-    ReasonCode.UNKNOWN_NUMBER: SafeCode.LINE_RISK,
+    # An agent must not learn whether a number is anybody's: it looks like one that nobody could be asked about.
+    ReasonCode.UNKNOWN_NUMBER: SafeCode.EVIDENCE_MISSING,
     ReasonCode.EVIDENCE_MISSING: SafeCode.EVIDENCE_MISSING,
     ReasonCode.EVIDENCE_CONFLICT: SafeCode.EVIDENCE_MISSING,
     ReasonCode.NOT_CONSENTED: SafeCode.EVIDENCE_MISSING,
