@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from typing import Any
+from collections import OrderedDict
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +18,7 @@ TYP = "dpop+jwt"
 _JTI_LENGTH_MAX = 128
 _NONCE_WINDOW_S = 120
 _MAC_BYTES = 16
+_HOLDERS_MAX = 10_000
 
 
 class NonceWanted(TokenRefused):
@@ -25,6 +27,11 @@ class NonceWanted(TokenRefused):
     def __init__(self, nonce: str) -> None:
         super().__init__("use the nonce of this answer")
         self.nonce = nonce
+
+
+class _Holder(NamedTuple):
+    key: jose.PublicKey
+    thumbprint: str
 
 
 class ProofRules(msgspec.Struct, frozen=True):
@@ -47,6 +54,7 @@ class Proofs:
         self._kv = kv
         self._clock = clock
         self._rules = rules
+        self._holders: OrderedDict[str, _Holder] = OrderedDict()
 
     async def thumbprint(self, presented: Presented, token: str | None = None) -> str:
         """The thumbprint (RFC 7638) of the key that made the proof of a request.
@@ -62,14 +70,23 @@ class Proofs:
             raise TokenRefused("send one DPoP header")
         (proof,) = presented.proofs
         header, payload = jose.parts(proof)
-        key = _own_key(header)
-        jose.verify(proof, header, key)
+        holder = self._holder(proof.partition(".")[0], header)
+        jose.verify(proof, header, holder.key)
         claims = jose.members(payload)
         self._require_request(claims, presented, token)
         self._require_time(claims)
-        thumbprint = key.key.thumbprint()
-        await self._require_first(claims, thumbprint)
-        return thumbprint
+        await self._require_first(claims, holder.thumbprint)
+        return holder.thumbprint
+
+    def _holder(self, spelt: str, header: dict[str, Any]) -> "_Holder":
+        """The key of a header. To import one costs as much as to verify with it, and a caller's is always the same."""
+        known = self._holders.get(spelt)
+        if known is None:
+            key = _own_key(header)
+            known = self._holders[spelt] = _Holder(key, key.key.thumbprint())
+            if len(self._holders) > _HOLDERS_MAX:
+                self._holders.popitem(last=False)
+        return known
 
     def nonce(self) -> str:
         """The nonce that a proof must carry now."""

@@ -29,6 +29,10 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
+def sha256_of(text: str) -> str:
+    return b64(hashlib.sha256(text.encode()).digest())
+
+
 def jwks(*keys: Key, **members: str) -> str:
     found = [{**key.as_dict(private=False), "kid": key.thumbprint(), **members} for key in keys]
     return json.dumps({"keys": found})
@@ -87,7 +91,7 @@ class Agent:
     def proof(self, method: str, path: str, token: str | None = None, **changed: Any) -> str:
         claims: dict[str, Any] = {"htm": method, "htu": self.url + path, "iat": now_s(), "jti": uuid.uuid4().hex}
         if token is not None:
-            claims["ath"] = b64(hashlib.sha256(token.encode()).digest())
+            claims["ath"] = sha256_of(token)
         claims |= {"nonce": self.nonce, **changed}
         claims = {name: value for name, value in claims.items() if value is not None}
         return signed(claims, self.bound, self.proof_header())
