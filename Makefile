@@ -43,6 +43,7 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.network
 	$(BIN)/python -m tests.bench.record
+	$(BIN)/python -m tests.bench.thinking
 
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof
