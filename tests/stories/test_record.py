@@ -170,7 +170,8 @@ _CANARIES = (
 
 def test_no_secret_or_number_is_in_the_database_or_the_log(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        answer = ask(stage, "planted", **_SECRETS).raise_for_status().json()
+        said = {"channel": "voice", "conversationId": "canary-conversation"}
+        answer = ask(stage, "canary-key", context=said, **_SECRETS).raise_for_status().json()
         ask(stage, subject={"phoneNumber": "+34600000104"}).raise_for_status()
         stage.alba.control.fault("malformed")
         try:
