@@ -34,7 +34,7 @@ FRAMEWORKS = (
 def build_client(folder: Path) -> Path:
     """The wheel of the client, as whoever builds an agent installs it."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder)]
-    subprocess.run([*command, str(PROJECT / "packaging" / "client")], check=True, timeout=_BUILD_S)
+    subprocess.run([*command, str(PROJECT / "broker" / "client" / "distribution")], check=True, timeout=_BUILD_S)
     (wheel,) = folder.glob("trust_broker_client-*.whl")
     return wheel
 
