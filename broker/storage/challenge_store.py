@@ -31,15 +31,15 @@ _MOVE = (
 _SELECT = select(challenges).where(
     challenges.c.tenant == bindparam("tenant"), challenges.c.challenge_id == bindparam("challenge_id")
 )
-_SELECT_BY_LINK = select(challenges).where(challenges.c.link == bindparam("link"))
-_SELECT_BY_TICKET = select(challenges).where(challenges.c.ticket == bindparam("ticket"))
+SELECT_BY_LINK = select(challenges).where(challenges.c.link == bindparam("link"))
+SELECT_BY_TICKET = select(challenges).where(challenges.c.ticket == bindparam("ticket"))
 _SELECT_OF_CHECK = (
     select(challenges)
     .where(challenges.c.tenant == bindparam("tenant"), challenges.c.check_id == bindparam("check_id"))
     .order_by(challenges.c.opened_ms)
     .limit(bindparam("rows"))
 )
-_SELECT_DUE = (
+SELECT_DUE = (
     select(challenges)
     .where(challenges.c.due_ms <= bindparam("now_ms"))
     .order_by(challenges.c.due_ms)
@@ -88,11 +88,11 @@ class ChallengeStore:
 
     async def by_link(self, link: bytes) -> Challenge | None:
         """The challenge of a link that was not opened yet, by the digest of its secret."""
-        return _one(await self._reader.row(_SELECT_BY_LINK, link=link))
+        return _one(await self._reader.row(SELECT_BY_LINK, link=link))
 
     async def by_ticket(self, ticket: bytes) -> Challenge | None:
         """The challenge that somebody comes back from, by the digest of the ``state``."""
-        return _one(await self._reader.row(_SELECT_BY_TICKET, ticket=ticket))
+        return _one(await self._reader.row(SELECT_BY_TICKET, ticket=ticket))
 
     async def of_check(self, tenant: str, check_id: str) -> list[Challenge]:
         """The challenges of a check, oldest first."""
@@ -101,7 +101,7 @@ class ChallengeStore:
 
     async def due(self, now_ms: int, limit: int) -> list[Challenge]:
         """Open challenges of all tenants whose time is over."""
-        rows = await self._reader.rows(_SELECT_DUE, now_ms=now_ms, rows=min(limit, self._rows_max))
+        rows = await self._reader.rows(SELECT_DUE, now_ms=now_ms, rows=min(limit, self._rows_max))
         return [_challenge(row) for row in rows]
 
     async def lately(self, tenant: str, subject: bytes, since_ms: int, limit: int) -> int:

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from sqlalchemy import Executable
 
 from broker.storage import (
+    challenge_store,
     consent_store,
     consumer_statements,
     event_statements,
     log_statements,
+    policy_statements,
     privacy_statements,
     review_statements,
     statements,
@@ -37,7 +39,11 @@ CROSSING: frozenset[Executable] = frozenset(
         event_statements.SELECT_CLAIMED,
         event_statements.SELECT_READY_WEBHOOKS,
         review_statements.SELECT_DUE_REVIEWS,
+        challenge_store.SELECT_BY_LINK,
+        challenge_store.SELECT_BY_TICKET,
+        challenge_store.SELECT_DUE,
         consent_store.SELECT_DUE,
+        policy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_CHANGES,
         privacy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_UNCLEARED,

@@ -46,7 +46,10 @@ class ShowCheck:
         """
         authorize.require(principal, authorize.CHECK)
         check = await own_check(self._store, principal, check_id)
-        if (await self._standings.standing(principal.tenant, check_id)).pending:
+        standing = await self._standings.standing(principal.tenant, check_id)
+        if standing.revision != check.revision:  # it settled again between the two reads
+            check = await own_check(self._store, principal, check_id)
+        if standing.pending:
             check = msgspec.structs.replace(check, status=CheckStatus.PENDING)
         return view(check, principal, accept_language)
 

@@ -127,7 +127,10 @@ def test_an_operators_trouble_is_a_typed_reason_in_the_answer_and_never_clean(st
     with stage.broker.http(stage.broker.analyst_key) as http:
         document = http.post("/v1/trust-checks", json=_question(ALBA + ending)).raise_for_status().json()
     signals = {signal["name"]: signal for signal in document["signals"]}
-    assert (signals[name]["state"], signals[name].get("reason")) == ("unavailable", reason), signals[name]
+    # Who never answers is cut off by the attempt or by the deadline, whichever a machine reaches first.
+    reasons = {reason, "late"} if reason == "timeout" else {reason}
+    assert signals[name]["state"] == "unavailable", signals[name]
+    assert signals[name].get("reason") in reasons, signals[name]
     assert signals[name].get("contribution", 0) >= 0
     if name == "sim_swap":
         assert document["decision"] != "allow"

@@ -1,36 +1,40 @@
 """All commands in one place; each does its work in a module of its own, imported when it is called."""
 
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from broker import __version__
 from broker.errors import BrokerError
-from broker.surfaces.cli import (
-    adapter,
-    audit,
-    check,
-    clients,
-    consent,
-    doctor,
-    keys,
-    learn,
-    meter,
-    policy,
-    privacy,
-    receipt,
-    review,
-    routing,
-    simulate,
-    tenants,
-)
 from broker.surfaces.cli.ports import OpenDeployment
 
 PLUGINS = "broker.commands"
 _EXIT_FAULT = 1
+_ROOMS: dict[str, tuple[str, str, str]] = {
+    "check": ("check", "check", ""),
+    "doctor": ("doctor", "create", ""),
+    "outcome": ("check", "outcome", ""),
+    "meter": ("meter", "create", ""),
+    "learn": ("learn", "create", ""),
+    "simulate": ("simulate", "create", ""),
+    "adapter": ("adapter", "create", "Adapters for operators"),
+    "audit": ("audit", "create", "The transparency log"),
+    "clients": ("clients", "create", "OAuth clients of consumers"),
+    "consent": ("consent", "app", "What people agreed to"),
+    "keys": ("keys", "create", "Bearer keys of consumers"),
+    "policy": ("policy", "create", "Policy documents"),
+    "privacy": ("privacy", "create", "People's own data"),
+    "receipt": ("receipt", "app", "Receipts"),
+    "review": ("review", "app", "Checks that wait for a human"),
+    "routing": ("routing", "create", "Which network serves a number"),
+    "tenants": ("tenants", "create", "Tenants and the tenants below them"),
+}
+"""Commands: the module of each, what in it makes the command or is it, and a title for those with commands below."""
+_HERE = ("serve", "demo", "openapi")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Configuration folder; ./config, else the one shipped, by default")
@@ -84,27 +88,29 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
         run(write=write)
 
-    cli.command("check")(check.check)
-    cli.command("doctor")(doctor.create(open_deployment))
-    cli.command("outcome")(check.outcome)
-    cli.command("meter")(meter.create(open_deployment))
-    cli.command("learn")(learn.create(open_deployment))
-    cli.command("simulate")(simulate.create(open_deployment))
-    cli.add_typer(adapter.create(open_deployment), name="adapter", help="Adapters for operators")
-    cli.add_typer(audit.create(open_deployment), name="audit", help="The transparency log")
-    cli.add_typer(clients.create(open_deployment), name="clients", help="OAuth clients of consumers")
-    cli.add_typer(consent.app, name="consent", help="What people agreed to")
-    cli.add_typer(keys.create(open_deployment), name="keys", help="Bearer keys of consumers")
-    cli.add_typer(policy.create(open_deployment), name="policy", help="Policy documents")
-    cli.add_typer(privacy.create(open_deployment), name="privacy", help="People's own data")
-    cli.add_typer(receipt.app, name="receipt", help="Receipts")
-    cli.add_typer(review.app, name="review", help="Checks that wait for a human")
-    cli.add_typer(routing.create(open_deployment), name="routing", help="Which network serves a number")
-    cli.add_typer(tenants.create(open_deployment), name="tenants", help="Tenants and the tenants below them")
-    for plugin in entry_points(group=PLUGINS):
+    plugins = tuple(entry_points(group=PLUGINS))
+    others = {*_ROOMS, *_HERE, *(plugin.name for plugin in plugins)}
+    for name, (module, member, title) in _ROOMS.items():
+        if _called(name, others):
+            _add(cli, open_deployment, name, getattr(import_module(f"{__package__}.{module}"), member), title)
+    for plugin in plugins:
         # Loaded by name only when called: other packages' commands must not slow down ours.
         _add_plugin(cli, plugin.name)
     return cli
+
+
+def _add(cli: typer.Typer, open_deployment: OpenDeployment, name: str, made: Any, title: str) -> None:
+    command = made(open_deployment) if made.__class__ is not typer.Typer and made.__name__ == "create" else made
+    if isinstance(command, typer.Typer):
+        cli.add_typer(command, name=name, help=title)
+    else:
+        cli.command(name)(command)
+
+
+def _called(name: str, others: set[str]) -> bool:
+    """Whether a command may be the one that is run: loading them all costs a second, and one is called."""
+    asked = sys.argv[1:2]
+    return asked == [name] or not others.intersection(asked)
 
 
 def _add_plugin(cli: typer.Typer, name: str) -> None:

@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from broker.surfaces.ports import Administration, Services
-from broker.usecases.examine_policy import Rulebook
-from broker.usecases.findings import Finding
-from broker.usecases.keep_retention import KeepRetention
-from broker.usecases.learn import Learn
-from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.publish_log import PublishLog
-from broker.usecases.rotate_keys import RotateKeys
-from broker.usecases.rotate_signing import RotateSigning
+if TYPE_CHECKING:  # they load half of the broker, and most commands need none of it
+    from broker.surfaces.ports import Administration, Services
+    from broker.usecases.examine_policy import Rulebook
+    from broker.usecases.findings import Finding
+    from broker.usecases.keep_retention import KeepRetention
+    from broker.usecases.learn import Learn
+    from broker.usecases.manage_keys import ManageKeys
+    from broker.usecases.publish_log import PublishLog
+    from broker.usecases.rotate_keys import RotateKeys
+    from broker.usecases.rotate_signing import RotateSigning
 
 
 class Deployment(Protocol):
@@ -26,43 +27,43 @@ class Deployment(Protocol):
     folder: Path
     evidence_table: Path
 
-    async def examine(self, told: Callable[[str], None]) -> tuple[Finding, ...]:
+    async def examine(self, told: Callable[[str], None]) -> "tuple[Finding, ...]":
         """What is wrong with the set-up; nothing is made or migrated. ``told`` hears what is being looked at."""
         ...
 
-    def rulebook(self) -> Rulebook:
+    def rulebook(self) -> "Rulebook":
         """What policy documents are judged by here; no database is opened."""
         ...
 
-    def services(self) -> AbstractAsyncContextManager[Services]:
+    def services(self) -> "AbstractAsyncContextManager[Services]":
         """The running broker: database open and at its newest revision, keys there, sweeper at work."""
         ...
 
-    def key_ring(self) -> AbstractAsyncContextManager[ManageKeys]:
+    def key_ring(self) -> "AbstractAsyncContextManager[ManageKeys]":
         """The administration of keys on this deployment's database."""
         ...
 
-    def consumers(self) -> AbstractAsyncContextManager[Administration]:
+    def consumers(self) -> "AbstractAsyncContextManager[Administration]":
         """The administration of who calls, on this deployment's database."""
         ...
 
-    def key_rotation(self) -> AbstractAsyncContextManager[RotateKeys]:
+    def key_rotation(self) -> "AbstractAsyncContextManager[RotateKeys]":
         """The rotation of the vault's root and tenant keys."""
         ...
 
-    def signing_keys(self) -> RotateSigning:
+    def signing_keys(self) -> "RotateSigning":
         """The life of the keys that sign receipts; no database is opened."""
         ...
 
-    def log(self) -> AbstractAsyncContextManager[PublishLog]:
+    def log(self) -> "AbstractAsyncContextManager[PublishLog]":
         """The transparency log of this deployment, as it stands."""
         ...
 
-    def retention(self) -> AbstractAsyncContextManager[KeepRetention]:
+    def retention(self) -> "AbstractAsyncContextManager[KeepRetention]":
         """What is kept for how long, on this deployment's database."""
         ...
 
-    def learner(self) -> AbstractAsyncContextManager[Learn]:
+    def learner(self) -> "AbstractAsyncContextManager[Learn]":
         """What past checks teach, on this deployment's database."""
         ...
 
