@@ -20,7 +20,7 @@ ACTION = {
 }
 SLOW_PLACE = {"type": "api", "api": "location-verification"}
 # Longer than the deadline below, and shorter than the 1200 ms that a call to this operator may take.
-DELAY_MS, DEADLINE_MS = 800, 600
+DELAY_MS, DEADLINE_MS = 1050, 850
 PATIENT = {
     "attempt_start_ms = 1200": "attempt_start_ms = 9000",
     "attempt_max_ms = 2500": "attempt_max_ms = 9000",

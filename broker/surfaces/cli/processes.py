@@ -86,7 +86,9 @@ def _answers(url: str) -> bool:
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=1)
     with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
         connection.request("GET", parts.path)
-        return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
+        # Closed by itself: where the server ends the connection, the answer holds the socket and nobody else does.
+        with connection.getresponse() as response:
+            return response.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return False
 
 
