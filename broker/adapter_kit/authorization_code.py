@@ -57,6 +57,10 @@ class Started(msgspec.Struct, frozen=True):
 class HoldsCeremonies(Protocol):
     """An adapter that can begin and end the ceremony. In between, and afterwards, the operator is asked as always."""
 
+    def takes_operator_token(self, signal: SignalName) -> bool:
+        """Whether a TS.43 token of the device proves this signal here as well."""
+        ...
+
     def start_ceremony(self, signal: SignalName, purpose: str) -> Started:
         """Where to send the person's browser; raises :class:`OperatorFault` where this signal has no ceremony."""
         ...

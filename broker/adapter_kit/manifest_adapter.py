@@ -91,6 +91,12 @@ class ManifestAdapter(ClosedAdapter):
         wanted = TokenWanted(bound.terms.flow, None, purpose, bound.terms.scopes_for(operation))
         return start(self._profile, wanted, self._clock.now(), self._random)
 
+    def takes_operator_token(self, signal: SignalName) -> bool:
+        """Whether a TS.43 token of the device proves this signal here as well."""
+        bound = self._bound.get(signal)
+        by_token = {Flow.JWT_BEARER_OPERATOR_TOKEN, Flow.CIBA}
+        return bound is not None and bound.version.compares_owner and bound.terms.flow in by_token
+
     def _proven(self, signal: SignalName) -> BoundApi | None:
         """The API as it is asked with what a person's browser brought."""
         bound = self._by_browser.get(signal)

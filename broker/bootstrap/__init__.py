@@ -21,7 +21,7 @@ from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.beside import Beside
 from broker.bootstrap.caution import look_back
-from broker.bootstrap.challenging import challenge_desk, sweeping_challenges
+from broker.bootstrap.challenging import challenge_desk, find_ways, sweeping_challenges
 from broker.bootstrap.consuming import Consuming, administration
 from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
@@ -178,6 +178,7 @@ class Deployment:
             signer=self._signer(parts),
             compose=self._composer(),
             stir=stirrings.stir,
+            ways=find_ways(parts.registry, parts.gate, self._settings.challenges),
         )
 
     def _privacy_needs(self, parts: "_Parts", store: Store) -> PrivacyNeeds:
@@ -296,6 +297,7 @@ class Deployment:
             signer=self._signer(parts),
             store=store,
             compose=self._composer(),
+            ways=beside.desk.tools.ways,
         )
         tools = CheckTools(
             clock=self._clock,

@@ -8,16 +8,24 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 
 from broker.bootstrap.background import running
+from broker.consent.gate import ConsentGate
 from broker.operators.registry import Registry
 from broker.settings.sections import ChallengeSettings
+from broker.step_up.offer import Lifetimes
 from broker.storage.store import Store
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
+from broker.usecases.find_ways import FindWays
 from broker.usecases.resettle import Resettle, ResettleTools
 
 _SWEEP_S = 1.0
 _SECRET_BYTES = 16
 _log = logging.getLogger(__name__)
+
+
+def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings) -> FindWays:
+    """The ways in which people of this deployment can prove more."""
+    return FindWays(registry.through, registry.ceremonies, gate, Lifetimes(settings.within_s, settings.clean_s))
 
 
 def challenge_desk(
@@ -45,6 +53,7 @@ def challenge_desk(
         compose=resettling.compose,
         public_url=public_url,
         limits=ChallengeLimits(**settings.model_dump()),
+        ways=resettling.ways,
     )
     return ChallengeDesk(tools)
 

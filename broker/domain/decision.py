@@ -145,7 +145,8 @@ class Decision(msgspec.Struct, frozen=True):
     """What to do, and everything that made it so.
 
     There is no default for ``outcome``: an allow is always constructed on purpose. ``gates`` are the codes of the gates
-    and floors that tightened it; ``methods_withheld`` the step-up methods whose channel the evidence puts in doubt.
+    and floors that tightened it; ``methods_withheld`` the step-up methods whose channel the evidence puts in doubt, and
+    ``withheld_for`` the reason code of each.
     """
 
     outcome: Outcome
@@ -157,3 +158,4 @@ class Decision(msgspec.Struct, frozen=True):
     methods_offered: tuple[str, ...]
     methods_withheld: tuple[str, ...]
     expected_costs: dict[str, float]
+    withheld_for: dict[str, str] = {}

@@ -11,6 +11,7 @@ from broker.domain.decision import ActionClass, Assessment, Challenger, Counterf
 from broker.domain.evidence import Evidence
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
+from broker.domain.ways import Ways
 
 
 class CheckStatus(StrEnum):
@@ -84,6 +85,7 @@ class Check(msgspec.Struct, frozen=True):
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
     loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
     ``revisions`` say how often it settled again, the first reason first; ``proofs`` and ``ruling`` what people added.
+    ``ways`` are those in which the person could prove more when it settled last.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Check(msgspec.Struct, frozen=True):
     revisions: tuple[Revision, ...] = ()
     proofs: tuple[Proof, ...] = ()
     ruling: HumanRuling | None = None
+    ways: Ways | None = None
 
     @property
     def revision(self) -> int:

@@ -10,7 +10,7 @@ from broker.domain.signal import Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
 from broker.policy.document import PolicyDocument
 from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates, in_doubt, lacking
-from broker.policy.reasons import CONFLICT_MAX, DecisionParts, ReasonCode, explain
+from broker.policy.reasons import CONFLICT_MAX, DecisionParts, ReasonCode, explain, line_reason
 from broker.policy.rules import ON_THE_PHONE_NETWORK, OPERATOR_FAILED, ClassRules, GateCode, StepUpMethod
 
 _SUSPICIOUS_NATS = math.log(2.0)
@@ -105,6 +105,7 @@ def halted(decision: Decision) -> Decision:
         gates=(*decision.gates, ReasonCode.STOPPED.value),
         methods_offered=(),
         methods_withheld=(*decision.methods_offered, *decision.methods_withheld),
+        withheld_for=decision.withheld_for | dict.fromkeys(decision.methods_offered, ReasonCode.STOPPED.value),
     )
 
 
@@ -143,6 +144,7 @@ def _tightening(assessment: Assessment, rules: ClassRules, chosen: Outcome, *, w
 def _decision(
     assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument, settled: _Settled
 ) -> Decision:
+    withheld = tuple(method.value for method in document.methods if method not in settled.offered)
     parts = DecisionParts(settled.outcome, settled.cheapest, settled.codes, lacking(evidence, rules))
     return Decision(
         outcome=settled.outcome,
@@ -152,9 +154,19 @@ def _decision(
         gates=settled.codes,
         degraded=_degraded(evidence, rules),
         methods_offered=settled.methods_offered,
-        methods_withheld=tuple(method.value for method in document.methods if method not in settled.offered),
+        methods_withheld=withheld,
         expected_costs=expected_costs(rules, assessment.probability).by_name(),
+        withheld_for={
+            name: code for name, code in _withheld_for(assessment, evidence, settled.gates).items() if name in withheld
+        },
     )
+
+
+def _withheld_for(assessment: Assessment, evidence: Evidence, fired: tuple[Gate, ...]) -> dict[str, str]:
+    """Why each method is withheld: the first gate that says so, else what speaks against the line."""
+    codes = {method.value: str(gate.code) for gate in reversed(fired) for method in gate.withholds}
+    line = line_reason(assessment, evidence)
+    return {method.value: line for method in in_doubt(assessment)} | codes
 
 
 def _verdict(assessment: Assessment, evidence: Evidence, rules: ClassRules, codes: tuple[str, ...]) -> Verdict:

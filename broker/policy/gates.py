@@ -23,6 +23,7 @@ from broker.domain.signal import (
 )
 from broker.policy.ages import DAY_S
 from broker.policy.rules import (
+    LINE,
     ON_THE_PHONE_NETWORK,
     ON_THE_SIM,
     OPERATOR_FAILED,
@@ -37,8 +38,6 @@ from broker.policy.tenure import before_binding
 EVIDENCE_MISSING = "EVIDENCE_MISSING"
 ACTION_SENSITIVE = "ACTION_SENSITIVE"
 POLICY_FLOOR = "POLICY_FLOOR"
-
-_LINE = frozenset({SignalName.SIM_SWAP, SignalName.DEVICE_SWAP})
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -69,7 +68,7 @@ def change_floor(evidence: Evidence, rules: ClassRules) -> Outcome:
 
 def in_doubt(assessment: Assessment) -> frozenset[StepUpMethod]:
     """Methods of the phone network, once SIM or device speak against the line: their codes may go to somebody else."""
-    adverse = any(one.signal in _LINE and one.weight > 0.0 for one in assessment.contributions)
+    adverse = any(one.signal in LINE and one.weight > 0.0 for one in assessment.contributions)
     return ON_THE_PHONE_NETWORK if adverse else frozenset()
 
 

@@ -13,7 +13,7 @@ from broker.domain.decision import Assessment, Contribution, Effect, Outcome, Re
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Flag, SignalName, Tenure, Unavailability, Unavailable
 from broker.policy.ages import BIN_EDGES_S, bin_of
-from broker.policy.rules import SignalGroup
+from broker.policy.rules import LINE, SignalGroup
 from broker.policy.scenarios import AGE_STATES, BEFORE_BINDING
 
 PRINCIPAL_NATS = 0.3
@@ -55,6 +55,7 @@ class ReasonCode(StrEnum):
     CHALLENGE_FAILED = "CHALLENGE_FAILED"
     REVIEW_APPROVED = "REVIEW_APPROVED"
     REVIEW_DENIED = "REVIEW_DENIED"
+    METHOD_UNSUPPORTED = "METHOD_UNSUPPORTED"
 
 
 class SafeCode(StrEnum):
@@ -104,6 +105,7 @@ _SAFE: Mapping[ReasonCode, SafeCode | None] = {
     ReasonCode.CHALLENGE_FAILED: SafeCode.POSSESSION_RISK,
     ReasonCode.REVIEW_APPROVED: None,
     ReasonCode.REVIEW_DENIED: SafeCode.REVIEWED,
+    ReasonCode.METHOD_UNSUPPORTED: SafeCode.EVIDENCE_MISSING,
 }
 """Reassuring facts have no safe form: which of them helped is what an attacker would like to know."""
 
@@ -171,6 +173,19 @@ def explain(assessment: Assessment, evidence: Evidence, decision_parts: Decision
         *(Reason(code.value, Effect.WORSE) for code in dict.fromkeys(worse)),
         *(Reason(code.value, Effect.BETTER) for code in better),
     )
+
+
+def line_reason(assessment: Assessment, evidence: Evidence) -> str:
+    """The code of what speaks most against SIM or device."""
+    adverse = [one for one in assessment.contributions if one.signal in LINE and one.weight > 0.0]
+    return (
+        _adverse(max(adverse, key=lambda one: one.weight), evidence).value if adverse else ReasonCode.EVIDENCE_MISSING
+    )
+
+
+def safe_code(code: str) -> str:
+    """What an agent may see of a single code; a reassuring one has no safe form and is told as *missing*."""
+    return (_SAFE[ReasonCode(code)] or SafeCode.EVIDENCE_MISSING).value
 
 
 def agent_safe(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

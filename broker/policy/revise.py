@@ -53,4 +53,5 @@ def _without(decision: Decision, failed: frozenset[str]) -> Decision:
         _with(decision, outcome, ReasonCode.CHALLENGE_FAILED, Effect.WORSE),
         methods_offered=offered,
         methods_withheld=(*decision.methods_withheld, *lost),
+        withheld_for=decision.withheld_for | dict.fromkeys(lost, ReasonCode.CHALLENGE_FAILED.value),
     )

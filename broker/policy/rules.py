@@ -31,6 +31,9 @@ class StepUpMethod(StrEnum):
 ON_THE_PHONE_NETWORK = frozenset({StepUpMethod.SMS_OTP, StepUpMethod.VOICE_CALL})
 """Codes sent over the phone network: not to be used after an adverse line signal (NIST SP 800-63B-4)."""
 
+LINE = frozenset({SignalName.SIM_SWAP, SignalName.DEVICE_SWAP})
+"""What says whether somebody may have taken the line over."""
+
 ON_THE_SIM = frozenset({StepUpMethod.NETWORK_AUTH, StepUpMethod.OPERATOR_TOKEN})
 """Proofs of the SIM itself: whoever took over the SIM passes them."""
 

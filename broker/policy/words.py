@@ -134,6 +134,10 @@ REASONS: Mapping[ReasonCode | SafeCode, Phrases] = {
         "Somebody looked at this and refused it, or nobody did in time.",
         "Alguien lo revisó y lo rechazó, o nadie lo hizo a tiempo.",
     ),
+    ReasonCode.METHOD_UNSUPPORTED: _phrases(
+        "The operator of this number, or this broker, cannot prove it that way.",
+        "El operador de este número, o este servicio, no puede acreditarlo de esa forma.",
+    ),
     SafeCode.REVIEWED: _phrases("A review did not approve this.", "Una revisión no lo aprobó."),
     SafeCode.LINE_RISK: _phrases("Something about the line calls for care.", "Algo en la línea exige cautela."),
     SafeCode.POSSESSION_RISK: _phrases(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from broker.adapter_kit.adapter import OperatorFault, SignalQuery
+from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.instruments import (
     CODE_PLACEHOLDER,
     MESSAGE_MAX,
@@ -19,7 +19,6 @@ from broker.adapter_kit.instruments import (
 from broker.consumers import authorize
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.check import Principal
-from broker.domain.decision import Outcome
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Check, RecordedAction
 from broker.domain.signal import Signal, SignalName, Unavailability
@@ -28,7 +27,6 @@ from broker.errors import (
     Conflict,
     Fault,
     InvalidRequest,
-    Misconfigured,
     NotFound,
     NotPermitted,
     TooManyRequests,
@@ -84,7 +82,7 @@ class ChallengeChecks:
             TooManyRequests: this person was bothered enough.
         """
         authorize.require(principal, authorize.CHECK)
-        check = await self._own(principal, check_id)
+        check = await self._own(principal, check_id, method)
         self._require_offered(check, method, principal)
         subject = self._tools.pseudonyms.subject(principal.tenant, phone)
         if not hmac.compare_digest(subject.hex(), check.subject):
@@ -176,7 +174,7 @@ class ChallengeChecks:
         return expired
 
     async def _send_link(self, check: Check, phone: PhoneNumber) -> ChallengeView:
-        operator = next((name for name in sources_of(check) if self._holds(name, check.purpose)), None)
+        operator = self._tools.ways.host(sources_of(check), check.purpose)
         if operator is None or self._tools.gate.basis(check.purpose, SignalName.NUMBER_VERIFICATION) is None:
             raise Conflict("the operator of this number cannot do that: choose another method")
         secret = self._tools.secret()
@@ -188,13 +186,6 @@ class ChallengeChecks:
             link=digest(secret),
         )
         return shown(kept, f"{self._tools.public_url}/p/{secret}")
-
-    def _holds(self, operator: str, purpose: str) -> bool:
-        try:
-            self._tools.ceremonies[operator].start_ceremony(SignalName.NUMBER_VERIFICATION, purpose)
-        except (KeyError, OperatorFault, Misconfigured):
-            return False
-        return True
 
     async def _send_code(self, check: Check, phone: PhoneNumber) -> ChallengeView:
         """Kept before it is sent: a message that nobody knows of could be answered by nobody, and sent again."""
@@ -251,16 +242,13 @@ class ChallengeChecks:
                 await self._desk.end(challenge, ChallengeState.CANCELLED, ChallengeCode.REPLACED, by=check.consumer)
 
     def _require_offered(self, check: Check, method: str, principal: Principal) -> None:
-        decision = check.decision
-        if decision.outcome is not Outcome.STEP_UP or method not in decision.methods_offered:
-            offered = ", ".join(decision.methods_offered) if decision.outcome is Outcome.STEP_UP else "none"
-            raise Conflict(f"the decision does not offer this method; it offers: {offered}")
-        if method == StepUpMethod.VOICE_CALL:
-            raise Conflict("this deployment makes no calls: choose another method")
-        age_s = (self._tools.clock.now() - check.settled_at).total_seconds()
+        offered = check.ways.offered if check.ways else ()
+        until = check.ways.until(method) if check.ways else None
+        if until is None:
+            names = ", ".join(way.method for way in offered) or "none"
+            raise Conflict(f"the decision does not offer this method; it offers: {names}")
         # Defensive: a SIM that was clean an hour ago may be somebody else's now, who then gets the message.
-        within_s = self._tools.limits.clean_s if method == StepUpMethod.SMS_OTP else self._tools.limits.within_s
-        if age_s > within_s:
+        if self._tools.clock.now() > until:
             raise Conflict("this check is too old to act on: ask again")
         _require_back_end(method, principal)
 
@@ -270,19 +258,27 @@ class ChallengeChecks:
         if await self._tools.store.lately(check.tenant, subject, since_ms, hourly) >= hourly:
             raise TooManyRequests("this person was asked often enough for now", retry_after_s=600)
 
-    async def _own(self, principal: Principal, check_id: str) -> Check:
+    async def _own(self, principal: Principal, check_id: str, method: str) -> Check:
         """A check of the very agent: who may explain those of others still acts for nobody but itself."""
-        check = await own_check(self._tools.checks, principal, check_id)
-        if (check.consumer, check.agent) != (principal.consumer, principal.agent):
+        seeing = msgspec.structs.replace(principal, scopes=principal.scopes | {authorize.EXPLAIN})
+        check = await own_check(self._tools.checks, seeing, check_id)
+        if not _acts_for(principal, check, method):
             raise NotFound("no such check")
         return check
 
     async def _of(self, principal: Principal, check_id: str, challenge_id: str) -> Challenge:
         challenge = await self._tools.store.find(principal.tenant, challenge_id)
-        ours = (principal.consumer, principal.agent, check_id)
-        if challenge is None or (challenge.consumer, challenge.agent, challenge.check_id) != ours:
+        if challenge is None or challenge.check_id != check_id or not _acts_for(principal, challenge, challenge.method):
             raise NotFound("no such challenge")
         return challenge
+
+
+def _acts_for(principal: Principal, asked: Check | Challenge, method: str) -> bool:
+    """Whether this is who asked; for a factor of the tenant's own also the back end that the agent belongs to."""
+    if asked.consumer != principal.consumer:
+        return False
+    back_end = principal.agent is None and method == StepUpMethod.TENANT_FACTOR
+    return asked.agent == principal.agent or back_end
 
 
 def message(action: RecordedAction) -> str:

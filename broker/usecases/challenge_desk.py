@@ -24,6 +24,7 @@ from broker.step_up import rules
 from broker.storage.challenge_store import ChallengeStore
 from broker.storage.event_store import put
 from broker.storage.policy_store import Entry
+from broker.usecases.find_ways import FindWays
 from broker.usecases.happenings import challenge_event
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.policies_in_force import entry
@@ -93,6 +94,7 @@ class ChallengeTools(msgspec.Struct, frozen=True):
     compose: Composer
     public_url: str
     limits: ChallengeLimits
+    ways: FindWays
 
 
 class ChallengeDesk:

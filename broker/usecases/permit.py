@@ -110,6 +110,10 @@ class Permit:
         """The legal basis of asking for a signal, in the country of the number."""
         return self._gate.basis(request.purpose, signal, self._country(request))
 
+    def forbids_proving(self, request: CheckRequest, record: OnRecord) -> bool:
+        """Whether the person lets nobody prove their SIM for this purpose; what the law says is the gate's."""
+        return self._bars(SignalName.NUMBER_VERIFICATION, request, record) not in {None, PURPOSE}
+
     def _or_not(self, signal: Signal, request: CheckRequest, record: OnRecord) -> Signal:
         if isinstance(signal, Unavailable):
             return signal

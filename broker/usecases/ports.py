@@ -53,7 +53,10 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A check under way: everything that settling needs beside the evidence. ``mark`` names its action."""
+    """A check under way: everything that settling needs beside the evidence. ``mark`` names its action.
+
+    ``forbidden``: the person lets nobody prove their SIM.
+    """
 
     id: str
     asked: Asked
@@ -67,3 +70,4 @@ class Case(msgspec.Struct, frozen=True):
     stop: str | None = None
     floors: tuple[Floor, ...] = ()
     calls: tuple[Call, ...] = ()
+    forbidden: bool = False

@@ -21,11 +21,13 @@ from broker.domain.signal import Signal, SignalName
 from broker.errors import Conflict, NotFound
 from broker.events.compose import Composer
 from broker.policy.decide import halted
+from broker.policy.reasons import ReasonCode
 from broker.policy.revise import revised
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import SubjectKey, Vault
 from broker.storage.records import RevisionCommit
 from broker.storage.revision_store import RevisionStore
+from broker.usecases.find_ways import FindWays
 from broker.usecases.happenings import revised_event
 from broker.usecases.judgement import entry_name, judge, leaf_of, receipt_of
 from broker.usecases.open_checks import OpenChecks, evidence_use, record_use
@@ -67,6 +69,7 @@ class ResettleTools(msgspec.Struct, frozen=True):
     signer: ReceiptSigner
     compose: Composer
     stir: Callable[[str, str], None]
+    ways: FindWays
 
 
 class Resettle:
@@ -136,12 +139,13 @@ class Resettle:
         judgement = judge(table, document, check.action_class, check.floors, evidence, now)
         stop = await self._stop(check)
         decision = judgement.decision if stop is None else halted(judgement.decision)
+        decision = revised(decision, proofs, ruling)
         return msgspec.structs.replace(
             check,
             evidence=evidence,
             bases=check.bases | self._bases(check, change.signals),
             assessment=judgement.assessment,
-            decision=revised(decision, proofs, ruling),
+            decision=decision,
             counterfactual=judgement.counterfactual,
             challenger=judgement.challenger,
             calibrated=judgement.calibrated,
@@ -150,6 +154,7 @@ class Resettle:
             stop=stop,
             proofs=proofs,
             ruling=ruling,
+            ways=self._tools.ways(decision, evidence, check.route, check.purpose, now, forbidden=_forbidden(check)),
             revisions=(*check.revisions, Revision(change.cause, change.by, now, check.decision.outcome)),
         )
 
@@ -165,6 +170,12 @@ class Resettle:
     def _bases(self, check: Check, signals: tuple[Signal, ...]) -> dict[SignalName, str]:
         bases = {signal.name: self._tools.gate.basis(check.purpose, signal.name) for signal in signals}
         return {name: str(basis) for name, basis in bases.items() if basis is not None}
+
+
+def _forbidden(check: Check) -> bool:
+    """Whether the person forbade to prove anything when the check settled last: nobody has asked them since."""
+    codes = {one.code for one in check.ways.withheld} if check.ways else set()
+    return ReasonCode.NOT_CONSENTED.value in codes
 
 
 def _merged(evidence: Evidence, signals: tuple[Signal, ...]) -> Evidence:

@@ -235,7 +235,7 @@ class ReviewChecks:
         return shown_with(review, evidence_pack(check, explained, history, said), reason or None)
 
     def _require_reviewable(self, check: Check) -> None:
-        if not any(step.kind == "review" for step in offer(check.decision)):
+        if not any(step.kind == "review" for step in offer(check.decision, check.ways)):
             raise Conflict(f"the decision is {check.decision.outcome.wire}, and that is not for a human to change")
         age = self._tools.clock.now() - check.settled_at
         if age > timedelta(seconds=self._tools.limits.open_within_s):

@@ -18,6 +18,7 @@ from broker.usecases.view import (
     ExplainedCheckView,
     ReasonView,
     SignalView,
+    WithheldView,
     WordsView,
 )
 
@@ -107,7 +108,7 @@ class EvidencePack(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     path: tuple[PathStep, ...]
     signals: tuple[SignalView, ...]
     would_change: CounterfactualView | None
-    withheld_methods: tuple[str, ...]
+    withheld: tuple[WithheldView, ...]
     history: tuple[AskedBefore, ...]
     justification: str = ""
 
@@ -162,7 +163,7 @@ def evidence_pack(
         path=tuple(_path(check)),
         signals=explained.signals,
         would_change=explained.counterfactual,
-        withheld_methods=explained.withheld_methods,
+        withheld=explained.withheld,
         history=tuple(_before(one) for one in history if one.check_id != check.id),
         justification=justification,
     )

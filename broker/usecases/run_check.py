@@ -312,6 +312,7 @@ class RunCheck:
             started_at=begun.started_at,
             claim=claim,
             floors=begun.bearing.floors,
+            forbidden=self._tools.permit.forbids_proving(asked.request, begun.record),
         )
 
     def _errand(self, case: Case, enquiry: Enquiry) -> Errand:

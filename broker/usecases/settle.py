@@ -21,6 +21,7 @@ from broker.routing.country import country_of
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
 from broker.usecases.examine_policy import Rulebook
+from broker.usecases.find_ways import FindWays
 from broker.usecases.happenings import settled_event
 from broker.usecases.judgement import Judgement, judge, leaf_of, receipt_of
 from broker.usecases.marks import conversation_mark, recorded
@@ -41,6 +42,7 @@ class SettleTools(msgspec.Struct, frozen=True):
     signer: ReceiptSigner
     store: Store
     compose: Composer
+    ways: FindWays
 
 
 class Settle:
@@ -88,7 +90,7 @@ class Settle:
         now: datetime,
         key: SubjectKey,
     ) -> tuple[Check, bytes]:
-        request, principal = case.asked.request, case.asked.principal
+        request, principal, decision = case.asked.request, case.asked.principal, judgement.decision
         salt = self._tools.pseudonyms.salt(principal.tenant, case.id)
         check = Check(
             id=case.id,
@@ -108,7 +110,7 @@ class Settle:
             bases=self._bases(case, evidence),
             evidence=evidence,
             assessment=judgement.assessment,
-            decision=judgement.decision,
+            decision=decision,
             calibrated=judgement.calibrated,
             counterfactual=judgement.counterfactual,
             challenger=judgement.challenger,
@@ -125,6 +127,7 @@ class Settle:
             route=case.route,
             channel=request.channel,
             delegation=principal.delegation,
+            ways=self._tools.ways(decision, evidence, case.route, request.purpose, now, forbidden=case.forbidden),
         )
         leaf_body = log.encode(leaf_of(check, key))
         check = msgspec.structs.replace(check, leaf=log.b64url(log.leaf_hash(leaf_body)))

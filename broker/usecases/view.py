@@ -1,6 +1,6 @@
 """What a caller may see of a check. An agent sees what to do; whoever holds ``trust:explain`` sees why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from broker.domain.decision import (
 from broker.domain.record import Check, CheckStatus
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
-from broker.policy.reasons import agent_safe
+from broker.policy.reasons import agent_safe, safe_code
 from broker.policy.words import Language, language_of, sentences
 from broker.step_up.offer import NextStep, offer
 
@@ -37,11 +37,22 @@ class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NextStepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human, asked for with a POST to ``href``."""
+    """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human, asked for with a POST to ``href``.
+
+    After ``expires_at`` a challenge can no longer be started: ask anew.
+    """
 
     type: Literal["challenge", "review"]
     method: str | None = None
     href: str | None = None
+    expires_at: datetime | None = None
+
+
+class WithheldView(msgspec.Struct, frozen=True, rename="camel"):
+    """A method of the policy that is not offered now, and the code of why. Fall back to the next one that is."""
+
+    method: str
+    code: str
 
 
 class PolicyView(msgspec.Struct, frozen=True, rename="camel"):
@@ -164,6 +175,7 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     valid_until: datetime
     receipt: str
     revision: int = 0
+    withheld: tuple[WithheldView, ...] = ()
 
 
 class DelegationView(msgspec.Struct, frozen=True):
@@ -184,7 +196,6 @@ class ExplainedCheckView(CheckView, frozen=True, rename="camel", omit_defaults=T
     interval: IntervalView
     coverage: float
     gates: tuple[str, ...]
-    withheld_methods: tuple[str, ...]
     signals: tuple[SignalView, ...]
     routing: RoutingView | None = None
     words: WordsView
@@ -200,7 +211,7 @@ def view(check: Check, principal: Principal, accept_language: str | None = None)
     ``accept_language`` is the header of that name; the words of an explanation follow it.
     """
     if authorize.EXPLAIN not in principal.scopes:
-        return CheckView(**_common(check, agent_safe(check.decision.reasons)))
+        return CheckView(**_common(check, agent_safe(check.decision.reasons)), withheld=_withheld(check, safe_code))
     assessment = check.assessment
     return ExplainedCheckView(
         **_common(check, check.decision.reasons),
@@ -209,7 +220,7 @@ def view(check: Check, principal: Principal, accept_language: str | None = None)
         interval=IntervalView(assessment.low, assessment.high),
         coverage=assessment.coverage,
         gates=check.decision.gates,
-        withheld_methods=check.decision.methods_withheld,
+        withheld=_withheld(check, str),
         signals=tuple(_signal(signal, check) for signal in check.evidence.signals),
         words=_words(check, language_of(accept_language)),
         counterfactual=_counterfactual(check.counterfactual),
@@ -234,7 +245,7 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "trust_band": decision.band,
         "confidence": check.assessment.confidence,
         "reasons": tuple(ReasonView(reason.code, reason.effect) for reason in reasons),
-        "next_steps": tuple(_step(step, check.id) for step in offer(decision)),
+        "next_steps": tuple(_step(step, check.id) for step in offer(decision, check.ways)),
         "policy": PolicyView(check.policy_id, check.policy_version, check.action_class.wire),
         "degraded": decision.degraded,
         "calibrated": check.calibrated,
@@ -245,7 +256,12 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
 
 
 def _step(step: NextStep, check_id: str) -> NextStepView:
-    return NextStepView(step.kind, step.method, f"/v1/trust-checks/{check_id}/{step.kind}s")
+    return NextStepView(step.kind, step.method, f"/v1/trust-checks/{check_id}/{step.kind}s", step.expires_at)
+
+
+def _withheld(check: Check, told: Callable[[str], str]) -> tuple[WithheldView, ...]:
+    found = check.ways.withheld if check.ways else ()
+    return tuple(WithheldView(one.method, told(one.code)) for one in found)
 
 
 def _words(check: Check, language: Language) -> WordsView:

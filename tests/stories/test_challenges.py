@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -82,6 +83,12 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
         f"/v1/trust-checks/{check['id']}/challenges",
         f"/v1/trust-checks/{check['id']}/reviews",
     }
+
+    assert {one["method"]: one["code"] for one in check["withheld"]} == {"sms_otp": "LINE_RISK"}
+    ends = {
+        step["method"]: datetime.fromisoformat(step["expiresAt"]) for step in check["nextSteps"] if "method" in step
+    }
+    assert all(end - till.clock.now() == timedelta(hours=1) for end in ends.values()), ends
 
     challenge = till.started(check)
     assert (challenge["status"], till.now(check)["status"]) == ("pending", "pending")
@@ -318,11 +325,16 @@ def test_an_answer_of_another_kind_costs_nothing(till: Till, answer: dict[str, A
 
 
 def test_an_agent_does_not_vouch_for_a_factor_of_its_tenant(till: Till) -> None:
-    assert till.start(till.ask(), "tenant_factor").status_code == 403
-    key = till.stage.broker.key(till.tenant, "trust:check", consumer="back-end")
+    check = till.ask()
+    assert till.start(check, "tenant_factor").status_code == 403
+    other = till.stage.broker.key(till.tenant, "trust:check", consumer="back-end")
+    with till.stage.broker.http(other) as http:
+        assert till._replace(http=http).start(check, "tenant_factor").status_code == 404, "another consumer's back end"
+    key = till.stage.broker.key(till.tenant, "trust:check", consumer="shop")
     with till.stage.broker.http(key) as http:
         back_end = till._replace(http=http)
-        check = back_end.ask()
+        assert back_end.start(check).status_code == 404, "the agent's own methods are the agent's"
         challenge = back_end.started(check, "tenant_factor")
+        assert answered(till, challenge, met=True).status_code == 403
         assert answered(back_end, challenge, met=True).json()["status"] == "met"
-        assert back_end.now(check)["decision"] == "allow"
+    assert till.now(check)["decision"] == "allow"

@@ -20,6 +20,7 @@ class Seen(NamedTuple):
     verdict: str
     confidence: str
     codes: tuple[str, ...]
+    ways: tuple[tuple[str, str], ...]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ def ask(http: httpx.Client, number: str) -> Seen:
     answer = http.post(PATH, json=question(number))
     told = answer.json()
     codes = tuple(reason["code"] for reason in told["reasons"])
-    return Seen(answer.status_code, told["decision"], told["verdict"], told["confidence"], codes)
+    ways = [(step["type"], step.get("method", "")) for step in told["nextSteps"]]
+    ways += [(one["method"], one["code"]) for one in told.get("withheld", ())]
+    return Seen(answer.status_code, told["decision"], told["verdict"], told["confidence"], codes, tuple(ways))
 
 
 # Nobody's number at an operator of ours, a number of an operator that we have no contract with, and no number at all.

@@ -88,7 +88,7 @@ NETWORK_FACTS = {
     "LOCATION_",
     "UNKNOWN_N",
 }
-HIDDEN = {"trustScore", "probability", "interval", "coverage", "signals", "gates", "withheldMethods"}
+HIDDEN = {"trustScore", "probability", "interval", "coverage", "signals", "gates"}
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
