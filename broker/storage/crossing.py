@@ -17,6 +17,7 @@ from broker.storage import (
     policy_statements,
     privacy_statements,
     review_statements,
+    rights_store,
     statements,
     vault_statements,
 )
@@ -47,6 +48,8 @@ CROSSING: frozenset[Executable] = frozenset(
         privacy_statements.SELECT_CHANGES,
         privacy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_UNCLEARED,
+        rights_store.SELECT_LAPSED,
+        rights_store.COUNT_OVERDUE,
         vault_statements.SELECT_ROOTS_IN_USE,
         vault_statements.SELECT_TENANTS,
     }

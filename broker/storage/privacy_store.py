@@ -10,6 +10,7 @@ from broker.storage.consent_store import FORGET_SUBJECT
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
+from broker.storage.rights_store import FORGET_WORDS
 from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
 
@@ -33,7 +34,7 @@ class PrivacyStore:
             (
                 Step(sql.INSERT_ERASURE, msgspec.structs.asdict(erasure)),
                 Step(sql.DESTROY_KEYS, whose),
-                *(Step(one, whose) for one in (*sql.CLEAR_REVIEWS, *FORGET_SUBJECT)),
+                *(Step(one, whose) for one in (*sql.CLEAR_REVIEWS, *FORGET_WORDS, *FORGET_SUBJECT)),
                 leaf(erasure.tenant, entry),
                 news(change),
             )

@@ -39,6 +39,7 @@ from broker.storage.records import (
 )
 from broker.storage.review_store import ReviewStore
 from broker.storage.revision_store import RevisionStore
+from broker.storage.rights_store import RightsStore
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
 from broker.storage.vault_store import VaultStore
 from broker.storage.writer import GroupWriter, WriterStats
@@ -82,6 +83,7 @@ class Store:
         self._reader = Reader(backend, limits)
         self.consumers = ConsumerStore(self._writer, self._reader, limits.rows_max)
         self.revisions = RevisionStore(self._writer, self._reader)
+        self.rights = RightsStore(self._writer, self._reader, limits.rows_max)
         self.challenges = ChallengeStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.consents = ConsentStore(self._writer, self._reader)

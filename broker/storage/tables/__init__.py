@@ -5,6 +5,7 @@ milliseconds since the epoch, UTC. Only the log, one for all tenants, is keyed b
 :mod:`broker.storage.tables.proving`.
 """
 
+from broker.storage.tables.asking import subject_requests
 from broker.storage.tables.challenging import challenges
 from broker.storage.tables.checking import (
     api_keys,
@@ -71,6 +72,7 @@ __all__ = [
     "shadow_tallies",
     "subject_changes",
     "subject_keys",
+    "subject_requests",
     "subject_standings",
     "tenant_keys",
     "tenants",
