@@ -6,8 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
 from broker.domain.check import Circle, Claims
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 

@@ -8,8 +8,9 @@ from typing import Any
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.camara.line import BoundInstrument, Line
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
 from broker.clock import Clock
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Source, Unavailability
 
 _log = logging.getLogger(__name__)

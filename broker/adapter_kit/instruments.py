@@ -11,22 +11,13 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Source, Unavailability
 
 A = TypeVar("A")
 CODE_PLACEHOLDER = "{{code}}"
 MESSAGE_MAX = 160
-
-
-class InstrumentName(StrEnum):
-    """What can be ordered."""
-
-    ONE_TIME_PASSWORD = "one_time_password"  # noqa: S105 - the name of an instrument
-    CONSENT_STATUS = "consent_status"
-    LOCATION_AREA = "location_area"
-    IDENTITY_RECORD = "identity_record"
-    CALL_ANNOUNCEMENT = "call_announcement"
 
 
 class DisclosureGrant(msgspec.Struct, frozen=True):

@@ -13,12 +13,13 @@ from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.desk import Desk, log_failure
 from broker.adapter_kit.headers import Headers
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
 from broker.adapter_kit.manifest import ApiManifest, CapabilityManifest, InstrumentManifest, Manifest
 from broker.adapter_kit.oauth import ClientProfile, Flow, TokenWanted
 from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.clock import Clock
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
 
 

@@ -67,6 +67,7 @@ from broker.usecases.learn import Learn
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
@@ -133,6 +134,7 @@ class Deployment:
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
+            network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms)
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)
             reviews = review_checks(resettling, store, self._new_id, self._settings.reviews)
@@ -140,6 +142,7 @@ class Deployment:
                 resettling,
                 store,
                 parts.registry,
+                network,
                 self._new_id,
                 self._settings.server.public_url,
                 self._settings.challenges,
@@ -156,7 +159,7 @@ class Deployment:
             late_answers = await stack.enter_async_context(
                 hearing_late(parts.gatherer, resettling, parts.rulebook.table, self._settings.checks)
             )
-            beside = Beside(reviews, webhooks, private, stirrings, desk, consuming, late_answers)
+            beside = Beside(reviews, webhooks, private, network, stirrings, desk, consuming, late_answers)
             yield self._services(parts, store, policies, shadows, beside, record)
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
@@ -305,7 +308,7 @@ class Deployment:
             new_correlator=lambda: str(uuid.uuid4()),
             policies=policies,
             resolver=parts.resolver,
-            through=parts.registry.through,
+            through=beside.network,
             gate=parts.gate,
             permit=private.permit,
             asking=AskingTools(

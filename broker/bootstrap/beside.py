@@ -8,6 +8,7 @@ from broker.usecases.await_check import Stirrings
 from broker.usecases.challenge_desk import ChallengeDesk
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.manage_webhooks import ManageWebhooks
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.review_checks import ReviewChecks
 
 
@@ -17,6 +18,7 @@ class Beside(msgspec.Struct, frozen=True):
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     private: Privacy
+    network: PermittedNetwork
     stirrings: Stirrings
     desk: ChallengeDesk
     consuming: Consuming

@@ -16,6 +16,7 @@ from broker.storage.store import Store
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
 from broker.usecases.find_ways import FindWays
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.resettle import Resettle, ResettleTools
 
 _SWEEP_S = 1.0
@@ -32,6 +33,7 @@ def challenge_desk(
     resettling: ResettleTools,
     store: Store,
     registry: Registry,
+    network: PermittedNetwork,
     new_id: Callable[[str], str],
     public_url: str,
     settings: ChallengeSettings,
@@ -43,8 +45,8 @@ def challenge_desk(
         resettle=Resettle(resettling),
         vault=resettling.vault,
         pseudonyms=resettling.pseudonyms,
-        gate=resettling.gate,
-        through=registry.through,
+        permit=network.permit,
+        through=network,
         ceremonies=registry.ceremonies,
         clock=resettling.clock,
         new_id=new_id,

@@ -9,7 +9,7 @@ from broker.adapter_kit.deployment import OperatorSettings
 from broker.audit.signing_key import SigningKey
 from broker.consent.gate import ConsentGate, Depth, LegalBasis, Purpose, Rule, depth_of
 from broker.consent.ledger import PLACES
-from broker.domain.signal import SignalName
+from broker.domain.instrument import Category, InstrumentName, category
 from broker.errors import Misconfigured
 from broker.policy.book import PolicyBook
 from broker.routing.telco_finder import FinderSettings
@@ -55,16 +55,14 @@ def consent_gate(path: Path) -> ConsentGate:
     purposes = {}
     for name, entries in _toml(path).items():
         try:
-            signals = {SignalName(signal): _rule(SignalName(signal), cell) for signal, cell in entries.items()}
+            rules = {category(named): _rule(category(named), cell) for named, cell in entries.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Misconfigured(
-                f"{path}: [{name}]: {error}; signals and bases are listed in the file's head"
-            ) from error
-        if not signals:
+            raise Misconfigured(f"{path}: [{name}]: {error}; what a cell may say stands in the file's head") from error
+        if not rules:
             raise Misconfigured(
                 f"{path}: [{name}] names no signal, so nothing could be asked for it: name some, or remove it"
             )
-        purposes[name] = Purpose(name, signals)
+        purposes[name] = Purpose(name, rules)
     if not purposes:
         raise Misconfigured(
             f"{path}: no purpose, so nothing could be asked of anybody: add one, such as [FraudPreventionAndDetection]"
@@ -72,7 +70,7 @@ def consent_gate(path: Path) -> ConsentGate:
     return ConsentGate(purposes)
 
 
-def _rule(signal: SignalName, cell: Any) -> Rule:
+def _rule(named: Category, cell: Any) -> Rule:
     """One cell of the matrix: a basis, or a table of basis, depth, basis_in and not_in."""
     told: dict[str, Any] = {"basis": cell} if isinstance(cell, str) else dict(cell)
     rule = Rule(
@@ -81,12 +79,14 @@ def _rule(signal: SignalName, cell: Any) -> Rule:
         elsewhere={_country(name): LegalBasis(basis) for name, basis in told.pop("basis_in", {}).items()},
         barred=frozenset(map(_country, told.pop("not_in", []))),
     )
+    if named is InstrumentName.CONSENT_STATUS:
+        raise ValueError(f"{named} is asked wherever a consent is needed, and takes no cell: leave it out")
     if told:
-        raise ValueError(f"{signal}: unknown {', '.join(sorted(told))}; a cell has basis, depth, basis_in and not_in")
-    if depth_of(signal) > rule.depth:
-        raise ValueError(f"{signal} reveals something, so with depth confirm it could never be asked: leave it out")
-    if signal in PLACES and {rule.basis, *rule.elsewhere.values()} != {LegalBasis.CONSENT}:
-        raise ValueError(f"{signal} tells where somebody is, which takes consent (ePrivacy Art. 9): write consent")
+        raise ValueError(f"{named}: unknown {', '.join(sorted(told))}; a cell has basis, depth, basis_in and not_in")
+    if depth_of(named) > rule.depth:
+        raise ValueError(f"{named} reveals something, so with depth confirm it could never be asked: leave it out")
+    if named in PLACES and {rule.basis, *rule.elsewhere.values()} != {LegalBasis.CONSENT}:
+        raise ValueError(f"{named} tells where somebody is, which takes consent (ePrivacy Art. 9): write consent")
     return rule
 
 

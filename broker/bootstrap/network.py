@@ -19,6 +19,7 @@ def ask_network(tools: CheckTools, store: Store, new_id: Callable[[str], str]) -
             resolver=tools.resolver,
             through=tools.through,
             gate=tools.gate,
+            permit=tools.permit,
             pseudonyms=tools.pseudonyms,
             record=store,
             ask_within_s=(limits.deadline_cap_ms - limits.reserve_ms) / 1000,

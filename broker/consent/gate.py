@@ -5,6 +5,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import SignalName
 
 
@@ -23,7 +24,7 @@ class Depth(IntEnum):
     REVEAL = 2
 
 
-_CONFIRMING = frozenset(
+_CONFIRMING: frozenset[Category] = frozenset(
     {
         SignalName.NUMBER_VERIFICATION,
         SignalName.LOCATION,
@@ -32,6 +33,8 @@ _CONFIRMING = frozenset(
         SignalName.KYC_AGE,
         SignalName.NUMBER_RECYCLING,
         SignalName.SIM_BINDING,
+        InstrumentName.ONE_TIME_PASSWORD,
+        InstrumentName.CALL_ANNOUNCEMENT,
     }
 )
 
@@ -53,23 +56,23 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """One W3C DPV purpose: the signals that may be asked under it, each with its rule."""
+    """One W3C DPV purpose: the signals and instruments that may be used under it, each with its rule."""
 
     name: str
-    signals: Mapping[SignalName, Rule]
+    rules: Mapping[Category, Rule]
 
 
-def depth_of(signal: SignalName) -> Depth:
-    """How much an answer to this signal tells."""
-    return Depth.CONFIRM if signal in _CONFIRMING else Depth.REVEAL
+def depth_of(category: Category) -> Depth:
+    """How much an answer to this tells."""
+    return Depth.CONFIRM if category in _CONFIRMING else Depth.REVEAL
 
 
 class ConsentGate:
-    """The matrix of purposes, signals, countries and depths; whatever it does not name is not permitted."""
+    """The matrix of purposes, categories, countries and depths; whatever it does not name is not permitted."""
 
     def __init__(self, purposes: Mapping[str, Purpose]) -> None:
         self._purposes = dict(purposes)
-        rules = [rule for purpose in purposes.values() for rule in purpose.signals.values()]
+        rules = [rule for purpose in purposes.values() for rule in purpose.rules.values()]
         self.minds_countries = any(rule.elsewhere or rule.barred for rule in rules)
 
     def knows(self, purpose: str) -> bool:
@@ -80,10 +83,10 @@ class ConsentGate:
         """The purposes, for an error message."""
         return sorted(self._purposes)
 
-    def basis(self, purpose: str, signal: SignalName, country: str | None = None) -> LegalBasis | None:
-        """The legal basis for asking ``signal`` under ``purpose``; ``None`` means that it must not be asked."""
+    def basis(self, purpose: str, category: Category, country: str | None = None) -> LegalBasis | None:
+        """The legal basis for asking ``category`` under ``purpose``; ``None`` means that it must not be asked."""
         entry = self._purposes.get(purpose)
-        rule = entry.signals.get(signal) if entry else None
-        if rule is None or depth_of(signal) > rule.depth:
+        rule = entry.rules.get(category) if entry else None
+        if rule is None or depth_of(category) > rule.depth:
             return None
         return rule.in_country(country)

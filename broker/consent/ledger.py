@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from broker.domain.consent import Consent, ConsentState
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import SignalName
 
 MISSING = "CONSENT_MISSING"
 WITHDRAWN = "CONSENT_WITHDRAWN"
 EXPIRED = "CONSENT_EXPIRED"
 
-PLACES = frozenset({SignalName.LOCATION, SignalName.FREQUENT_LOCATION})
+PLACES: frozenset[Category] = frozenset(
+    {SignalName.LOCATION, SignalName.FREQUENT_LOCATION, InstrumentName.LOCATION_AREA}
+)
 """Where somebody is: needs consent whatever the purpose, and one of its own (ePrivacy directive Art. 9)."""
 
 
@@ -23,13 +26,13 @@ def latest(versions: Iterable[Consent]) -> tuple[Consent, ...]:
 
 
 def covering(
-    consents: Iterable[Consent], purpose: str, signal: SignalName, country: str | None, now_ms: int
+    consents: Iterable[Consent], purpose: str, category: Category, country: str | None, now_ms: int
 ) -> Consent | str:
-    """A live consent for one signal, else the code of why there is none: the last word on it, if there ever was one."""
+    """A live consent for one category, else the code of why there is none: the last word on it, if any."""
     about = [
         one
         for one in consents
-        if one.purpose == purpose and signal in one.signals and one.jurisdiction in {None, country}
+        if one.purpose == purpose and category in one.categories and one.jurisdiction in {None, country}
     ]
     live = [one for one in about if is_live(one, now_ms)]
     if live:
@@ -46,7 +49,7 @@ def is_live(consent: Consent, now_ms: int) -> bool:
     return consent.state is ConsentState.GIVEN and begun and (consent.expires_ms is None or now_ms < consent.expires_ms)
 
 
-def mixes_places(signals: Iterable[SignalName]) -> bool:
+def mixes_places(categories: Iterable[Category]) -> bool:
     """Whether a consent would be about places and something else: then it would not be one of its own."""
-    about = set(signals)
+    about = set(categories)
     return bool(about & PLACES) and not about <= PLACES

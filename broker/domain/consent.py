@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from broker.domain.signal import SignalName
+from broker.domain.instrument import Category
 
 
 class ConsentState(StrEnum):
@@ -18,8 +18,8 @@ class ConsentState(StrEnum):
 class Consent(msgspec.Struct, frozen=True):
     """One version of a consent; the highest one counts. Instants in milliseconds.
 
-    ``signals`` are the categories of data that it is about, ``jurisdiction`` an ISO 3166-1 code where it holds in one
-    country alone. ``method`` is how it was given and ``channel`` where. ``proof`` is a keyed digest of what shows it.
+    ``categories`` are what it is about, ``jurisdiction`` an ISO 3166-1 code where it holds in one country alone.
+    ``method`` is how it was given and ``channel`` where. ``proof`` is a keyed digest of what shows it.
     """
 
     tenant: str
@@ -28,7 +28,7 @@ class Consent(msgspec.Struct, frozen=True):
     subject: bytes
     state: ConsentState
     purpose: str
-    signals: tuple[SignalName, ...]
+    categories: tuple[Category, ...]
     jurisdiction: str | None
     notice_version: str
     method: str

@@ -7,8 +7,9 @@ from types import MappingProxyType
 import msgspec
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
 from broker.clock import Clock
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.operators.guards.attempt import Latencies
 from broker.operators.guards.limits import GuardLimits

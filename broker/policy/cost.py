@@ -30,7 +30,7 @@ def cost_of(
     for one in evidence.signals:
         tariffs = by_operator.get(one.source.operator, preferred) if one.source else preferred
         charge = _charge(tariffs, one.name)
-        if charge is not None and one.name in asked and _reason(one) not in _NEVER_SENT:
+        if charge is not None and one.name in asked and _was_sent(one):
             charges[one.name] = charge
     left = (_charge(preferred, one.name) for one in evidence.signals if _reason(one) is Unavailability.SKIPPED)
     return CheckCost(charges, _sums(charges.values()), _sums(one for one in left if one is not None))
@@ -45,7 +45,7 @@ def calls_of(
     """The questions behind a bill, those without a price too. ``preferred`` is who is asked first, and the tariffs."""
     calls = []
     for one in evidence.signals:
-        if one.name not in asked or _reason(one) in _NEVER_SENT:
+        if one.name not in asked or not _was_sent(one):
             continue
         operator, tariffs = preferred
         if one.source is not None:
@@ -66,6 +66,12 @@ def _sums(charges: Iterable[Charge]) -> dict[str, Decimal]:
     for one in charges:
         sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.amount
     return dict(sorted(sums.items()))
+
+
+def _was_sent(signal: Signal) -> bool:
+    """Whether an operator heard of the question. What our own gate does not permit has no source."""
+    ours = _reason(signal) is Unavailability.NOT_PERMITTED and signal.source is None
+    return _reason(signal) not in _NEVER_SENT and not ours
 
 
 def _reason(signal: Signal) -> Unavailability | None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
+from broker.domain.instrument import InstrumentName
 from broker.domain.route import Route
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 

@@ -8,8 +8,8 @@ from sqlalchemy import and_, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.domain.consent import Consent, ConsentState
+from broker.domain.instrument import category
 from broker.domain.privacy import Standing
-from broker.domain.signal import SignalName
 from broker.storage.reader import Reader
 from broker.storage.statements import literal
 from broker.storage.tables import consents, subject_standings
@@ -115,13 +115,14 @@ class ConsentStore:
 
 def _plain(consent: Consent) -> dict[str, Value]:
     members = msgspec.structs.asdict(consent)
-    return members | {"state": consent.state.value, "signals": " ".join(consent.signals)}
+    names = " ".join(members.pop("categories"))
+    return members | {"state": consent.state.value, "signals": names}
 
 
 def _consent(row: Sequence[Any]) -> Consent:
     members = dict(zip(Consent.__struct_fields__, row, strict=True))
     members["state"] = ConsentState(members["state"])
-    members["signals"] = tuple(SignalName(name) for name in members["signals"].split())
+    members["categories"] = tuple(category(name) for name in members["categories"].split())
     return Consent(**members)
 
 

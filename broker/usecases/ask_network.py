@@ -10,9 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import SignalQuery
 from broker.clock import Clock
-from broker.consent.gate import ConsentGate, LegalBasis
+from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
 from broker.domain.check import Action, Circle, Claims, Principal
 from broker.domain.phone import PhoneNumber
@@ -24,9 +24,11 @@ from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import ask_alone
 from broker.storage.policy_store import Entry
+from broker.usecases.permit import PURPOSE, About, Grant, Permit
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import PoliciesInForce, entry
 
-ASKED, ANSWERED = "network.ask", "network.answer"
+ASKED, ANSWERED, REFUSED = "network.ask", "network.answer", "network.refuse"
 
 
 class NetworkQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,8 @@ class NetworkTools(msgspec.Struct, frozen=True):
     new_correlator: Callable[[], str]
     policies: PoliciesInForce
     resolver: Resolver
-    through: Callable[[tuple[str, ...]], Adapter | None]
+    through: PermittedNetwork
+    permit: Permit
     gate: ConsentGate
     pseudonyms: Pseudonyms
     record: Record
@@ -88,11 +91,19 @@ class AskNetwork:
         authorize.require(principal, authorize.NETWORK)
         if principal.agent is not None:  # Defensive: who talks to people is told what to do, never dates and places
             raise NotPermitted("agents ask for trust, not for the network's answers: use a credential without an agent")
-        basis = self._permitted(question)
+        self._require_known(question.purpose)
         await self._require_going(principal, question)
         subject = tools.pseudonyms.subject(principal.tenant, question.phone)
         ask_id = tools.new_id("ask")
-        await self._note(principal, ask_id, ASKED, f"{question.call} {question.purpose} {basis}", subject)
+        grant = await tools.permit.before(
+            question.signal, About(principal.tenant, subject, question.phone, question.purpose)
+        )
+        if grant == PURPOSE:
+            raise NotPermitted(f"{question.signal} may not be asked for the purpose {question.purpose}")
+        if isinstance(grant, str):
+            await self._note(principal, ask_id, REFUSED, f"{question.call} {question.purpose} {grant}", subject)
+            return Unavailable(question.signal, Unavailability.NOT_PERMITTED, grant)
+        await self._note(principal, ask_id, ASKED, f"{question.call} {question.purpose} {_rests_on(grant)}", subject)
         enquiry = Enquiry(principal.tenant, subject, question.phone, question.purpose, tools.new_correlator())
         signal = await self._ask(principal, question, enquiry, received_s + tools.ask_within_s)
         await self._note(
@@ -100,15 +111,11 @@ class AskNetwork:
         )
         return signal
 
-    def _permitted(self, question: NetworkQuestion) -> LegalBasis:
+    def _require_known(self, purpose: str) -> None:
         gate = self._tools.gate
-        if not gate.knows(question.purpose):
+        if not gate.knows(purpose):
             known = ", ".join(gate.known())
             raise InvalidRequest("the purpose is not known", [Fault("/purpose", f"use one of: {known}")])
-        basis = gate.basis(question.purpose, question.signal)
-        if basis is None:
-            raise NotPermitted(f"{question.signal} may not be asked for the purpose {question.purpose}")
-        return basis
 
     async def _require_going(self, principal: Principal, question: NetworkQuestion) -> None:
         """Defensive: a stop of everything, or of this consumer's agent, holds here as well."""
@@ -162,6 +169,10 @@ def _query(principal: Principal, question: NetworkQuestion, enquiry: Enquiry, de
         tenant=principal.tenant,
         consumer=principal.consumer,
     )
+
+
+def _rests_on(grant: Grant) -> str:
+    return f"{grant.basis} {grant.consent}" if grant.consent else str(grant.basis)
 
 
 def _told(signal: Signal) -> str:

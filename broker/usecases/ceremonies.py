@@ -50,12 +50,15 @@ class Ceremonies:
         """The person goes on: the address at their operator, and a secret for a cookie of their browser.
 
         Raises:
-            Conflict: the link was used, or is over.
+            Conflict: the link was used, is over, or the operator must not be asked any more.
         """
         challenge = await self._tools.store.by_link(digest(secret))
         if challenge is None:
             raise Conflict("this link was opened before, or is over")
         check, held = await self._desk.check(challenge), await self._desk.held(challenge)
+        if not await self._desk.permits(check, PhoneNumber(held.phone), SignalName.NUMBER_VERIFICATION):
+            await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.NOT_PERMITTED)
+            raise Conflict("this link is over")
         started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
         browser = self._tools.secret()
         sealed = await self._desk.seal(challenge, msgspec.structs.replace(held, transaction=started.transaction))

@@ -19,6 +19,7 @@ from broker.adapter_kit.instruments import (
 from broker.consumers import authorize
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.check import Principal
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Check, RecordedAction
 from broker.domain.signal import Signal, SignalName, Unavailability
@@ -42,6 +43,13 @@ _HOUR_MS = 3_600_000
 _SWEEP_MAX = 200
 _CLOCK = "the clock"
 _MESSAGE = f"{CODE_PLACEHOLDER} is your code for: %s. Give it to nobody who calls you."
+_CANNOT = "the operator of this number cannot do that: choose another method"
+_CATEGORIES: Mapping[str, Category] = {
+    StepUpMethod.NETWORK_AUTH: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.OPERATOR_TOKEN: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD,
+}
+"""What a method asks the operator for; the others ask nobody."""
 _VERDICTS: Mapping[PasswordVerdict, tuple[ChallengeState, ChallengeCode]] = {
     PasswordVerdict.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.CODE_EXPIRED),
     PasswordVerdict.EXHAUSTED: (ChallengeState.FAILED, ChallengeCode.CODE_WRONG),
@@ -88,6 +96,7 @@ class ChallengeChecks:
         if not hmac.compare_digest(subject.hex(), check.subject):
             raise InvalidRequest("this is another number", [Fault("/phoneNumber", "send the number of the check")])
         await self._require_room(check)
+        await self._require_permitted(check, phone, method)
         await self._replace_open(check)
         match method:
             case StepUpMethod.NETWORK_AUTH:
@@ -175,8 +184,8 @@ class ChallengeChecks:
 
     async def _send_link(self, check: Check, phone: PhoneNumber) -> ChallengeView:
         operator = self._tools.ways.host(sources_of(check), check.purpose)
-        if operator is None or self._tools.gate.basis(check.purpose, SignalName.NUMBER_VERIFICATION) is None:
-            raise Conflict("the operator of this number cannot do that: choose another method")
+        if operator is None:
+            raise Conflict(_CANNOT)
         secret = self._tools.secret()
         kept = await self._desk.keep(
             check,
@@ -189,9 +198,8 @@ class ChallengeChecks:
 
     async def _send_code(self, check: Check, phone: PhoneNumber) -> ChallengeView:
         """Kept before it is sent: a message that nobody knows of could be answered by nobody, and sent again."""
-        adapter = self._tools.through(sources_of(check))
-        if adapter is None:
-            raise Conflict("the operator of this number cannot do that: choose another method")
+        if self._tools.through(sources_of(check)) is None:
+            raise Conflict(_CANNOT)
         held = Held(phone.e164, sent=(self._desk.now_ms(),))
         kept = await self._desk.keep(check, StepUpMethod.SMS_OTP, held, self._tools.limits.code_s)
         return shown(await self._sent(kept, check, held))
@@ -205,9 +213,7 @@ class ChallengeChecks:
             sent = await adapter.carry_out(order)
         if isinstance(sent, PasswordSent):
             return await self._desk.hold(challenge, msgspec.structs.replace(held, reference=sent.reference))
-        forbidden = sent is not None and sent.reason is Unavailability.NOT_PERMITTED
-        code = ChallengeCode.NOT_PERMITTED if forbidden else ChallengeCode.OPERATOR_UNAVAILABLE
-        return await self._desk.end(challenge, ChallengeState.FAILED, code)
+        return await self._desk.end(challenge, ChallengeState.FAILED, _why(sent))
 
     async def _by_code(self, challenge: Challenge, held: Held, code: str) -> Challenge:
         check, phone = await self._desk.check(challenge), PhoneNumber(held.phone)
@@ -219,7 +225,7 @@ class ChallengeChecks:
         if verdict is PasswordVerdict.RIGHT:
             return await self._desk.end(challenge, ChallengeState.MET, None, counts=True)
         if not isinstance(verdict, PasswordVerdict):
-            return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE)
+            return await self._desk.end(challenge, ChallengeState.FAILED, _why(verdict))
         if verdict is PasswordVerdict.WRONG and challenge.attempts_left > 0:
             return challenge
         state, why = _VERDICTS.get(verdict, (ChallengeState.FAILED, ChallengeCode.CODE_WRONG))
@@ -233,8 +239,7 @@ class ChallengeChecks:
 
     async def _observe(self, check: Check, query: SignalQuery) -> Signal | None:
         adapter = self._tools.through(sources_of(check))
-        permitted = self._tools.gate.basis(check.purpose, SignalName.NUMBER_VERIFICATION) is not None
-        return await adapter.observe(query) if adapter is not None and permitted else None
+        return None if adapter is None else await adapter.observe(query)
 
     async def _replace_open(self, check: Check) -> None:
         for challenge in await self._tools.store.of_check(check.tenant, check.id):
@@ -251,6 +256,12 @@ class ChallengeChecks:
         if self._tools.clock.now() > until:
             raise Conflict("this check is too old to act on: ask again")
         _require_back_end(method, principal)
+
+    async def _require_permitted(self, check: Check, phone: PhoneNumber, method: str) -> None:
+        """Whoever is paused, or has objected, is no more to be told of than whose operator cannot do it."""
+        category = _CATEGORIES.get(method)
+        if category is not None and not await self._desk.permits(check, phone, category):
+            raise Conflict(_CANNOT)
 
     async def _require_room(self, check: Check) -> None:
         since_ms, hourly = self._desk.now_ms() - _HOUR_MS, self._tools.limits.hourly
@@ -279,6 +290,11 @@ def _acts_for(principal: Principal, asked: Check | Challenge, method: str) -> bo
         return False
     back_end = principal.agent is None and method == StepUpMethod.TENANT_FACTOR
     return asked.agent == principal.agent or back_end
+
+
+def _why(refusal: Refused | None) -> ChallengeCode:
+    forbidden = refusal is not None and refusal.reason is Unavailability.NOT_PERMITTED
+    return ChallengeCode.NOT_PERMITTED if forbidden else ChallengeCode.OPERATOR_UNAVAILABLE
 
 
 def message(action: RecordedAction) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.authorization_code import HoldsCeremonies, Transaction
 from broker.clock import Clock
-from broker.consent.gate import ConsentGate
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.event import EventKind
+from broker.domain.instrument import Category
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Cause, Check, Proof
 from broker.domain.signal import Match, Observed, Signal, SignalName, Unavailability, Unavailable
@@ -27,6 +27,8 @@ from broker.storage.policy_store import Entry
 from broker.usecases.find_ways import FindWays
 from broker.usecases.happenings import challenge_event
 from broker.usecases.open_checks import OpenChecks
+from broker.usecases.permit import About, Permit
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import entry
 from broker.usecases.resettle import Change, Resettle, Superseded
 
@@ -84,8 +86,8 @@ class ChallengeTools(msgspec.Struct, frozen=True):
     resettle: Resettle
     vault: Vault
     pseudonyms: Pseudonyms
-    gate: ConsentGate
-    through: Callable[[tuple[str, ...]], Adapter | None]
+    permit: Permit
+    through: PermittedNetwork
     ceremonies: Mapping[str, HoldsCeremonies]
     clock: Clock
     new_id: Callable[[str], str]
@@ -217,6 +219,14 @@ class ChallengeDesk:
         if stored is None:
             raise NotFound("no such check")
         return msgspec.json.decode(stored.record, type=Check)
+
+    async def permits(self, check: Check, phone: PhoneNumber, category: Category) -> bool:
+        """Whether the operator may be asked for it now, about this person and for the purpose of the check.
+
+        It is looked at again with every order; this is for saying so before anybody begins.
+        """
+        about = About(check.tenant, bytes.fromhex(check.subject), phone, check.purpose)
+        return not isinstance(await self.tools.permit.before(category, about), str)
 
     def query(self, check: Check, phone: PhoneNumber) -> SignalQuery:
         """Whether the device holds the SIM of this number; the proof is still missing."""

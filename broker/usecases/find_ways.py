@@ -5,10 +5,10 @@ from datetime import datetime
 
 from broker.adapter_kit.adapter import Adapter, OperatorFault
 from broker.adapter_kit.authorization_code import HoldsCeremonies
-from broker.adapter_kit.instruments import InstrumentName
 from broker.consent.gate import ConsentGate
 from broker.domain.decision import Decision
 from broker.domain.evidence import Evidence
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
 from broker.domain.ways import Ways
@@ -77,8 +77,12 @@ class FindWays:
         return _NOBODY | {str(method) for method, can in able.items() if can}
 
     def _barred(self, purpose: str) -> frozenset[str]:
-        permitted = self._gate.basis(purpose, SignalName.NUMBER_VERIFICATION) is not None
-        return frozenset() if permitted else frozenset(str(method) for method in ON_THE_SIM)
+        asked: dict[Category, frozenset[StepUpMethod]] = {
+            SignalName.NUMBER_VERIFICATION: ON_THE_SIM,
+            InstrumentName.ONE_TIME_PASSWORD: ON_THE_PHONE_NETWORK,
+        }
+        barred = [methods for named, methods in asked.items() if self._gate.basis(purpose, named) is None]
+        return frozenset(str(method) for methods in barred for method in methods)
 
     def _takes_token(self, operator: str) -> bool:
         one = self._ceremonies.get(operator)

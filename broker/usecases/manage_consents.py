@@ -13,9 +13,9 @@ from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.consent import Consent, ConsentState
+from broker.domain.instrument import Category
 from broker.domain.phone import PhoneNumber
 from broker.domain.privacy import ChangeOf, SubjectChange
-from broker.domain.signal import SignalName
 from broker.errors import Conflict, Fault, InvalidRequest, NotFound
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.consent_store import ROWS_MAX, ConsentStore
@@ -36,7 +36,7 @@ class NewConsent(msgspec.Struct, frozen=True):
 
     phone: PhoneNumber
     purpose: str
-    signals: tuple[SignalName, ...]
+    categories: tuple[Category, ...]
     notice_version: str
     method: str
     channel: str
@@ -114,7 +114,7 @@ class ManageConsents:
             subject=subject,
             state=ConsentState.GIVEN,
             purpose=new.purpose,
-            signals=tuple(sorted(set(new.signals))),
+            categories=tuple(sorted(set(new.categories))),
             jurisdiction=new.jurisdiction,
             notice_version=new.notice_version,
             method=new.method,
@@ -208,9 +208,9 @@ class ManageConsents:
         faults = []
         if not self._tools.gate.knows(new.purpose):
             faults.append(Fault("/purpose", f"send one of: {', '.join(self._tools.gate.known())}"))
-        if not 0 < len(new.signals) <= _SIGNALS_MAX:
-            faults.append(Fault("/signals", f"name 1 to {_SIGNALS_MAX} signals that it is about"))
-        if ledger.mixes_places(new.signals):
+        if not 0 < len(new.categories) <= _SIGNALS_MAX:
+            faults.append(Fault("/signals", f"name 1 to {_SIGNALS_MAX} signals and instruments that it is about"))
+        if ledger.mixes_places(new.categories):
             faults.append(Fault("/signals", "location takes a consent of its own: record one for it, one for the rest"))
         if given_ms > now_ms + _AHEAD_MS:
             faults.append(Fault("/givenAt", "send an instant that is over, or leave it out for now"))
@@ -226,7 +226,7 @@ class ManageConsents:
             state=consent.state,
             live=ledger.is_live(consent, self._now_ms()),
             purpose=consent.purpose,
-            signals=consent.signals,
+            signals=consent.categories,
             notice_version=consent.notice_version,
             method=consent.method,
             channel=consent.channel,
@@ -271,7 +271,7 @@ def json_ld(versions: list[Consent]) -> dict[str, Any]:
         "dpv:hasProcess": {
             "@type": "dpv:Process",
             "dpv:hasPurpose": f"dpv:{last.purpose}",
-            "dpv:hasPersonalData": [f"urn:trust-broker:signal:{name}" for name in last.signals],
+            "dpv:hasPersonalData": [f"urn:trust-broker:signal:{name}" for name in last.categories],
         },
         "dpv:hasNotice": {"@type": "dpv:ConsentNotice", "dct:hasVersion": first.notice_version},
         "dpv:hasConsentStatus": _STATUS[last.state],

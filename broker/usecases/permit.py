@@ -1,6 +1,7 @@
 """Hop 7: what may be asked about this person now; looked at before anybody is asked, and before an answer counts."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,8 @@ from broker.consent import ledger
 from broker.consent.gate import ConsentGate, LegalBasis
 from broker.domain.check import CheckRequest
 from broker.domain.consent import Consent
+from broker.domain.instrument import Category, InstrumentName
+from broker.domain.phone import PhoneNumber
 from broker.domain.plan import Plan
 from broker.domain.privacy import Standing
 from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
@@ -31,12 +34,39 @@ class HeldStore(Protocol):
         ...
 
 
+class About(msgspec.Struct, frozen=True):
+    """Whom a question is about, for whom and what for. ``subject`` is the tenant's pseudonym of the number."""
+
+    tenant: str
+    subject: bytes
+    phone: PhoneNumber
+    purpose: str
+
+
 class OnRecord(msgspec.Struct, frozen=True):
     """What was on record of a subject when it was looked at; ``generation`` is the watch's then."""
 
     standing: Standing
     consents: tuple[Consent, ...]
     generation: int
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Leave to ask. ``basis`` is ``None`` for asking what somebody permits, which needs none.
+
+    ``consent`` is the entry of the ledger that it rests on, as ``cns_…@version``, where it rests on one.
+    """
+
+    basis: LegalBasis | None
+    record: OnRecord
+    consent: str | None = None
+
+
+class Usable(msgspec.Struct, frozen=True):
+    """Answers that may be used, and the entries of the ledger that they rest on."""
+
+    signals: tuple[Signal, ...]
+    consents: Mapping[SignalName, str]
 
 
 class PermitLimits(msgspec.Struct, frozen=True):
@@ -84,6 +114,26 @@ class Permit:
         """Drop what is kept of a subject."""
         self._kept.pop((tenant, subject), None)
 
+    async def before(self, category: Category, about: About) -> Grant | str:
+        """Leave to ask for one category now, else the code of why not.
+
+        Raises:
+            Unrecorded, Overloaded: nobody knows, so nobody is asked.
+        """
+        record = await self.on_record(about.tenant, about.subject)
+        return self._weigh(category, about.purpose, about.phone, record)
+
+    async def after(self, category: Category, about: About, grant: Grant) -> str | None:
+        """Why an answer that was asked for under a grant must not be used any more; ``None`` where it may.
+
+        The store is asked where the grant rests on consent, or something has changed.
+        """
+        if not self._may_have_changed(grant.record, {grant.basis}):
+            return None
+        self.forget(about.tenant, about.subject)
+        now = await self.before(category, about)
+        return now if isinstance(now, str) else None
+
     def plan(self, plan: Plan, request: CheckRequest, record: OnRecord) -> Plan:
         """The plan without what must not be asked, each with its code."""
         for item in plan.items:
@@ -94,50 +144,67 @@ class Permit:
 
     async def still(
         self, signals: tuple[Signal, ...], request: CheckRequest, tenant: str, subject: bytes, before: OnRecord
-    ) -> tuple[Signal, ...]:
-        """The answers that may be used now, the others as *not permitted*: a consent may be gone since.
-
-        The store is asked where anything rests on consent, or something has changed.
-        """
+    ) -> Usable:
+        """The answers that may be used now, the others as *not permitted*: a consent may be gone since."""
         bases = {self.basis(request, signal.name) for signal in signals if not isinstance(signal, Unavailable)}
-        if self._watch.generation == before.generation and self._watch.current and LegalBasis.CONSENT not in bases:
-            return signals
+        if not self._may_have_changed(before, bases):
+            return Usable(signals, {})
         self.forget(tenant, subject)
         record = await self.on_record(tenant, subject)
-        return tuple(self._or_not(signal, request, record) for signal in signals)
+        told: list[Signal] = []
+        consents: dict[SignalName, str] = {}
+        for signal in signals:
+            grant = self._weigh(signal.name, request.purpose, request.subject.phone, record)
+            told.append(refused(signal, grant) if isinstance(grant, str) else signal)
+            if not isinstance(grant, str) and grant.consent and not isinstance(signal, Unavailable):
+                consents[signal.name] = grant.consent
+        return Usable(tuple(told), consents)
 
     def basis(self, request: CheckRequest, signal: SignalName) -> LegalBasis | None:
         """The legal basis of asking for a signal, in the country of the number."""
-        return self._gate.basis(request.purpose, signal, self._country(request))
+        return self._basis(signal, request.purpose, request.subject.phone)
 
     def forbids_proving(self, request: CheckRequest, record: OnRecord) -> bool:
         """Whether the person lets nobody prove their SIM for this purpose; what the law says is the gate's."""
         return self._bars(SignalName.NUMBER_VERIFICATION, request, record) not in {None, PURPOSE}
 
-    def _or_not(self, signal: Signal, request: CheckRequest, record: OnRecord) -> Signal:
-        if isinstance(signal, Unavailable):
-            return signal
-        code = self._bars(signal.name, request, record)
-        return signal if code is None else Unavailable(signal.name, Unavailability.NOT_PERMITTED, code)
+    def _may_have_changed(self, record: OnRecord, bases: set[LegalBasis | None]) -> bool:
+        unchanged = self._watch.generation == record.generation and self._watch.current
+        return LegalBasis.CONSENT in bases or not unchanged
 
     def _bars(self, signal: SignalName, request: CheckRequest, record: OnRecord) -> str | None:
-        basis = self.basis(request, signal)
-        if basis is None:
+        found = self._weigh(signal, request.purpose, request.subject.phone, record)
+        return found if isinstance(found, str) else None
+
+    def _weigh(self, category: Category, purpose: str, phone: PhoneNumber, record: OnRecord) -> Grant | str:
+        """The one rule of all ways to an operator."""
+        basis = self._basis(category, purpose, phone)
+        asks_leave = category is InstrumentName.CONSENT_STATUS and self._gate.knows(purpose)
+        if basis is None and not asks_leave:
             return PURPOSE
         if record.standing.paused_ms is not None:
             return PAUSED
         if basis is LegalBasis.LEGITIMATE_INTEREST and record.standing.objected_ms is not None:
             return OBJECTED
         if basis is not LegalBasis.CONSENT:
-            return None
+            return Grant(basis, record)
         now_ms = int(self._clock.now().timestamp() * 1000)
         # Telling the country of a number loads a large table, which only consents for one country ask for.
-        country = country_of(request.subject.phone) if any(one.jurisdiction for one in record.consents) else None
-        found = ledger.covering(record.consents, request.purpose, signal, country, now_ms)
+        country = country_of(phone) if any(one.jurisdiction for one in record.consents) else None
+        found = ledger.covering(record.consents, purpose, category, country, now_ms)
         if isinstance(found, Consent):
-            return None
+            return Grant(basis, record, f"{found.consent_id}@{found.version}")
         # Where operators keep the consents, ours can still take one back.
-        return found if self._limits.ledger or found == ledger.WITHDRAWN else None
+        barred = self._limits.ledger or found == ledger.WITHDRAWN
+        return found if barred else Grant(basis, record)
 
-    def _country(self, request: CheckRequest) -> str | None:
-        return country_of(request.subject.phone) if self._gate.minds_countries else None
+    def _basis(self, category: Category, purpose: str, phone: PhoneNumber) -> LegalBasis | None:
+        country = country_of(phone) if self._gate.minds_countries else None
+        return self._gate.basis(purpose, category, country)
+
+
+def refused(signal: Signal, code: str) -> Signal:
+    """An answer that must not be used, as *not permitted*; who gave it is told, for the question was asked and paid."""
+    if isinstance(signal, Unavailable):
+        return signal
+    return Unavailable(signal.name, Unavailability.NOT_PERMITTED, code, signal.source)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import SignalQuery
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
@@ -41,6 +41,7 @@ from broker.usecases.look_back import Bearing, LookBack
 from broker.usecases.marks import idempotency_mark
 from broker.usecases.open_checks import open_answer
 from broker.usecases.permit import OnRecord, Permit
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import InForce, PoliciesInForce
 from broker.usecases.ports import Answered, Asked, Case
 from broker.usecases.settle import Settle
@@ -77,7 +78,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     new_correlator: Callable[[], str]
     policies: PoliciesInForce
     resolver: Resolver
-    through: Callable[[tuple[str, ...]], Adapter | None]
+    through: PermittedNetwork
     gate: ConsentGate
     permit: Permit
     asking: AskingTools
@@ -176,10 +177,10 @@ class RunCheck:
             # (8) Gather; (9) to (12) score, decide, offer, commit.
             case, answers = await self._gather(case, enquiry, errand, recalled)
             # (7, again) A consent may have been taken back while operators were asked.
-            told = await self._tools.permit.still(
+            usable = await self._tools.permit.still(
                 answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
             )
-            evidence = Evidence.of([*case.plan.unavailable, *told])
+            evidence = Evidence.of([*case.plan.unavailable, *usable.signals])
             cost, case = self._cost(case, evidence, answers.asked)
             check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
             self._tools.budget.settle(reserved, cost.total)

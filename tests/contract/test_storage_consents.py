@@ -35,7 +35,7 @@ def a_consent(consent_id: str = "cns_1", version: int = 1, **changes: Any) -> Co
         subject=WHO,
         state=ConsentState.GIVEN,
         purpose="FraudPreventionAndDetection",
-        signals=(SignalName.FREQUENT_LOCATION, SignalName.LOCATION),
+        categories=(SignalName.FREQUENT_LOCATION, SignalName.LOCATION),
         jurisdiction="ES",
         notice_version="7",
         method="spoken",

@@ -19,7 +19,6 @@ from broker.adapter_kit.instruments import (
     ConsentStatus,
     DisclosureGrant,
     IdentityRecord,
-    InstrumentName,
     Locate,
     Located,
     OpenRecord,
@@ -30,6 +29,7 @@ from broker.adapter_kit.instruments import (
     SendPassword,
 )
 from broker.domain.evidence import Evidence
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import AgeRange, Observed, SignalName, SimBinding, Unavailability, Unavailable
 from broker.domain.sim_story import SimStory, sim_story

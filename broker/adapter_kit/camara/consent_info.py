@@ -11,8 +11,9 @@ import msgspec
 
 from broker.adapter_kit.camara.line import InstrumentVersion, Line
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.instruments import AskConsent, ConsentEntry, ConsentReason, ConsentStatus, InstrumentName
+from broker.adapter_kit.instruments import AskConsent, ConsentEntry, ConsentReason, ConsentStatus
 from broker.adapter_kit.wire import Reader, later_instant, malformed
+from broker.domain.instrument import InstrumentName
 
 _RETRIEVE = "retrieve"
 _URL_MAX = 2048

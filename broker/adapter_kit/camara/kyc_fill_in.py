@@ -10,8 +10,9 @@ from typing import Any
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.camara.line import InstrumentVersion, Line
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.instruments import IdentityRecord, InstrumentName, OpenRecord
+from broker.adapter_kit.instruments import IdentityRecord, OpenRecord
 from broker.adapter_kit.wire import Reader, malformed
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Unavailability
 
 _FILL_IN = "fill-in"

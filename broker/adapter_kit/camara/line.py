@@ -11,13 +11,14 @@ from broker.adapter_kit.adapter import OperatorFault, SignalQuery
 from broker.adapter_kit.camara.errors import ErrorDialect, fault_of
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
-from broker.adapter_kit.instruments import InstrumentName, Order
+from broker.adapter_kit.instruments import Order
 from broker.adapter_kit.oauth import Flow, TokenWanted
 from broker.adapter_kit.tokens import Token, TokenManager
 from broker.adapter_kit.transport import Transport, WireRequest, WireResponse
 from broker.adapter_kit.waiting import retry_after_s
 from broker.adapter_kit.wire import Reader, malformed
 from broker.clock import Clock
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import SignalName, Unavailability, Value, Window
 
 T = TypeVar("T")

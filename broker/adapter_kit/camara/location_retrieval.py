@@ -9,8 +9,9 @@ import msgspec
 from broker.adapter_kit.adapter import seconds_between
 from broker.adapter_kit.camara.line import IdentifierRule, InstrumentVersion, Line
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.instruments import Area, InstrumentName, Locate, Located, Point
+from broker.adapter_kit.instruments import Area, Locate, Located, Point
 from broker.adapter_kit.wire import Reader, instant, malformed
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Unavailability
 
 _RETRIEVE = "retrieve"

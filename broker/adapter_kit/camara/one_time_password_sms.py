@@ -12,13 +12,13 @@ from broker.adapter_kit.camara.line import IdentifierRule, InstrumentVersion, Li
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.instruments import (
     CheckPassword,
-    InstrumentName,
     PasswordSent,
     PasswordVerdict,
     SendPassword,
 )
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.wire import Reader, malformed
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Unavailability
 
 _SEND, _VALIDATE = "send-code", "validate-code"

@@ -9,9 +9,10 @@ import msgspec
 
 from broker.adapter_kit.camara.line import IdentifierRule, InstrumentVersion, Line
 from broker.adapter_kit.codes import KitCode
-from broker.adapter_kit.instruments import AnnounceCall, CallAnnounced, InstrumentName
+from broker.adapter_kit.instruments import AnnounceCall, CallAnnounced
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.wire import Reader, later_instant, malformed
+from broker.domain.instrument import InstrumentName
 
 _ANNOUNCE = "pre-announce"
 _CREATED, _NO_CONTENT = 201, 204

@@ -7,7 +7,6 @@ from broker.adapter_kit.instruments import (
     AnnounceCall,
     AskConsent,
     DisclosureGrant,
-    InstrumentName,
     Locate,
     OpenRecord,
     Order,
@@ -17,6 +16,7 @@ from broker.adapter_kit.instruments import (
 from broker.adapter_kit.manifest import InstrumentManifest
 from broker.adapter_kit.trial.bench import CORRELATOR, DIGITS, PHONE, PURPOSE, Bench, Check, NotApplicable, Run, expect
 from broker.adapter_kit.trial.operator import Reply, error
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Unavailability
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
-from broker.adapter_kit.instruments import A, InstrumentName, Order, Refused
+from broker.adapter_kit.instruments import A, Order, Refused
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 
 

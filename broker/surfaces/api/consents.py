@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from broker.domain.instrument import InstrumentName
 from broker.domain.signal import SignalName
 from broker.surfaces import wire
 from broker.surfaces.api import contract
@@ -27,18 +28,19 @@ _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class ConsentIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What somebody agreed to: signals for a purpose, under a version of your notice, given how and where.
+    """What somebody agreed to, for a purpose, under a version of your notice, given how and where.
 
-    ``proof`` is anything that shows it, such as the id of a recording: only a keyed digest of it is kept. Location
-    takes a consent of its own. Without ``expires_at`` it holds until it is withdrawn.
+    It is about signals, instruments, or both; location takes a consent of its own. ``proof`` is anything that shows it,
+    such as the id of a recording: only a keyed digest of it is kept. Without ``expires_at`` it holds until withdrawn.
     """
 
     phone_number: Annotated[str, msgspec.Meta(max_length=64, examples=["+34600000101"])]
     purpose: Annotated[str, msgspec.Meta(max_length=64, examples=["FraudPreventionAndDetection"])]
-    signals: Annotated[tuple[SignalName, ...], msgspec.Meta(min_length=1, max_length=20)]
     notice_version: _Word
     method: Annotated[_Word, msgspec.Meta(examples=["checkbox", "spoken", "signature"])]
     channel: Annotated[_Word, msgspec.Meta(examples=["app", "voice", "branch"])]
+    signals: Annotated[tuple[SignalName, ...], msgspec.Meta(max_length=20)] = ()
+    instruments: Annotated[tuple[InstrumentName, ...], msgspec.Meta(max_length=5)] = ()
     jurisdiction: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$(?!\n)")] | None = None
     proof: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
     given_at: _Instant | None = None
@@ -70,7 +72,8 @@ async def give_consent(request: Request[Any, Any, Any], services: NamedDependenc
     sent = await body_of(request, ConsentIn)
     members = msgspec.structs.asdict(sent)
     phone = wire.to_phone(members.pop("phone_number"))
-    given = await services.consents.give(principal, NewConsent(phone=phone, **members))
+    categories = (*members.pop("signals"), *members.pop("instruments"))
+    given = await services.consents.give(principal, NewConsent(phone=phone, categories=categories, **members))
     return Response(given, status_code=HTTPStatus.CREATED)
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from broker.adapter_kit.camara import APIS, signals_of
 from broker.adapter_kit.conformance import Report, all_checks, run_check, verify
-from broker.adapter_kit.instruments import InstrumentName
 from broker.adapter_kit.manifest import Manifest, load_manifest
 from broker.adapter_kit.oauth import Flow
 from broker.adapter_kit.trial.bench import subject_of
 from broker.adapter_kit.trial.operator import PLAYED
+from broker.domain.instrument import InstrumentName
 
 PROJECT = Path(__file__).parents[3]
 MANIFESTS = {path.parent.name: load_manifest(path) for path in sorted((PROJECT / "adapters").glob("*/manifest.toml"))}

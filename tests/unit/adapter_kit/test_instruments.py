@@ -23,7 +23,6 @@ from broker.adapter_kit.instruments import (
     ConsentStatus,
     DisclosureGrant,
     IdentityRecord,
-    InstrumentName,
     Locate,
     Located,
     OpenRecord,
@@ -37,6 +36,7 @@ from broker.adapter_kit.instruments import (
 from broker.adapter_kit.manifest import Manifest
 from broker.adapter_kit.manifest_adapter import ManifestAdapter
 from broker.adapter_kit.oauth import Flow
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import SignalName, Unavailability
 from tests.unit.adapter_kit.pretend import CORRELATOR, PHONE, ROOT, PretendOperator, camara_error, ok

@@ -1,0 +1,102 @@
+"""The only way from a use case to an operator: through the gate, before the call and again before its answer counts."""
+
+from collections.abc import Callable, Mapping
+
+from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
+from broker.adapter_kit.instruments import A, Order, Refused
+from broker.domain.instrument import Category, InstrumentName
+from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
+from broker.errors import BrokerError
+from broker.privacy.pseudonyms import Pseudonyms
+from broker.usecases.permit import About, Grant, Permit, refused
+
+UNKNOWN = "CONSENT_UNKNOWN"
+"""Nobody could look, and what is not known is not permitted."""
+NOBODY = "NO_TENANT"
+
+Sources = Callable[[tuple[str, ...]], Adapter | None]
+"""One adapter over operators in order of preference; ``None`` over none."""
+
+
+class PermittedNetwork:
+    """Every operator of a deployment, behind the gate. Use cases take this, and no adapter that is not behind it."""
+
+    def __init__(self, sources: Sources, permit: Permit, pseudonyms: Pseudonyms) -> None:
+        self._sources = sources
+        self.permit = permit
+        self._pseudonyms = pseudonyms
+
+    def __call__(self, sources: tuple[str, ...]) -> Adapter | None:
+        """One adapter over operators in order of preference; ``None`` over none."""
+        adapter = self._sources(sources)
+        return None if adapter is None else Permitted(adapter, self.permit, self._pseudonyms)
+
+
+class Permitted:
+    """An adapter that asks nothing about a person that must not be asked, and tells nothing that must not be used."""
+
+    def __init__(self, inner: Adapter, permit: Permit, pseudonyms: Pseudonyms) -> None:
+        self._inner = inner
+        self._permit = permit
+        self._pseudonyms = pseudonyms
+
+    @property
+    def operator(self) -> str:
+        """The one behind it."""
+        return self._inner.operator
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """Those of the one behind it: what it could be asked, not what may be asked about somebody."""
+        return self._inner.capabilities
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """Those of the one behind it."""
+        return self._inner.instruments
+
+    async def observe(self, query: SignalQuery) -> Signal:
+        """Ask where it is permitted, and use the answer where it still is; else *not permitted* with the code."""
+        about = self._about(query)
+        grant = await self._before(query.signal, about)
+        if isinstance(grant, str):
+            return Unavailable(query.signal, Unavailability.NOT_PERMITTED, grant)
+        answer = await self._inner.observe(query)
+        if isinstance(answer, Unavailable):
+            return answer
+        code = await self._after(query.signal, about, grant)
+        return answer if code is None else refused(answer, code)
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """As :meth:`observe`."""
+        about = self._about(order)
+        grant = await self._before(order.instrument, about)
+        if isinstance(grant, str):
+            return Refused(order.instrument, Unavailability.NOT_PERMITTED, grant)
+        answer = await self._inner.carry_out(order)
+        if isinstance(answer, Refused):
+            return answer
+        code = await self._after(order.instrument, about, grant)
+        source = self._inner.instruments.get(order.instrument)
+        return answer if code is None else Refused(order.instrument, Unavailability.NOT_PERMITTED, code, source)
+
+    async def aclose(self) -> None:
+        """The operators belong to the registry."""
+
+    def _about(self, asked: SignalQuery | Order[A]) -> About:
+        subject = self._pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""
+        return About(asked.tenant, subject, asked.phone, asked.purpose)
+
+    async def _before(self, category: Category, about: About) -> Grant | str:
+        if not about.tenant:  # Defensive: what is asked for nobody rests on nobody's leave
+            return NOBODY
+        try:
+            return await self._permit.before(category, about)
+        except BrokerError:
+            return UNKNOWN
+
+    async def _after(self, category: Category, about: About, grant: Grant) -> str | None:
+        try:
+            return await self._permit.after(category, about, grant)
+        except BrokerError:
+            return UNKNOWN

@@ -1,0 +1,227 @@
+"""The gate around every operator: looked at before a call and again before its answer counts, and closed in doubt."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from broker.adapter_kit.adapter import SignalQuery
+from broker.adapter_kit.instruments import A, AskConsent, ConsentStatus, Order, PasswordSent, Refused, SendPassword
+from broker.bootstrap.files import consent_gate
+from broker.domain.consent import Consent, ConsentState
+from broker.domain.instrument import Category, InstrumentName
+from broker.domain.phone import PhoneNumber
+from broker.domain.privacy import Erasure, Standing, SubjectChange
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.errors import Unrecorded
+from broker.privacy.journal import ErasureJournal
+from broker.privacy.pseudonyms import Pseudonyms
+from broker.storage.consent_store import Held
+from broker.usecases.permit import Permit, PermitLimits
+from broker.usecases.permitted import NOBODY, UNKNOWN, PermittedNetwork
+from broker.usecases.subject_watch import SubjectWatch
+from tests.support.clocks import HandClock
+from tests.unit.operators.guarded import Acting, good
+
+CONFIG = Path(__file__).parents[3] / "config"
+PURPOSE = "FraudPreventionAndDetection"
+NUMBER = PhoneNumber("+34600000101")
+PLACE, SWAP, PASSWORD = SignalName.LOCATION, SignalName.SIM_SWAP, InstrumentName.ONE_TIME_PASSWORD
+
+
+class Ledger:
+    """What is on record of everybody, and no news of anybody."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self.consents: list[Consent] = []
+        self.down = False
+
+    async def held(self, tenant: str, subject: bytes) -> Held:
+        if self.down:
+            raise Unrecorded("down")
+        return Held(self.standing, tuple(self.consents))
+
+    async def changes(self, since_ms: int, rows: int) -> list[SubjectChange]:
+        return []
+
+    async def erasure(self, tenant: str, erasure_id: str) -> Erasure | None:
+        return None
+
+
+class Operator(Acting):
+    """Also carries out orders; ``meanwhile`` happens while it is busy with one."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        self.meanwhile()
+        done: object = PasswordSent("1") if isinstance(order, SendPassword) else ConsentStatus(())
+        return done  # type: ignore[return-value]
+
+
+class Gate(NamedTuple):
+    """A network behind the gate, with everything around it."""
+
+    clock: HandClock
+    ledger: Ledger
+    watch: SubjectWatch
+    operator: Operator
+    network: PermittedNetwork
+    subject: bytes
+
+    def agree(self, category: Category, state: ConsentState = ConsentState.GIVEN, version: int = 1) -> None:
+        now_ms = int(self.clock.now().timestamp() * 1000)
+        self.ledger.consents.append(
+            Consent(
+                "acme", "cns_1", version, self.subject, state, PURPOSE, (category,), None, "1", "spoken", "voice",
+                None, now_ms, None, now_ms + version, "clerk",
+            )
+        )  # fmt: skip
+
+    async def ask(self, signal: SignalName, tenant: str = "acme") -> Signal:
+        adapter = self.network(("alba",))
+        assert adapter is not None
+        query = SignalQuery(signal, NUMBER, PURPOSE, "c", self.clock.monotonic_s() + 1, tenant=tenant)
+        return await adapter.observe(query)
+
+    async def order(self, kind: type[SendPassword | AskConsent], purpose: str = PURPOSE) -> object:
+        adapter = self.network(("alba",))
+        assert adapter is not None
+        said: dict[str, Any] = {"phone": NUMBER, "purpose": purpose, "correlator": "c", "tenant": "acme"}
+        said |= {"deadline_s": 0.0} | ({"message": "{{code}}"} if kind is SendPassword else {"scopes": ("x",)})
+        order: Order[Any] = kind(**said)
+        return await adapter.carry_out(order)
+
+
+@pytest.fixture
+async def gate(tmp_path: Path) -> Gate:
+    clock, ledger, pseudonyms = HandClock(), Ledger(), Pseudonyms(b"k" * 32)
+    watch = SubjectWatch(ledger, clock, ErasureJournal(tmp_path / "erasures.jsonl"))
+    limits = PermitLimits(ledger=True, entries_max=10)
+    permit = Permit(consent_gate(CONFIG / "purposes.toml"), ledger, watch, clock, limits)
+    watch.forgetting(permit.forget)
+    await watch.look()
+    operator = Operator(good(clock))
+    network = PermittedNetwork(lambda sources: operator if sources else None, permit, pseudonyms)
+    return Gate(clock, ledger, watch, operator, network, pseudonyms.subject("acme", NUMBER))
+
+
+def refusal(answer: object) -> str | None:
+    """The code of a refusal by the gate; ``None`` for an answer."""
+    reason = getattr(answer, "reason", None)
+    if reason is None:
+        return None
+    assert reason is Unavailability.NOT_PERMITTED
+    return str(getattr(answer, "code", None))
+
+
+def pause(gate: Gate) -> None:
+    gate.ledger.standing = Standing(paused_ms=1)
+
+
+def objection(gate: Gate) -> None:
+    gate.ledger.standing = Standing(objected_ms=1)
+
+
+def take_back(gate: Gate) -> None:
+    gate.agree(PLACE, ConsentState.WITHDRAWN, version=2)
+
+
+def go_down(gate: Gate) -> None:
+    gate.ledger.down = True
+
+
+Change = Callable[[Gate], None]
+CHANGES: list[tuple[Change, SignalName, str]] = [
+    (pause, SWAP, "PAUSED"),
+    (pause, PLACE, "PAUSED"),
+    (objection, SWAP, "OBJECTED"),
+    (take_back, PLACE, "CONSENT_WITHDRAWN"),
+    (go_down, SWAP, UNKNOWN),
+    (go_down, PLACE, UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("change", "signal", "code"), CHANGES)
+async def test_nobody_is_asked_after_the_person_said_no(
+    gate: Gate, change: Change, signal: SignalName, code: str
+) -> None:
+    gate.agree(PLACE)
+    change(gate)
+    assert refusal(await gate.ask(signal)) == code
+    assert gate.operator.asked == []
+
+
+@pytest.mark.parametrize(("change", "signal", "code"), CHANGES)
+async def test_an_answer_on_its_way_meanwhile_is_not_used_and_says_who_was_asked(
+    gate: Gate, change: Change, signal: SignalName, code: str
+) -> None:
+    gate.agree(PLACE)
+    answers = gate.operator.act
+
+    async def meanwhile(query: SignalQuery) -> Signal:
+        change(gate)
+        gate.watch.tell("acme", gate.subject)
+        return await answers(query)
+
+    gate.operator.act = meanwhile
+    answer = await gate.ask(signal)
+    assert refusal(answer) == code
+    assert answer.source is not None, "the question was asked, and is paid for"
+
+
+async def test_another_nodes_withdrawal_is_seen_in_the_store_before_any_news_of_it(gate: Gate) -> None:
+    gate.agree(PLACE)
+    assert isinstance(await gate.ask(PLACE), Observed)
+    answers = gate.operator.act
+
+    async def meanwhile(query: SignalQuery) -> Signal:
+        take_back(gate)  # and nobody tells the watch
+        return await answers(query)
+
+    gate.operator.act = meanwhile
+    assert refusal(await gate.ask(PLACE)) == "CONSENT_WITHDRAWN"
+
+
+@pytest.mark.parametrize(("agreed", "code"), [(None, "CONSENT_MISSING"), (SWAP, "CONSENT_MISSING"), (PLACE, None)])
+async def test_a_place_takes_a_live_consent_of_its_own(gate: Gate, agreed: Category | None, code: str | None) -> None:
+    if agreed is not None:
+        gate.agree(agreed)
+    assert refusal(await gate.ask(PLACE)) == code
+
+
+async def test_objecting_does_not_take_back_what_one_agreed_to(gate: Gate) -> None:
+    gate.agree(PLACE)
+    objection(gate)
+    assert isinstance(await gate.ask(PLACE), Observed)
+
+
+@pytest.mark.parametrize(("change", "code"), [(pause, "PAUSED"), (objection, "OBJECTED"), (go_down, UNKNOWN)])
+async def test_orders_pass_the_same_gate(gate: Gate, change: Change, code: str) -> None:
+    assert await gate.order(SendPassword) == PasswordSent("1")
+
+    def meanwhile() -> None:
+        change(gate)
+        gate.watch.tell("acme", gate.subject)
+
+    gate.operator.meanwhile = meanwhile
+    assert refusal(await gate.order(SendPassword)) == code, "meanwhile"
+    gate.operator.meanwhile = lambda: pytest.fail("was asked")
+    assert refusal(await gate.order(SendPassword)) == code, "before"
+
+
+async def test_what_somebody_permits_may_be_asked_of_whom_no_pause_protects(gate: Gate) -> None:
+    objection(gate)
+    assert isinstance(await gate.order(AskConsent), ConsentStatus)
+    assert refusal(await gate.order(AskConsent, "Marketing")) == "PURPOSE"
+    pause(gate)
+    gate.watch.tell("acme", gate.subject)
+    assert refusal(await gate.order(AskConsent)) == "PAUSED"
+
+
+async def test_what_is_asked_for_nobody_is_not_asked(gate: Gate) -> None:
+    assert refusal(await gate.ask(SWAP, tenant="")) == NOBODY
+    assert gate.operator.asked == []
+    assert gate.network(()) is None
