@@ -27,7 +27,7 @@ demo: $(READY)  ## Three pretend operators, the broker, and an agent that asks; 
 	@$(BIN)/trust-broker demo $(if $(ONCE),--once,)
 
 test: check  ## Everything, from nothing
-	$(BIN)/python -m pytest -n $(JOBS) -m "not proof"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not proof"
 
 check: $(READY)  ## Lint, types and import rules
 	$(BIN)/ruff check .

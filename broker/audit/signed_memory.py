@@ -52,7 +52,7 @@ class SignedMemory:
             if last is not None and last.size >= signed.size:
                 return
             aside = self._path.with_name(f".{self._path.name}.new")
-            with aside.open("w", encoding="ascii") as file:
+            with open(aside, "w", encoding="ascii", opener=_private) as file:
                 file.write(f"{signed.size} {signed.root.hex()}\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -60,6 +60,11 @@ class SignedMemory:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._path.with_name(f".{self._path.name}.lock").open("w") as lock:
+        with open(self._path.with_name(f".{self._path.name}.lock"), "w", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _private(path: str, flags: int) -> int:
+    """It lies among the keys, and like them is for its owner only, whatever the umask."""
+    return os.open(path, flags, 0o600)

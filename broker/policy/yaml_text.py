@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.errors import LineFault, Misconfigured
 
+try:  # libyaml reads ten times faster than Python does; PyYAML's wheels bring it, a build of one's own may not
+    from yaml import CSafeLoader as _Loader
+except ImportError:
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
 TEXT_LENGTH_MAX = 256 * 1024
 DEPTH_MAX = 20
 _FAULTS_SHOWN_MAX = 8
@@ -22,7 +27,7 @@ class Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(_Loader):
     """Defensive: YAML keeps the last of two equal keys, so a second ``default:`` could loosen a policy unseen."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -55,8 +60,7 @@ class YamlText:
         self.file = file
         try:
             _refuse_traps(text, file)
-            self._root = yaml.compose(text, Loader=_StrictLoader)
-            value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+            self._root, value = _read(text)
         except (yaml.YAMLError, RecursionError) as error:
             raise Misconfigured(
                 f"{file}: {_one_line(error)}", [LineFault("", _line(error), _one_line(error))]
@@ -118,10 +122,19 @@ def as_mapping(value: Mapping[str, Any] | YamlText) -> Mapping[str, Any]:
     return value.value if isinstance(value, YamlText) else value
 
 
+def _read(text: str) -> tuple[yaml.Node | None, Any]:
+    loader = _StrictLoader(text)
+    try:
+        root = loader.get_single_node()
+        return root, None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
 def _refuse_traps(text: str, file: str) -> None:
     """Defensive: nested aliases unfold to gigabytes in whoever walks them, and deep nesting takes the parser ages."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise Misconfigured(f"{file}: aliases (*name) are not accepted; write the value out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

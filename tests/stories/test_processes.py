@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,10 +18,12 @@ import pytest
 
 from adapters.mock.operator.authorization.clients import register
 from adapters.mock.operator.profile import load_profile
+from broker.__main__ import main
 from tests.support.broker import configure, free_socket
 from tests.support.mock_operator import running_operator
 
 _START_S = 30
+CommandLine = Callable[..., tuple[int, str]]
 QUESTION = {
     "subject": {"phoneNumber": "+34600000101"},
     "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
@@ -59,7 +61,8 @@ def _wait_for(url: str, running: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> tuple[Path, int, str]:
+def configured(tmp_path: Path) -> tuple[Path, int]:
+    """A folder of its own with one operator that is no longer there, and a port for the broker."""
     with free_socket() as bound:
         port: int = bound.getsockname()[1]
     with running_operator("alba") as operator:
@@ -68,11 +71,17 @@ def place(tmp_path: Path) -> tuple[Path, int, str]:
     for name in ("borealis", "cadenza"):
         (tmp_path / "config" / "operators" / f"{name}.toml").unlink()
     (tmp_path / "config" / "routing" / "prefixes.toml").write_text('[prefixes]\n"+34600" = "alba"\n', "utf-8")
+    return tmp_path, port
+
+
+@pytest.fixture
+def place(configured: tuple[Path, int]) -> tuple[Path, int, str]:
+    folder, port = configured
     created = trust_broker(
-        "keys", "create", "--tenant", "acme", "--consumer", "shop", "--config", str(tmp_path / "config")
+        "keys", "create", "--tenant", "acme", "--consumer", "shop", "--config", str(folder / "config")
     )
     assert created.returncode == 0, created.stderr
-    return tmp_path, port, created.stdout.strip()
+    return folder, port, created.stdout.strip()
 
 
 def test_every_answer_given_before_a_kill_is_recorded_and_none_twice(place: tuple[Path, int, str]) -> None:
@@ -154,26 +163,36 @@ def test_a_stop_finishes_what_is_under_way(place: tuple[Path, int, str]) -> None
     log = (folder / "broker.log").read_text("utf-8")
     assert "600000101" not in log
     assert key not in log
+    for path in (*(folder / "keys").iterdir(), folder / "broker.db"):
+        assert path.stat().st_mode & 0o077 == 0, f"{path} is for its owner only"
 
 
-def test_keys_and_database_are_readable_by_their_owner_only(place: tuple[Path, int, str]) -> None:
-    folder, port, _ = place
-    with process(folder, port):
-        for path in (*(folder / "keys").iterdir(), folder / "broker.db"):
-            assert path.stat().st_mode & 0o077 == 0, path
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """The command within this process, which has the broker loaded: its exit code, and all that it says."""
+
+    def called(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["trust-broker", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out + said.err
+
+    return called
 
 
-def test_keys_are_listed_without_secrets_and_revoked(place: tuple[Path, int, str]) -> None:
-    folder, _, key = place
-    where = ("--tenant", "acme", "--config", str(folder / "config"))
-    listed = trust_broker("keys", "list", *where)
-    key_id, secret = key.split("_", 2)[1:]
-    assert key_id in listed.stdout
-    assert secret not in listed.stdout
-    assert trust_broker("keys", "revoke", key_id, *where).returncode == 0
-    assert "revoked" in trust_broker("keys", "list", *where).stdout
-    unknown = trust_broker("keys", "revoke", "nothing", *where)
-    assert (unknown.returncode, unknown.stderr.startswith("NOT_FOUND")) == (1, True)
+def test_keys_are_listed_without_secrets_and_revoked(configured: tuple[Path, int], command_line: CommandLine) -> None:
+    where = ("--tenant", "acme", "--config", str(configured[0] / "config"))
+    created = command_line("keys", "create", "--consumer", "shop", *where)
+    assert created[0] == 0
+    key_id, secret = created[1].strip().split("_", 2)[1:]
+    listed = command_line("keys", "list", *where)
+    assert key_id in listed[1]
+    assert secret not in listed[1]
+    assert command_line("keys", "revoke", key_id, *where)[0] == 0
+    assert "revoked" in command_line("keys", "list", *where)[1]
+    code, told = command_line("keys", "revoke", "nothing", *where)
+    assert (code, told.startswith("NOT_FOUND")) == (1, True)
 
 
 BAD_SETTINGS = {
@@ -191,22 +210,24 @@ BAD_SETTINGS = {
 
 @pytest.mark.parametrize(("file", "before", "after", "named"), BAD_SETTINGS.values(), ids=BAD_SETTINGS.keys())
 def test_a_bad_setting_stops_the_start_and_is_named(
-    place: tuple[Path, int, str], file: str, before: str, after: str, named: str
+    configured: tuple[Path, int], command_line: CommandLine, file: str, before: str, after: str, named: str
 ) -> None:
-    folder, _, _ = place
+    folder, _ = configured
     path = folder / "config" / file
     text = path.read_text("utf-8")
     assert before in text
     path.write_text(text.replace(before, after, 1), "utf-8")
-    started = trust_broker("serve", "--config", str(folder / "config"), timeout=60)
-    assert started.returncode == 1
-    assert started.stderr.startswith("MISCONFIGURED")
-    assert named in started.stderr
-    assert "Traceback" not in started.stderr
+    code, told = command_line("serve", "--config", str(folder / "config"))
+    assert code == 1
+    assert told.startswith("MISCONFIGURED")
+    assert named in told
 
 
-def test_a_misspelt_variable_stops_the_start(place: tuple[Path, int, str]) -> None:
-    folder, _, _ = place
+def test_a_misspelt_variable_stops_the_start_of_a_process(configured: tuple[Path, int]) -> None:
+    folder, _ = configured
     environment = os.environ | {"TRUST_BROKER__SERVER__PROT": "1"}
     started = trust_broker("serve", "--config", str(folder / "config"), env=environment, timeout=60)
-    assert (started.returncode, "prot" in started.stderr.lower()) == (1, True)
+    assert started.returncode == 1
+    assert started.stderr.startswith("MISCONFIGURED")
+    assert "prot" in started.stderr.lower()
+    assert "Traceback" not in started.stderr

@@ -20,6 +20,7 @@ from broker.clock import Clock, SystemClock
 from broker.surfaces.api.app import create_app
 from broker.surfaces.server import configure as configure_server
 from broker.usecases.manage_keys import NewKey
+from tests.support.databases import new_sqlite
 
 CONFIG = Path(__file__).parents[2] / "config"
 _START_S = 20
@@ -81,6 +82,7 @@ def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Ma
     """A copy of the shipped configuration in ``folder/config``, with operators at the given addresses."""
     config = folder / "config"
     shutil.copytree(CONFIG, config)
+    new_sqlite(folder / "broker.db")  # to migrate anew costs every stage a second; test_storage_migrations does it
     for path in config.rglob("*.toml"):
         path.write_text(path.read_text("utf-8").replace("var/", f"{folder}/"), "utf-8")
     broker = config / "broker.toml"

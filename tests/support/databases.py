@@ -156,12 +156,17 @@ def sqlite_template() -> bytes:
         return (Path(folder) / "template.db").read_bytes()
 
 
+def new_sqlite(path: Path) -> None:
+    """A new, migrated, empty database in this file, which must not be there yet."""
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_bytes(sqlite_template())
+
+
 def fresh_database(backend: str, folder: Path) -> str:
     """The URL of a new, migrated, empty database."""
     if backend == "sqlite":
         path = folder / f"broker{next(_numbers)}.db"
-        path.touch(mode=0o600)
-        path.write_bytes(sqlite_template())
+        new_sqlite(path)
         return f"sqlite:///{path}"
     return empty_postgres(template=_TEMPLATE)
 

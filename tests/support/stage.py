@@ -106,4 +106,8 @@ def set_stage(
         broker = stack.enter_context(
             running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files, around=around)
         )
-        yield Stage(broker, **operators)
+        try:
+            yield Stage(broker, **operators)
+        finally:
+            for operator in operators.values():
+                operator.end()
