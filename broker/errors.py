@@ -6,6 +6,7 @@
     ├── InvalidRequest        change the request (400); carries one pointer per fault
     ├── NotAuthenticated      present a valid credential (401)
     ├── NotPermitted          ask for another scope, purpose or action (403)
+    │   └── DisclosureRefused look at the code: a grant, a switch or the person's consent is missing
     ├── NotFound              the thing is not there, or not yours (404)
     ├── Erased                it was there, and was erased for good (410)
     ├── Conflict              wait, then look at what is there (409)
@@ -80,6 +81,16 @@ class NotPermitted(BrokerError):
     def __init__(self, detail: str, *, scope: str | None = None) -> None:
         super().__init__(detail)
         self.scope = scope
+
+
+class DisclosureRefused(NotPermitted):
+    """Nothing is told in clear; the code is one of :class:`broker.domain.disclosure.DisclosureFault` or a permit's."""
+
+    code = "DISCLOSURE_REFUSED"
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = str(code)
 
 
 class NotFound(BrokerError):

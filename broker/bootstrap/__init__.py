@@ -27,7 +27,7 @@ from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
-from broker.bootstrap.network import ask_network
+from broker.bootstrap.network import network_tools
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
@@ -53,7 +53,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Administration, Services
 from broker.usecases.admission import Admission
-from broker.usecases.ask_network import AskNetwork
+from broker.usecases.ask_network import AskNetwork, NetworkTools
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
 from broker.usecases.ceremonies import Ceremonies
@@ -64,9 +64,11 @@ from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
+from broker.usecases.manage_disclosures import ManageDisclosures
 from broker.usecases.manage_keys import ManageKeys
 from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
+from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
 from broker.usecases.publish_log import PublishLog
@@ -288,7 +290,7 @@ class Deployment:
 
     def _asking(
         self, parts: "_Parts", store: Store, policies: PoliciesInForce, settled: Settled, beside: Beside
-    ) -> tuple[RunCheck, AskNetwork]:
+    ) -> tuple[RunCheck, NetworkTools]:
         checks, private = self._settings.checks, beside.private
         settling = SettleTools(
             clock=self._clock,
@@ -328,7 +330,7 @@ class Deployment:
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
             budget=beside.consuming.budget,
         )
-        return RunCheck(tools, Settle(settling)), ask_network(tools, store, self._new_id)
+        return RunCheck(tools, Settle(settling)), network_tools(tools, store, self._new_id)
 
     def _services(
         self,
@@ -343,7 +345,7 @@ class Deployment:
         opened = private.opened
         show = ShowCheck(opened, store.reviews)
         figures = open_figures(store, parts.registry)
-        run_check, asking = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
+        run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
         return Services(
             clock=self._clock,
             public_url=self._settings.server.public_url,
@@ -359,7 +361,9 @@ class Deployment:
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
-            ask_network=asking,
+            ask_network=AskNetwork(network),
+            disclosures=ManageDisclosures(store.disclosures, parts.gate, self._clock, self._new_id),
+            disclose=OrderDisclosure(network, store.disclosures),
             figures=figures,
             reviews=beside.reviews,
             challenges=ChallengeChecks(beside.desk),

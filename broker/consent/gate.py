@@ -83,6 +83,11 @@ class ConsentGate:
         """The purposes, for an error message."""
         return sorted(self._purposes)
 
+    def covers(self, purpose: str, category: Category) -> bool:
+        """Whether a purpose names this at all, wherever."""
+        entry = self._purposes.get(purpose)
+        return entry is not None and category in entry.rules
+
     def basis(self, purpose: str, category: Category, country: str | None = None) -> LegalBasis | None:
         """The legal basis for asking ``category`` under ``purpose``; ``None`` means that it must not be asked."""
         entry = self._purposes.get(purpose)

@@ -14,6 +14,7 @@ POLICY_APPROVE = "policy:approve"
 POLICY_STOP = "policy:stop"
 
 NETWORK = "network:read"
+DISCLOSE = "disclosure:order"
 METRICS = "metrics:read"
 
 AUDIT_READ = "audit:read"
@@ -31,6 +32,7 @@ SCOPES = frozenset(
         REVIEW,
         EVENTS,
         NETWORK,
+        DISCLOSE,
         METRICS,
         POLICY_READ,
         POLICY_PUBLISH,

@@ -83,7 +83,17 @@ LEFT_OUT: Mapping[str, str] = {
 
 OF_NOBODY = frozenset(
     {
-        *("api_keys", "budgets", "clients", "tenants", "tenant_keys", "trusted_issuers", "used_ids", "webhooks"),
+        *(
+            "api_keys",
+            "budgets",
+            "clients",
+            "disclosure_grants",
+            "tenants",
+            "tenant_keys",
+            "trusted_issuers",
+            "used_ids",
+            "webhooks",
+        ),
         *("policy_changes", "policy_heads", "policy_stops", "policy_versions", "rule_texts"),
         *("shadow_runs", "shadow_tallies", "retention_marks", "root_key"),
         *("log_checkpoints", "log_cosignatures", "log_head", "log_tiles"),

@@ -15,6 +15,7 @@ from broker.storage.backends import connect
 from broker.storage.challenge_store import ChallengeStore
 from broker.storage.consent_store import ConsentStore
 from broker.storage.consumer_store import ConsumerStore
+from broker.storage.disclosure_store import DisclosureStore
 from broker.storage.event_store import EventStore
 from broker.storage.log_store import LogStore
 from broker.storage.migrate import HEAD_REVISION, recorded_revision
@@ -87,6 +88,7 @@ class Store:
         self.challenges = ChallengeStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.consents = ConsentStore(self._writer, self._reader)
+        self.disclosures = DisclosureStore(self._writer, self._reader, limits.rows_max)
         self.privacy = PrivacyStore(self._writer, self._reader)
         self.vault = VaultStore(self._writer, self._reader)
         self.events = EventStore(self._writer, self._reader, limits.rows_max)

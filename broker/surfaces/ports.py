@@ -22,9 +22,11 @@ from broker.usecases.issue_token import IssueToken
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_consents import ManageConsents
+from broker.usecases.manage_disclosures import ManageDisclosures
 from broker.usecases.manage_tenants import ManageTenants
 from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.meter import Meter
+from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
@@ -81,6 +83,8 @@ class Services:
     challenges: ChallengeChecks
     ceremonies: Ceremonies
     ask_network: AskNetwork
+    disclosures: ManageDisclosures
+    disclose: OrderDisclosure
     figures: Figures
     reviews: ReviewChecks
     webhooks: ManageWebhooks

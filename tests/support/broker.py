@@ -78,6 +78,16 @@ FORGETFUL = {
 }
 
 
+def edit(config: Path, edits: Mapping[str, Mapping[str, str]]) -> None:
+    """Replace texts in files of a configuration, by their paths in it; each stands there once."""
+    for name, changes in edits.items():
+        text = (config / name).read_text("utf-8")
+        for before, after in changes.items():
+            assert text.count(before) == 1, before
+            text = text.replace(before, after)
+        (config / name).write_text(text, "utf-8")
+
+
 def configure(folder: Path, operators: Mapping[str, str], port: int, changes: Mapping[str, Any] | None = None) -> None:
     """A copy of the shipped configuration in ``folder/config``, with operators at the given addresses."""
     config = folder / "config"
@@ -116,10 +126,11 @@ def running_broker(
     at: socket.socket | None = None,
     files: Mapping[str, str] | None = None,
     around: Callable[[Any], Any] | None = None,
+    edits: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[RunningBroker]:
     """Configure, start, hand over, stop. ``at`` is a bound socket where the address had to be known earlier.
 
-    ``around`` puts something between the server and the application.
+    ``around`` puts something between the server and the application. ``edits`` are as in :func:`edit`.
     """
     bound = at or free_socket()
     port = bound.getsockname()[1]
@@ -127,6 +138,7 @@ def running_broker(
     config = folder / "config"
     for name, text in (files or {}).items():
         (config / "routing" / name).write_text(text, "utf-8")
+    edit(config, edits or {})
     deployment = Deployment(config, settings_module.load(config), clock or SystemClock())
     agent = asyncio.run(_create_key(deployment, NewKey("acme", "shop", "till", ("trust:check",), None)))
     analyst = asyncio.run(_create_key(deployment, NewKey("acme", "desk", None, ("trust:check", "trust:explain"), None)))

@@ -78,11 +78,13 @@ def set_stage(
     files: Mapping[str, str] | None = None,
     profiles: Mapping[str, Profile] | None = None,
     around: Callable[[Any], Any] | None = None,
+    edits: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Stage]:
     """Start all of them; the operators trust the broker's published keys and the shared secrets.
 
     ``files`` are put into the broker's ``config/routing``. ``profiles`` puts others in the place of those that an
     operator's name stands for; they get its numbers. ``around`` puts something before the broker's application.
+    ``edits`` replace texts in files of the broker's configuration, by their paths in it.
     """
     clock = clock or SystemClock()
     bound = free_socket()
@@ -104,7 +106,9 @@ def set_stage(
         }
         urls = {name: operator.url for name, operator in operators.items()}
         broker = stack.enter_context(
-            running_broker(folder, urls, clock=clock, changes=changes, at=bound, files=files, around=around)
+            running_broker(
+                folder, urls, clock=clock, changes=changes, at=bound, files=files, around=around, edits=edits
+            )
         )
         try:
             yield Stage(broker, **operators)

@@ -19,6 +19,7 @@ from broker.storage.tables.checking import (
     tenants,
 )
 from broker.storage.tables.consuming import budgets, clients, metering, trusted_issuers, used_ids
+from broker.storage.tables.disclosing import disclosure_grants
 from broker.storage.tables.governing import (
     policy_changes,
     policy_heads,
@@ -44,6 +45,7 @@ __all__ = [
     "checks",
     "clients",
     "consents",
+    "disclosure_grants",
     "erasures",
     "evidence",
     "idempotency",

@@ -21,6 +21,7 @@ from broker.surfaces.api import (
     consents,
     contract,
     correlator,
+    disclosures,
     docs,
     metering,
     metrics,
@@ -115,6 +116,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *camara.ROUTES,
     *metering.ROUTES,
     *consents.ROUTES,
+    *disclosures.ROUTES,
     metrics.metrics,
     receipt_keys,
     client_keys,
@@ -153,6 +155,18 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         openapi_config=docs.openapi_config(),
         logging_config=None,
     )
-    rooms = (authzen, challenges, consents, policies, receipts, reviews, subjects, tenants, trials, webhooks)
+    rooms = (
+        authzen,
+        challenges,
+        consents,
+        disclosures,
+        policies,
+        receipts,
+        reviews,
+        subjects,
+        tenants,
+        trials,
+        webhooks,
+    )
     contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
     return app

@@ -13,6 +13,7 @@ from broker.domain.allowance import Allowance
 from broker.errors import (
     BrokerError,
     Conflict,
+    DisclosureRefused,
     Erased,
     IdempotencyMismatch,
     InvalidRequest,
@@ -34,6 +35,7 @@ STATUS: dict[type[BrokerError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
+    DisclosureRefused: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Erased: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,

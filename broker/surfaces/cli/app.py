@@ -25,6 +25,7 @@ _ROOMS: dict[str, tuple[str, str, str]] = {
     "audit": ("audit", "create", "The transparency log"),
     "clients": ("clients", "create", "OAuth clients of consumers"),
     "consent": ("consent", "app", "What people agreed to"),
+    "disclosure": ("disclosure", "app", "Personal data told in clear"),
     "keys": ("keys", "create", "Bearer keys of consumers"),
     "policy": ("policy", "create", "Policy documents"),
     "privacy": ("privacy", "create", "People's own data"),

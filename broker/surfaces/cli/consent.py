@@ -14,10 +14,11 @@ Number = Annotated[str, typer.Argument(help="Whose, as +34600000101")]
 @app.command()
 def give(  # noqa: PLR0913, PLR0917 - one parameter for each member
     number: Number,
-    signal: Annotated[list[str], typer.Option(help="What it is about, such as location; repeat for several")],
     notice: Annotated[str, typer.Option(help="The version of your notice")],
     method: Annotated[str, typer.Option(help="How it was given: checkbox, spoken, signature")],
     channel: Annotated[str, typer.Option(help="Where: app, voice, branch")],
+    signal: Annotated[list[str] | None, typer.Option(help="What it is about, such as location; repeat")] = None,
+    instrument: Annotated[list[str] | None, typer.Option(help="Such as location_area; repeat")] = None,
     purpose: Annotated[str, typer.Option(help="What for")] = "FraudPreventionAndDetection",
     expires: Annotated[str | None, typer.Option(help="An instant with zone; until withdrawn if left out")] = None,
     url: Url = None,
@@ -25,8 +26,8 @@ def give(  # noqa: PLR0913, PLR0917 - one parameter for each member
     as_json: AsJson = False,
 ) -> None:
     """Record a consent."""
-    sent = {"phoneNumber": number, "purpose": purpose, "signals": signal, "noticeVersion": notice}
-    sent |= {"method": method, "channel": channel}
+    sent = {"phoneNumber": number, "purpose": purpose, "signals": signal or [], "noticeVersion": notice}
+    sent |= {"method": method, "channel": channel, "instruments": instrument or []}
     found = call(url, key, "POST", "/v1/consents", sent | ({"expiresAt": expires} if expires else {}))
     tell(found, [_line(found)], as_json=as_json)
 
