@@ -159,7 +159,7 @@ class Deployment:
             consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
             await stack.enter_async_context(consuming.running())
             late_answers = await stack.enter_async_context(
-                hearing_late(parts.gatherer, resettling, parts.rulebook.table, self._settings.checks)
+                hearing_late(parts.gatherer, resettling, private.permit, parts.rulebook.table, self._settings.checks)
             )
             beside = Beside(reviews, webhooks, private, network, stirrings, desk, consuming, late_answers)
             yield self._services(parts, store, policies, shadows, beside, record)

@@ -53,10 +53,14 @@ class Cause(StrEnum):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """That somebody met, or did not meet, a challenge by one of the methods that the decision offered."""
+    """That somebody met, or did not meet, a challenge by one of the methods that the decision offered.
+
+    ``consent`` is the entry of the ledger that asking the operator rested on, where it rested on one.
+    """
 
     method: str
     met: bool
+    consent: str | None = None
 
 
 class HumanRuling(msgspec.Struct, frozen=True):
@@ -80,7 +84,8 @@ class Check(msgspec.Struct, frozen=True):
 
     ``action_digest`` is salted, and the salt is in the receipt. ``delegation`` says for whom the agent acted,
     where it did for somebody. ``channel`` is the caller's word for where the action comes from.
-    ``bases`` gives the legal basis of each signal that was planned; ``leaf`` is the base64url hash of the
+    ``bases`` gives the legal basis of each signal that was planned, ``consents`` the entry of the ledger that an
+    answer rests on, as ``cns_…@version``, where it rests on one; ``leaf`` is the base64url hash of the
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
     loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
@@ -126,6 +131,7 @@ class Check(msgspec.Struct, frozen=True):
     revisions: tuple[Revision, ...] = ()
     proofs: tuple[Proof, ...] = ()
     ruling: HumanRuling | None = None
+    consents: dict[SignalName, str] = {}
     ways: Ways | None = None
 
     @property

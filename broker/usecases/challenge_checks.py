@@ -19,10 +19,9 @@ from broker.adapter_kit.instruments import (
 from broker.consumers import authorize
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.check import Principal
-from broker.domain.instrument import Category, InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Check, RecordedAction
-from broker.domain.signal import Signal, SignalName, Unavailability
+from broker.domain.signal import Signal, Unavailability
 from broker.errors import (
     BrokerError,
     Conflict,
@@ -35,7 +34,7 @@ from broker.errors import (
 )
 from broker.policy.rules import StepUpMethod
 from broker.step_up import rules
-from broker.usecases.challenge_desk import ChallengeDesk, Held, digest, sources_of
+from broker.usecases.challenge_desk import CATEGORIES, ChallengeDesk, Held, digest, sources_of
 from broker.usecases.challenge_views import ChallengeView, shown
 from broker.usecases.show_check import own_check
 
@@ -44,12 +43,6 @@ _SWEEP_MAX = 200
 _CLOCK = "the clock"
 _MESSAGE = f"{CODE_PLACEHOLDER} is your code for: %s. Give it to nobody who calls you."
 _CANNOT = "the operator of this number cannot do that: choose another method"
-_CATEGORIES: Mapping[str, Category] = {
-    StepUpMethod.NETWORK_AUTH: SignalName.NUMBER_VERIFICATION,
-    StepUpMethod.OPERATOR_TOKEN: SignalName.NUMBER_VERIFICATION,
-    StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD,
-}
-"""What a method asks the operator for; the others ask nobody."""
 _VERDICTS: Mapping[PasswordVerdict, tuple[ChallengeState, ChallengeCode]] = {
     PasswordVerdict.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.CODE_EXPIRED),
     PasswordVerdict.EXHAUSTED: (ChallengeState.FAILED, ChallengeCode.CODE_WRONG),
@@ -259,7 +252,7 @@ class ChallengeChecks:
 
     async def _require_permitted(self, check: Check, phone: PhoneNumber, method: str) -> None:
         """Whoever is paused, or has objected, is no more to be told of than whose operator cannot do it."""
-        category = _CATEGORIES.get(method)
+        category = CATEGORIES.get(method)
         if category is not None and not await self._desk.permits(check, phone, category):
             raise Conflict(_CANNOT)
 

@@ -12,12 +12,13 @@ from broker.adapter_kit.authorization_code import HoldsCeremonies, Transaction
 from broker.clock import Clock
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.event import EventKind
-from broker.domain.instrument import Category
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Cause, Check, Proof
 from broker.domain.signal import Match, Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.errors import BrokerError, Conflict, Erased, NotFound, origin
 from broker.events.compose import Composer
+from broker.policy.rules import StepUpMethod
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import Vault
 from broker.step_up import rules
@@ -27,12 +28,18 @@ from broker.storage.policy_store import Entry
 from broker.usecases.find_ways import FindWays
 from broker.usecases.happenings import challenge_event
 from broker.usecases.open_checks import OpenChecks
-from broker.usecases.permit import About, Permit
+from broker.usecases.permit import About, Grant, Permit
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import entry
 from broker.usecases.resettle import Change, Resettle, Superseded
 
 _PERSON = "the person"
+CATEGORIES: Mapping[str, Category] = {
+    StepUpMethod.NETWORK_AUTH: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.OPERATOR_TOKEN: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD,
+}
+"""What a method asks the operator for; the others ask nobody."""
 _FOLLOW_MS = 5_000
 """How long after an end the sweeper looks whether the check has followed."""
 _GIVE_UP_MS = 600_000
@@ -73,6 +80,8 @@ class Held(msgspec.Struct, frozen=True):
     """When codes were sent, milliseconds."""
     signal: Observed | None = None
     """What the operator said in the end."""
+    consent: str | None = None
+    """The entry of the ledger that asking them rested on."""
 
     def __repr__(self) -> str:
         return "Held(…)"
@@ -144,13 +153,19 @@ class ChallengeDesk:
     ) -> Challenge:
         """Close it, and have the check settle again where the end ``counts`` for it, with what the operator said.
 
+        What they said of somebody who does not permit it any more counts for nothing, either way.
+
         It is closed first, and of all who would close it one does: what a challenge says and what its check made of it
         are the same. What came of it is kept until the check has followed, so that it is never lost between the two.
 
         Raises:
             Conflict: it is closed already; whatever this answer proved counts for nothing.
         """
-        sealed = await self.seal(challenge, Held("", signal=signal)) if counts else b""
+        leave = await self._leave(challenge) if counts else None
+        if isinstance(leave, str):
+            return await self.end(challenge, ChallengeState.FAILED, ChallengeCode.NOT_PERMITTED, by=by)
+        came = Held("", signal=signal, consent=leave.consent if leave else None)
+        sealed = await self.seal(challenge, came) if counts else b""
         for _ in range(_TRIES):
             now_ms = self.now_ms()
             due_ms = now_ms + _FOLLOW_MS if counts else None
@@ -173,12 +188,14 @@ class ChallengeDesk:
         """
         met = challenge.state is ChallengeState.MET
         try:
-            signal = (await self.held(challenge)).signal
+            held = await self.held(challenge)
+            signal = held.signal
             change = Change(
                 cause=Cause.CHALLENGE,
                 by=challenge.challenge_id,
                 signals=() if signal is None else (signal,),
-                proof=Proof(challenge.method, met=met),
+                consents={signal.name: held.consent} if signal and held.consent else {},
+                proof=Proof(challenge.method, met=met, consent=held.consent),
             )
             seen = challenge.revision if met else None
             await self.tools.resettle(challenge.tenant, challenge.check_id, change, seen=seen)
@@ -193,6 +210,15 @@ class ChallengeDesk:
         done = rules.followed(challenge)
         await self.tools.store.move(done)
         return done
+
+    async def _leave(self, challenge: Challenge) -> Grant | str | None:
+        """What asking the operator rests on now, or why they must not be asked; ``None`` where nobody is asked."""
+        category = CATEGORIES.get(challenge.method)
+        if category is None:
+            return None
+        check, held = await self.check(challenge), await self.held(challenge)
+        about = About(challenge.tenant, challenge.subject, PhoneNumber(held.phone), check.purpose)
+        return await self.tools.permit.before(category, about)
 
     async def _followed_soon(self, challenge: Challenge) -> Challenge:
         if challenge.due_ms is None:

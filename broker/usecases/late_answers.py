@@ -20,6 +20,7 @@ from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.what_if import WhatIf
 from broker.signals.gather import Errand, Gatherer
+from broker.usecases.permit import About, Permit
 from broker.usecases.resettle import Change, Resettle
 
 _log = logging.getLogger(__name__)
@@ -31,16 +32,25 @@ class LateAnswers:
     Args:
         gatherer: the one that the checks asked with.
         resettle: settles a check again.
+        permit: whether an answer may still be used when it comes.
         table: of the checks of this node.
         clock: the one of the checks.
         checks_max: for how many checks answers are waited for at once; those of one more are given up.
     """
 
     def __init__(
-        self, gatherer: Gatherer, resettle: Resettle, table: EvidenceTable, clock: Clock, *, checks_max: int
+        self,
+        gatherer: Gatherer,
+        resettle: Resettle,
+        permit: Permit,
+        table: EvidenceTable,
+        clock: Clock,
+        *,
+        checks_max: int,
     ) -> None:
         self._gatherer = gatherer
         self._resettle = resettle
+        self._permit = permit
         self._table = table
         self._clock = clock
         self._checks_max = checks_max
@@ -72,12 +82,20 @@ class LateAnswers:
         try:
             async for answer in self._gatherer.late_answers(errand):
                 if self._is_adverse(check, document, answer):
-                    change = Change(cause=Cause.LATE_ANSWER, by=answer.name.value, signals=(answer,))
-                    check = await self._resettle(check.tenant, check.id, change)
+                    check = await self._amended(check, answer, errand)
         except BrokerError as error:
             _log.warning("a late answer did not amend check %s: %s", check.id, error.code)
         except Exception as error:  # noqa: BLE001 - nobody waits for this task, so nobody else would say it
             _log.error("a late answer did not amend check %s: %s", check.id, type(error).__name__)
+
+    async def _amended(self, check: Check, answer: Observed, errand: Errand) -> Check:
+        about = About(errand.tenant, errand.subject, errand.query.phone, errand.query.purpose)
+        grant = await self._permit.before(answer.name, about)
+        if isinstance(grant, str):
+            return check
+        consents = {answer.name: grant.consent} if grant.consent else {}
+        change = Change(cause=Cause.LATE_ANSWER, by=answer.name.value, signals=(answer,), consents=consents)
+        return await self._resettle(check.tenant, check.id, change)
 
     def _is_adverse(self, check: Check, document: PolicyDocument, answer: Observed) -> bool:
         """Whether it makes the decision stricter, or the evidence suspicious, beside what the check knows already."""

@@ -1,6 +1,6 @@
 """What a use case is handed when a surface calls it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from broker.domain.decision import Floor
 from broker.domain.plan import Plan
 from broker.domain.record import Check
 from broker.domain.route import Route
+from broker.domain.signal import SignalName
 from broker.policy.document import PolicyDocument
 from broker.storage.records import IdempotencyClaim
 
@@ -55,7 +56,7 @@ class Answered(msgspec.Struct, frozen=True):
 class Case(msgspec.Struct, frozen=True):
     """A check under way: everything that settling needs beside the evidence. ``mark`` names its action.
 
-    ``forbidden``: the person lets nobody prove their SIM.
+    ``forbidden``: the person lets nobody prove their SIM. ``consents`` are what its answers rest on.
     """
 
     id: str
@@ -70,4 +71,5 @@ class Case(msgspec.Struct, frozen=True):
     stop: str | None = None
     floors: tuple[Floor, ...] = ()
     calls: tuple[Call, ...] = ()
+    consents: Mapping[SignalName, str] = {}
     forbidden: bool = False

@@ -4,7 +4,7 @@ Callers are completed challenges, reviews, late answers and network events. Noth
 stays in its history, and every revision has a leaf of its own in the log.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -45,12 +45,14 @@ class Superseded(Conflict):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What came since: why, ``by`` which challenge, review or event (its id), and what it adds.
 
-    ``signals`` take the place of signals of the same name. A change is applied once, however often it is handed in.
+    ``signals`` take the place of signals of the same name, and ``consents`` are what they rest on. A change is applied
+    once, however often it is handed in.
     """
 
     cause: Cause
     by: str
     signals: tuple[Signal, ...] = ()
+    consents: Mapping[SignalName, str] = {}
     proof: Proof | None = None
     ruling: HumanRuling | None = None
 
@@ -143,7 +145,9 @@ class Resettle:
         return msgspec.structs.replace(
             check,
             evidence=evidence,
-            bases=check.bases | self._bases(check, change.signals),
+            # What it was planned on stands: only then was the country of the number known.
+            bases=self._bases(check, change.signals) | check.bases,
+            consents=check.consents | dict(change.consents),
             assessment=judgement.assessment,
             decision=decision,
             counterfactual=judgement.counterfactual,

@@ -180,6 +180,7 @@ class RunCheck:
             usable = await self._tools.permit.still(
                 answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
             )
+            case = msgspec.structs.replace(case, consents=usable.consents)
             evidence = Evidence.of([*case.plan.unavailable, *usable.signals])
             cost, case = self._cost(case, evidence, answers.asked)
             check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))

@@ -108,6 +108,7 @@ class Settle:
             action_class=case.plan.action_class,
             operator=next(iter(case.route.sources), None),
             bases=self._bases(case, evidence),
+            consents=dict(case.consents),
             evidence=evidence,
             assessment=judgement.assessment,
             decision=decision,

@@ -88,7 +88,7 @@ def _answer(signal: SignalView) -> str:
     if signal.window_s is not None:
         said.append(f"looking back {signal.window_s / 3600:.0f} h")
     if signal.legal_basis is not None:
-        said.append(f"on {signal.legal_basis}")
+        said.append(f"on {signal.legal_basis}" + (f" {signal.consent}" if signal.consent else ""))
     return "; ".join(said)
 
 
@@ -98,6 +98,9 @@ def _decided(check: Check, shown: ExplainedCheckView, beside: Beside) -> Iterato
     for revision in check.revisions:
         text = f"settled again because of {revision.cause} {revision.by}; it was {revision.before.wire}"
         yield Moment(revision.at, Kind.SETTLED_AGAIN, text)
+    for proof in check.proofs:
+        if proof.consent is not None:
+            yield Moment(check.settled_at, Kind.ANSWERED, f"{proof.method} was proven on consent {proof.consent}")
     gates = f"; gates {', '.join(shown.gates)}" if shown.gates else ""
     reasons = ", ".join(reason.code for reason in shown.reasons) or "no reasons"
     score = f"trust score {shown.trust_score}, fraud {shown.probability:.4f}"

@@ -130,7 +130,8 @@ class WordsView(msgspec.Struct, frozen=True):
 class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One signal: ``observed`` with a coarse value, or ``unavailable`` with a reason and its code.
 
-    ``window_s`` is the period that the answer really covers; ``contribution`` its weight in nats of log-odds of fraud.
+    ``window_s`` is the period that the answer really covers; ``contribution`` its weight in nats of log-odds of fraud;
+    ``consent`` the entry of the ledger that asking for it rested on, with its version.
     """
 
     name: SignalName
@@ -143,6 +144,7 @@ class SignalView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     age_s: float | None = None
     source: SourceView | None = None
     legal_basis: str | None = None
+    consent: str | None = None
     latency_ms: float | None = None
     contribution: float | None = None
     cost: ChargeView | None = None
@@ -302,6 +304,7 @@ def _signal(signal: Signal, check: Check) -> SignalView:
             age_s=max(0.0, (check.settled_at - signal.observed_at).total_seconds()),
             source=source,
             legal_basis=basis,
+            consent=check.consents.get(signal.name),
             latency_ms=round(signal.latency_ms, 1),
             contribution=nats,
             cost=cost,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 import pytest
 
 from tests.stories.conftest import PATIENT
@@ -29,6 +30,7 @@ class Desk(NamedTuple):
     shop: httpx.Client
     clerk: httpx.Client
     officer: httpx.Client
+    tenant: str
 
     def ask(self, number: str = "+34600000101", via: httpx.Client | None = None, **members: Any) -> dict[str, Any]:
         """The signals of a check by name."""
@@ -68,7 +70,7 @@ def desk(strict: Stage) -> Iterator[Desk]:
         broker.http(broker.key(tenant, "consent:read", "consent:write", consumer="clerk")) as clerk,
         broker.http(broker.key(tenant, "privacy:read", "privacy:write", consumer="officer")) as officer,
     ):
-        yield Desk(strict, shop, clerk, officer)
+        yield Desk(strict, shop, clerk, officer, tenant)
 
 
 def why(signal: dict[str, Any]) -> tuple[str, str] | None:
@@ -88,10 +90,30 @@ def test_location_is_asked_with_a_live_consent_and_not_without(desk: Desk) -> No
     assert (given["state"], given["live"], given["version"]) == ("given", True, 1)
     signals = desk.ask()
     assert why(signals["location"]) is None
-    assert signals["location"]["legalBasis"] == "consent"
+    assert (signals["location"]["legalBasis"], signals["location"]["consent"]) == ("consent", f"{given['id']}@1")
     assert desk.withdraw(given)["state"] == "withdrawn"
     assert why(desk.ask()["location"]) == ("not_permitted", "CONSENT_WITHDRAWN")
     assert why(desk.ask(maxEvidenceAgeS=3600)["location"]) == ("not_permitted", "CONSENT_WITHDRAWN"), "nor remembered"
+
+
+def test_what_an_answer_rested_on_is_on_record_explained_and_replayed(desk: Desk) -> None:
+    given = desk.give()
+    question = {
+        "subject": {"phoneNumber": "+34600000101", "location": _PLACE},
+        "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
+        "purpose": PURPOSE,
+    }
+    key = {"Idempotency-Key": f"relied-{given['id']}"}
+    first = desk.shop.post("/v1/trust-checks", json=question, headers=key).raise_for_status()
+    check = first.json()
+    desk.withdraw(given)
+    again = desk.shop.post("/v1/trust-checks", json=question, headers=key)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    relied = {one["name"]: one["consent"] for one in check["signals"] if "consent" in one}
+    assert relied == {"location": f"{given['id']}@1"}
+    assert msgspec.json.decode(desk.stage.kept(check["id"], desk.tenant).record)["consents"] == relied
+    told = desk.shop.get(f"/v1/trust-checks/{check['id']}/explanation").raise_for_status().json()
+    assert any(f"on consent {given['id']}@1" in moment["text"] for moment in told["timeline"])
 
 
 def test_what_needs_no_consent_goes_on(desk: Desk) -> None:

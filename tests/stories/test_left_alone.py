@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 import pytest
 
 from adapters.mock.phone import Phone, said
@@ -184,6 +185,18 @@ def test_who_comes_back_from_the_operator_too_late_has_proven_nothing(person: Pe
     finally:
         phone.close()
     assert ended(person, challenge) == ("failed", "NOT_PERMITTED")
+
+
+def test_a_proof_says_on_which_consent_it_rests(person: Person) -> None:
+    consent = person.agrees()
+    challenge = person.started("sms_otp")
+    (*_, last) = person.stage.alba.control.http.get(f"/subscribers/{STEADY}/messages").json()
+    code = "".join(filter(str.isdigit, last["text"].split()[0]))
+    person.agent.post(f"{challenge['href']}/answer", json={"code": code}).raise_for_status()
+    assert ended(person, challenge) == ("met", None)
+    check_id = challenge["href"].split("/")[3]
+    proofs = msgspec.json.decode(person.stage.kept(check_id, "bank").record)["proofs"]
+    assert proofs == [{"method": "sms_otp", "met": True, "consent": f"{consent}@1"}]
 
 
 FACADE: list[tuple[str, dict[str, Any], str]] = [

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from broker.adapter_kit.adapter import Capability, ClosedAdapter, SignalQuery
+from broker.adapter_kit.adapter import Adapter, Capability, ClosedAdapter, SignalQuery
 from broker.clock import SystemClock
 from broker.domain.check import Circle
 from broker.domain.cost import Tariff
@@ -61,7 +61,7 @@ class Operator(ClosedAdapter):
 
 
 async def ask(
-    operator: Operator, *, deadline_s: float = 5.0, typical_ms: float = 50.0, recalled: bool = False
+    operator: Adapter, *, deadline_s: float = 5.0, typical_ms: float = 50.0, recalled: bool = False
 ) -> Answers:
     clock = SystemClock()
     document = shipped()["credential"]
@@ -77,6 +77,7 @@ async def ask(
         deadline_s=clock.monotonic_s() + deadline_s,
         location=Circle(40.0, -3.0, 5000.0),
         bound_since=date(2024, 5, 1),
+        tenant="acme",
     )
     known = {SIM: extremes.worst(SIM, clock.now())} if recalled else {}
     tools = AskingTools(Gatherer(Freshness(entries_max=10), clock), clock, WaveMemory())

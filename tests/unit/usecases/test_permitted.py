@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from broker.adapter_kit.adapter import SignalQuery
+from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.adapter_kit.instruments import A, AskConsent, ConsentStatus, Order, PasswordSent, Refused, SendPassword
 from broker.bootstrap.files import consent_gate
 from broker.domain.consent import Consent, ConsentState
-from broker.domain.instrument import Category, InstrumentName
+from broker.domain.instrument import Category
 from broker.domain.phone import PhoneNumber
 from broker.domain.privacy import Erasure, Standing, SubjectChange
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability
@@ -23,11 +23,18 @@ from broker.usecases.permitted import NOBODY, UNKNOWN, PermittedNetwork
 from broker.usecases.subject_watch import SubjectWatch
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Acting, good
+from tests.unit.usecases.test_asking import Operator as Waves
+from tests.unit.usecases.test_asking import ask
 
 CONFIG = Path(__file__).parents[3] / "config"
 PURPOSE = "FraudPreventionAndDetection"
 NUMBER = PhoneNumber("+34600000101")
-PLACE, SWAP, PASSWORD = SignalName.LOCATION, SignalName.SIM_SWAP, InstrumentName.ONE_TIME_PASSWORD
+PLACE, SWAP, DEVICE, CLAIMS = (
+    SignalName.LOCATION,
+    SignalName.SIM_SWAP,
+    SignalName.DEVICE_SWAP,
+    SignalName.KYC_MATCH,
+)
 
 
 class Ledger:
@@ -69,13 +76,28 @@ class Gate(NamedTuple):
     watch: SubjectWatch
     operator: Operator
     network: PermittedNetwork
-    subject: bytes
+    pseudonyms: Pseudonyms
 
-    def agree(self, category: Category, state: ConsentState = ConsentState.GIVEN, version: int = 1) -> None:
+    @property
+    def subject(self) -> bytes:
+        return self.pseudonyms.subject("acme", NUMBER)
+
+    def around(self, adapter: Adapter) -> Adapter:
+        behind = PermittedNetwork(lambda _: adapter, self.network.permit, self.pseudonyms)(("north",))
+        assert behind is not None
+        return behind
+
+    def agree(
+        self,
+        category: Category,
+        state: ConsentState = ConsentState.GIVEN,
+        version: int = 1,
+        consent_id: str = "cns_1",
+    ) -> None:
         now_ms = int(self.clock.now().timestamp() * 1000)
         self.ledger.consents.append(
             Consent(
-                "acme", "cns_1", version, self.subject, state, PURPOSE, (category,), None, "1", "spoken", "voice",
+                "acme", consent_id, version, self.subject, state, PURPOSE, (category,), None, "1", "spoken", "voice",
                 None, now_ms, None, now_ms + version, "clerk",
             )
         )  # fmt: skip
@@ -100,12 +122,16 @@ async def gate(tmp_path: Path) -> Gate:
     clock, ledger, pseudonyms = HandClock(), Ledger(), Pseudonyms(b"k" * 32)
     watch = SubjectWatch(ledger, clock, ErasureJournal(tmp_path / "erasures.jsonl"))
     limits = PermitLimits(ledger=True, entries_max=10)
-    permit = Permit(consent_gate(CONFIG / "purposes.toml"), ledger, watch, clock, limits)
+    # The shipped purposes, but for a signal of a second wave that rests on consent.
+    purposes = (CONFIG / "purposes.toml").read_text("utf-8")
+    agreeing = purposes.replace('device_swap = "legitimate_interest"', 'device_swap = "consent"')
+    (tmp_path / "purposes.toml").write_text(agreeing, "utf-8")
+    permit = Permit(consent_gate(tmp_path / "purposes.toml"), ledger, watch, clock, limits)
     watch.forgetting(permit.forget)
     await watch.look()
     operator = Operator(good(clock))
     network = PermittedNetwork(lambda sources: operator if sources else None, permit, pseudonyms)
-    return Gate(clock, ledger, watch, operator, network, pseudonyms.subject("acme", NUMBER))
+    return Gate(clock, ledger, watch, operator, network, pseudonyms)
 
 
 def refusal(answer: object) -> str | None:
@@ -219,6 +245,26 @@ async def test_what_somebody_permits_may_be_asked_of_whom_no_pause_protects(gate
     pause(gate)
     gate.watch.tell("acme", gate.subject)
     assert refusal(await gate.order(AskConsent)) == "PAUSED"
+
+
+async def test_what_is_taken_back_between_two_waves_stops_the_second(gate: Gate) -> None:
+    for name, consent_id in ((PLACE, "cns_1"), (CLAIMS, "cns_2"), (DEVICE, "cns_3")):
+        gate.agree(name, consent_id=consent_id)
+    waves = Waves({SWAP: "7d"})
+    await ask(gate.around(waves))
+    assert DEVICE in waves.asked, "the second wave asks for it"
+
+    class TakingBack(Waves):
+        async def observe(self, query: SignalQuery) -> Signal:
+            if query.signal is SWAP:
+                gate.agree(DEVICE, ConsentState.WITHDRAWN, version=2, consent_id="cns_3")
+                gate.watch.tell("acme", gate.subject)
+            return await super().observe(query)
+
+    waves = TakingBack({SWAP: "7d"})
+    answers = await ask(gate.around(waves))
+    assert DEVICE not in waves.asked
+    assert [refusal(one) for one in answers.signals if one.name is DEVICE] == ["CONSENT_WITHDRAWN"]
 
 
 async def test_what_is_asked_for_nobody_is_not_asked(gate: Gate) -> None:
