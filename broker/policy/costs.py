@@ -5,6 +5,8 @@ import msgspec
 from broker.domain.decision import Outcome
 from broker.policy.rules import ClassRules
 
+_STRICTEST_FIRST = tuple(reversed(Outcome))
+
 
 class ExpectedCosts(msgspec.Struct, frozen=True):
     """The expected cost of each outcome, in units of a typical loss."""
@@ -17,9 +19,8 @@ class ExpectedCosts(msgspec.Struct, frozen=True):
     @property
     def cheapest(self) -> Outcome:
         """The outcome of least cost; the stricter one of equals."""
-        costs = (self.allow, self.step_up, self.review, self.deny)
-        least = min(costs)
-        return max(outcome for outcome in Outcome if costs[outcome] == least)
+        costs = (self.deny, self.review, self.step_up, self.allow)
+        return _STRICTEST_FIRST[costs.index(min(costs))]
 
     def by_name(self) -> dict[str, float]:
         """Costs by the outcome's name on the wire."""

@@ -9,9 +9,11 @@ from broker.domain.evidence import Evidence
 from broker.domain.signal import Unavailable
 from broker.policy.costs import cheapest, expected_costs, stepwise
 from broker.policy.document import PolicyDocument
-from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates, in_doubt, lacking
+from broker.policy.facts import Facts, lacking
+from broker.policy.gates import EVIDENCE_MISSING, POLICY_FLOOR, Gate, change_floor, gates
+from broker.policy.gist import Gist
 from broker.policy.reasons import CONFLICT_MAX, DecisionParts, ReasonCode, explain, line_reason
-from broker.policy.rules import ON_THE_PHONE_NETWORK, OPERATOR_FAILED, ClassRules, GateCode, StepUpMethod
+from broker.policy.rules import ON_THE_PHONE_NETWORK, OPERATOR_FAILED, ClassRules, GateCode, SignalGroup, StepUpMethod
 
 _SUSPICIOUS_NATS = math.log(2.0)
 """Evidence that doubles the odds of fraud is suspicious whatever the action."""
@@ -47,7 +49,8 @@ def decide(
         document: the step-up methods there are.
         floors: what the past of the subject and the conduct of the agent ask for.
     """
-    settled = _settle(assessment, evidence, rules, document, floors)
+    gist, facts = Gist.of(assessment, evidence), Facts.of(evidence, rules)
+    settled = _settle(gist, facts, rules, document, floors)
     return _decision(assessment, evidence, rules, document, settled)
 
 
@@ -55,45 +58,40 @@ class Brief(msgspec.Struct, frozen=True):
     """The part of a decision that a supposition is about: the outcome, the methods offered, and the suspicion."""
 
     outcome: Outcome
-    methods_offered: tuple[str, ...]
+    methods_offered: tuple[StepUpMethod, ...]
     suspicious: bool
 
 
 def decide_in_brief(
-    assessment: Assessment,
-    evidence: Evidence,
-    rules: ClassRules,
-    document: PolicyDocument,
-    floors: tuple[Floor, ...] = (),
+    gist: Gist, facts: Facts, rules: ClassRules, document: PolicyDocument, floors: tuple[Floor, ...] = ()
 ) -> Brief:
     """What :func:`decide` would say, without the reasons; for whoever supposes a hundred things to do one."""
-    settled = _settle(assessment, evidence, rules, document, floors)
-    suspicious = _suspicious(_said(assessment, evidence), settled.codes)
-    return Brief(settled.outcome, settled.methods_offered, suspicious)
+    settled = _settle(gist, facts, rules, document, floors)
+    return Brief(settled.outcome, settled.offered, settled.suspicious)
 
 
 def _settle(
-    assessment: Assessment,
-    evidence: Evidence,
-    rules: ClassRules,
-    document: PolicyDocument,
-    floors: tuple[Floor, ...],
+    gist: Gist, facts: Facts, rules: ClassRules, document: PolicyDocument, floors: tuple[Floor, ...]
 ) -> "_Settled":
-    fired = gates(evidence, rules) + tuple(Gate(floor.code, floor.outcome) for floor in floors)
-    withheld = frozenset().union(in_doubt(assessment), *(gate.withholds for gate in fired))
+    fired = gates(facts, rules) + tuple(Gate(floor.code, floor.outcome) for floor in floors)
+    # What was adverse on the line puts the codes sent over it in doubt: they may go to somebody else.
+    withheld = frozenset(ON_THE_PHONE_NETWORK if gist.line_in_doubt else ()).union(*(gate.withholds for gate in fired))
     offered = tuple(method for method in document.methods if method not in withheld)
-    weak = bool(withheld) and not set(offered) - ON_THE_PHONE_NETWORK
-    chosen = cheapest(rules, assessment.probability, weak_step_up=weak)
-    fired += _tightening(assessment, rules, chosen, weak_step_up=weak)
+    weak = bool(withheld) and ON_THE_PHONE_NETWORK.issuperset(offered)
+    chosen = cheapest(rules, gist.probability, weak_step_up=weak)
+    fired += _tightening(gist, rules, chosen, weak_step_up=weak)
     outcome = max([chosen, *(gate.floor for gate in fired)])
-    if change_floor(evidence, rules) > outcome and not lacking(evidence, rules):
-        outcome = change_floor(evidence, rules)
+    without = lacking(facts, rules)
+    if not without and change_floor(facts, rules) > outcome:
+        outcome = change_floor(facts, rules)
         fired += (Gate(POLICY_FLOOR, outcome),)
     if outcome is Outcome.STEP_UP and not offered:
         # A step-up that nobody can pass safely is a question for a human.
         fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)
         outcome = Outcome.REVIEW
-    return _Settled(outcome, chosen, fired, offered)
+    codes = tuple(dict.fromkeys(str(gate.code) for gate in fired))
+    suspicious = gist.said > _SUSPICIOUS_NATS or not _SUSPICIOUS_GATES.isdisjoint(codes)
+    return _Settled(outcome, chosen, fired, codes, offered, without, suspicious)
 
 
 def halted(decision: Decision) -> Decision:
@@ -110,22 +108,23 @@ def halted(decision: Decision) -> Decision:
 
 
 class _Settled(msgspec.Struct, frozen=True):
-    """The outcome, the cheapest one that it started from, what tightened it, and the methods that are left."""
+    """The outcome, the cheapest one that it started from, and what else was found on the way.
+
+    ``gates`` are those that tightened it, and ``codes`` theirs, each once, in order; ``offered`` the methods that are
+    left; ``lacking`` the required groups without a telling answer.
+    """
 
     outcome: Outcome
     cheapest: Outcome
     gates: tuple[Gate, ...]
+    codes: tuple[str, ...]
     offered: tuple[StepUpMethod, ...]
+    lacking: tuple[SignalGroup, ...]
+    suspicious: bool
 
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """The gates' codes, each once, in order."""
-        return tuple(dict.fromkeys(str(gate.code) for gate in self.gates))
-
-    @property
-    def methods_offered(self) -> tuple[str, ...]:
-        """The methods by their names on the wire."""
-        return tuple(method.value for method in self.offered)
+    def withheld_by(self, method: StepUpMethod) -> str | None:
+        """The first gate that withholds it; none where only the weight of the line does."""
+        return next((str(gate.code) for gate in self.gates if method in gate.withholds), None)
 
 
 def band_of(trust_score: int) -> TrustBand:
@@ -133,58 +132,41 @@ def band_of(trust_score: int) -> TrustBand:
     return _BANDS[min(trust_score // _BAND_WIDTH, len(_BANDS) - 1)]
 
 
-def _tightening(assessment: Assessment, rules: ClassRules, chosen: Outcome, *, weak_step_up: bool) -> tuple[Gate, ...]:
+def _tightening(gist: Gist, rules: ClassRules, chosen: Outcome, *, weak_step_up: bool) -> tuple[Gate, ...]:
     """For high and critical: one step stricter where what is still unknown could call for it."""
     if rules.action_class < ActionClass.HIGH:
         return ()
-    stricter = stepwise(chosen, cheapest(rules, assessment.high, weak_step_up=weak_step_up))
+    stricter = stepwise(chosen, cheapest(rules, gist.high, weak_step_up=weak_step_up))
     return (Gate(EVIDENCE_MISSING, stricter),) if stricter > chosen else ()
 
 
 def _decision(
     assessment: Assessment, evidence: Evidence, rules: ClassRules, document: PolicyDocument, settled: _Settled
 ) -> Decision:
-    withheld = tuple(method.value for method in document.methods if method not in settled.offered)
-    parts = DecisionParts(settled.outcome, settled.cheapest, settled.codes, lacking(evidence, rules))
+    parts = DecisionParts(settled.outcome, settled.cheapest, settled.codes, settled.lacking)
+    withheld = tuple(method for method in document.methods if method not in settled.offered)
+    line = line_reason(assessment, evidence) if withheld else ""
     return Decision(
         outcome=settled.outcome,
-        verdict=_verdict(assessment, evidence, rules, settled.codes),
+        verdict=_verdict(assessment, evidence, settled),
         band=band_of(assessment.trust_score),
         reasons=explain(assessment, evidence, parts),
         gates=settled.codes,
         degraded=_degraded(evidence, rules),
-        methods_offered=settled.methods_offered,
-        methods_withheld=withheld,
+        methods_offered=tuple(method.value for method in settled.offered),
+        methods_withheld=tuple(method.value for method in withheld),
         expected_costs=expected_costs(rules, assessment.probability).by_name(),
-        withheld_for={
-            name: code for name, code in _withheld_for(assessment, evidence, settled.gates).items() if name in withheld
-        },
+        withheld_for={method.value: settled.withheld_by(method) or line for method in withheld},
     )
 
 
-def _withheld_for(assessment: Assessment, evidence: Evidence, fired: tuple[Gate, ...]) -> dict[str, str]:
-    """Why each method is withheld: the first gate that says so, else what speaks against the line."""
-    codes = {method.value: str(gate.code) for gate in reversed(fired) for method in gate.withholds}
-    line = line_reason(assessment, evidence)
-    return {method.value: line for method in in_doubt(assessment)} | codes
-
-
-def _verdict(assessment: Assessment, evidence: Evidence, rules: ClassRules, codes: tuple[str, ...]) -> Verdict:
+def _verdict(assessment: Assessment, evidence: Evidence, settled: _Settled) -> Verdict:
     """What the observed signals say; what absent ones weigh is left out, for absence accuses nobody."""
-    said = _said(assessment, evidence)
-    if _suspicious(said, codes):
+    if settled.suspicious:
         return Verdict.SUSPICIOUS
-    enough = bool(said) and not lacking(evidence, rules)
+    said = [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
     agreed = sum(said) <= 0.0 and assessment.conflict <= CONFLICT_MAX
-    return Verdict.TRUSTED if enough and agreed else Verdict.UNKNOWN
-
-
-def _said(assessment: Assessment, evidence: Evidence) -> list[float]:
-    return [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
-
-
-def _suspicious(said: list[float], codes: tuple[str, ...]) -> bool:
-    return sum(said) > _SUSPICIOUS_NATS or not _SUSPICIOUS_GATES.isdisjoint(codes)
+    return Verdict.TRUSTED if said and not settled.lacking and agreed else Verdict.UNKNOWN
 
 
 def _degraded(evidence: Evidence, rules: ClassRules) -> bool:

@@ -5,6 +5,7 @@ the order of arrival cannot show in a single bit, and the contributions add up t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
@@ -20,18 +21,19 @@ class Item(msgspec.Struct, frozen=True):
 
     group: str
     shares: tuple[Share, ...]
+    nats: float
 
-    @property
-    def nats(self) -> float:
-        """The item's weight."""
-        return sum(nats for _, nats in self.shares)
+    @classmethod
+    def of(cls, group: str, *shares: Share) -> Self:
+        """An item that weighs what its shares add up to."""
+        return cls(group, shares, shares[0][1] if len(shares) == 1 else sum(nats for _, nats in shares))
 
-    def scaled(self, factor: float) -> "Item":
+    def scaled(self, factor: float) -> Self:
         """The item times ``factor``; the last share takes the rounding, so that the whole is what is rounded."""
         whole = on_grid(self.nats * factor)
         head = tuple((name, on_grid(nats * factor)) for name, nats in self.shares[:-1])
         last = (self.shares[-1][0], whole - sum(nats for _, nats in head))
-        return Item(self.group, (*head, last))
+        return type(self)(self.group, (*head, last), whole)
 
 
 def on_grid(nats: float) -> float:
@@ -59,6 +61,26 @@ def shared_out(
     elif excess < -total_low:
         _trim(nats, -excess - on_grid(total_low), sign=-1.0)
     return nats
+
+
+def total(
+    amounts: Iterable[tuple[str, float]], discounts: Mapping[str, float], *, total_low: float, total_high: float
+) -> float:
+    """The evidence alone: what the shares of :func:`shared_out` add up to, from the group and nats of each item."""
+    sides: dict[tuple[str, bool], list[float]] = {}
+    for group, nats in amounts:
+        if nats != 0.0:
+            sides.setdefault((group, nats > 0.0), []).append(nats)
+    evidence = 0.0
+    for (group, _), found in sides.items():
+        if len(found) == 1:
+            evidence += found[0]
+            continue
+        found.sort(key=abs, reverse=True)
+        evidence += found[0] + sum(on_grid(nats * discounts[group] ** rank) for rank, nats in enumerate(found[1:], 1))
+    if evidence > total_high:
+        return on_grid(total_high)
+    return -on_grid(total_low) if evidence < -total_low else evidence
 
 
 def _discounted(items: Iterable[Item], discounts: Mapping[str, float]) -> list[Item]:

@@ -54,24 +54,23 @@ def weigh(table: EvidenceTable, rules: ClassRules, evidence: Evidence, readings:
     """
     readings = {
         **readings,
-        **{name: _no_change(table, readings[name]) for name in before_binding(evidence, rules.action_class)},
+        **{name: no_change(table, readings[name]) for name in before_binding(evidence, rules.action_class)},
     }
-    nats = _shared_out(table, readings)
-    prior = _logit(rules.prior)
-    log_odds = _log_odds(table, prior, nats)
-    unsettled = _unsettled(readings, rules)
-    low = _shared_out(table, _if_clean(table, readings, unsettled)) if unsettled else nats
-    high = _shared_out(table, _under_attack(table, readings, unsettled)) if unsettled else nats
+    nats = shares(table, readings)
+    evidence_nats = sum(nats.values())
+    prior = logit(rules.prior)
+    at = log_odds(table, prior, evidence_nats)
+    low, high = _interval(table, rules, readings, at)
     conflict = _conflict(nats.values())
     coverage = _coverage(table, readings, rules.wanted)
     return Assessment(
         prior_log_odds=prior,
-        evidence=sum(nats.values()),
-        log_odds=log_odds,
-        probability=probability(log_odds),
-        low=probability(_log_odds(table, prior, low)),
-        high=probability(_log_odds(table, prior, high)),
-        trust_score=TRUST_MAX - _risk_points(log_odds),
+        evidence=evidence_nats,
+        log_odds=at,
+        probability=probability(at),
+        low=probability(low),
+        high=probability(high),
+        trust_score=TRUST_MAX - _risk_points(at),
         coverage=coverage,
         conflict=conflict,
         confidence=_confidence(table, coverage * (1.0 - conflict / 2.0)),
@@ -79,33 +78,46 @@ def weigh(table: EvidenceTable, rules: ClassRules, evidence: Evidence, readings:
     )
 
 
-def _no_change(table: EvidenceTable, reading: Reading) -> Reading:
+def no_change(table: EvidenceTable, reading: Reading) -> Reading:
     """A change from before the binding reads as none: a new subscription is no takeover."""
     clean = table.signals[reading.name].weights[-1]
     return msgspec.structs.replace(reading, state=BEFORE_BINDING, weight=clean, points=ages.CLEANEST)
 
 
-def probability(log_odds: float) -> float:
+def probability(at: float) -> float:
     """The probability behind log-odds, without overflow at either end."""
-    if log_odds >= 0.0:
-        return 1.0 / (1.0 + math.exp(-log_odds))
-    odds = math.exp(log_odds)
+    if at >= 0.0:
+        return 1.0 / (1.0 + math.exp(-at))
+    odds = math.exp(at)
     return odds / (1.0 + odds)
 
 
-def _logit(share: float) -> float:
+def logit(share: float) -> float:
+    """The log-odds behind a probability."""
     return math.log(share / (1.0 - share))
 
 
-def _risk_points(log_odds: float) -> int:
-    return min(max(round(_POINTS_AT_EVEN_ODDS + _POINTS_PER_NAT * log_odds), 0), TRUST_MAX)
+def _risk_points(at: float) -> int:
+    return min(max(round(_POINTS_AT_EVEN_ODDS + _POINTS_PER_NAT * at), 0), TRUST_MAX)
 
 
-def _log_odds(table: EvidenceTable, prior: float, nats: Mapping[SignalName, float]) -> float:
-    return table.calibration.intercept + table.calibration.slope * (prior + sum(nats.values()))
+def log_odds(table: EvidenceTable, prior: float, evidence_nats: float) -> float:
+    """Prior and evidence together, through the table's map."""
+    return table.calibration.intercept + table.calibration.slope * (prior + evidence_nats)
 
 
-def _shared_out(table: EvidenceTable, readings: Readings) -> dict[SignalName, float]:
+def _interval(table: EvidenceTable, rules: ClassRules, readings: Readings, at: float) -> tuple[float, float]:
+    """The log-odds if what a required group lacks came out clean, or as under attack; ``at`` itself if none lacks."""
+    unsettled = _unsettled(readings, rules)
+    if not unsettled:
+        return at, at
+    ends = (_if_clean(table, readings, unsettled), _under_attack(table, readings, unsettled))
+    low, high = (log_odds(table, logit(rules.prior), sum(shares(table, end).values())) for end in ends)
+    return low, high
+
+
+def shares(table: EvidenceTable, readings: Readings) -> dict[SignalName, float]:
+    """What each signal adds to the log-odds, in nats."""
     return shared_out(
         _items(table, readings),
         table.discounts,
@@ -119,21 +131,22 @@ def _items(table: EvidenceTable, readings: Readings) -> list[Item]:
     sim, device = readings.get(_SIM), readings.get(_DEVICE)
     paired = sim is not None and device is not None and sim.observed and device.observed
     items = [
-        Item(_group(table, one), ((one.name, on_grid(one.aged)),))
+        Item.of(group_of(table, one), (one.name, on_grid(one.aged)))
         for one in readings.values()
         if not (paired and one.name in {_SIM, _DEVICE})
     ]
     if paired and sim is not None and device is not None:
-        items.append(Item(table.signals[_SIM].group, _pair_shares(table, sim, device)))
+        items.append(Item.of(table.signals[_SIM].group, *pair_shares(table, sim, device)))
     return items
 
 
-def _group(table: EvidenceTable, reading: Reading) -> str:
+def group_of(table: EvidenceTable, reading: Reading) -> str:
+    """The group that a reading is discounted in; that nobody has the number is of a group of its own."""
     unknown = reading.missing is Unavailability.UNKNOWN_SUBSCRIBER
     return NUMBER_GROUP if unknown else table.signals[reading.name].group
 
 
-def _pair_shares(table: EvidenceTable, sim: Reading, device: Reading) -> tuple[Share, ...]:
+def pair_shares(table: EvidenceTable, sim: Reading, device: Reading) -> tuple[Share, ...]:
     """SIM and device together; SIM carries its own weight and device what it adds to that.
 
     Each of the two may be anything between as fresh as it is and fresh, and each mixture of "known" and "unknown" has
@@ -178,7 +191,7 @@ def _under_attack(table: EvidenceTable, readings: Readings, unsettled: Iterable[
 
 def _coverage(table: EvidenceTable, readings: Readings, wanted: Iterable[SignalName]) -> float:
     """The share of the wanted information that is there, by information value; a faded clean answer counts in part."""
-    parts = [(table.signals[name].information, _presence(readings[name])) for name in sorted(wanted)]
+    parts = [(table.signals[name].information, _presence(readings[name])) for name in wanted]
     whole = math.fsum(information for information, _ in parts)
     return math.fsum(information * there for information, there in parts) / whole if whole > 0.0 else 0.0
 
@@ -204,4 +217,4 @@ def _confidence(table: EvidenceTable, share: float) -> Confidence:
 
 
 def _contribution(table: EvidenceTable, reading: Reading, nats: Mapping[SignalName, float]) -> Contribution:
-    return Contribution(reading.name, _group(table, reading), reading.state, reading.weight, nats[reading.name])
+    return Contribution(reading.name, group_of(table, reading), reading.state, reading.weight, nats[reading.name])

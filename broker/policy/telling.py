@@ -7,7 +7,6 @@ so does a tenure since yesterday. Such answers are weighed for what they are and
 from collections.abc import Mapping
 
 from broker.domain.decision import ActionClass
-from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, IdentityMatch, Observed, SignalName, Tenure
 from broker.policy import identity, tenure
 from broker.policy.ages import DAY_S
@@ -30,11 +29,6 @@ WINDOWS_S: Mapping[ActionClass, Windows] = {
 """The least that a class asks for. Seven days is what operators under the shortest legal limits may still tell."""
 
 
-def is_telling(signal: Observed, windows: Windows) -> bool:
-    """Whether the answer excludes a change within the window, or knows of one."""
-    return clears(signal, windows) or _adverse(signal)
-
-
 def clears(signal: Observed, windows: Windows) -> bool:
     """Whether the answer excludes a change within the window; any comparison that was made counts for other kinds."""
     match signal.value:
@@ -48,17 +42,8 @@ def clears(signal: Observed, windows: Windows) -> bool:
             return True
 
 
-def any_telling(evidence: Evidence, names: tuple[SignalName, ...], windows: Windows) -> bool:
-    """Whether one of these signals has a telling answer."""
-    return any(is_telling(one, windows) for one in map(evidence.observed, names) if one is not None)
-
-
-def any_clears(evidence: Evidence, names: tuple[SignalName, ...], windows: Windows) -> bool:
-    """Whether one of these signals excludes a change within its window."""
-    return any(clears(one, windows) for one in map(evidence.observed, names) if one is not None)
-
-
-def _adverse(signal: Observed) -> bool:
+def is_known_change(signal: Observed) -> bool:
+    """Whether the answer knows of a change: it tells enough for a requirement without excluding anything."""
     if isinstance(signal.value, AgeRange):
         return signal.value.at_most_s is not None
     return isinstance(signal.value, Tenure) and not signal.value.continuous

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from broker.domain.decision import ActionClass
 from broker.domain.evidence import Evidence
-from broker.domain.signal import AgeRange, Observed, SignalName, Tenure
+from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Tenure
 from broker.policy.ages import DAY_S, HOUR_S
 from broker.policy.derive import SignalWeights
 from broker.policy.scenarios import TENURE_STATES
@@ -47,19 +47,26 @@ def before_binding(evidence: Evidence, action_class: ActionClass) -> frozenset[S
     one holder since that day; the day itself counts, for people sign up on the day they get their line. The day is the
     caller's word, so for critical actions it excuses nothing, and the gate of the first day never looks at it.
     """
-    bound = evidence.observed(SignalName.KYC_TENURE)
-    if bound is None or not isinstance(bound.value, Tenure) or not bound.value.continuous:
-        return frozenset()
-    if action_class is ActionClass.CRITICAL:
+    bound = bound_since(evidence.get(SignalName.KYC_TENURE), action_class)
+    if bound is None:
         return frozenset()
     changes = (evidence.observed(name) for name in (SignalName.SIM_SWAP, SignalName.DEVICE_SWAP))
-    return frozenset(one.name for one in changes if one is not None and _latest_day(one) <= bound.value.since)
+    return frozenset(one.name for one in changes if one is not None and latest_day(one) <= bound)
 
 
-def _latest_day(change: Observed) -> date:
+def bound_since(tenure: Signal | None, action_class: ActionClass) -> date | None:
+    """The day since which one holder is confirmed, where that excuses changes from before it."""
+    if action_class is ActionClass.CRITICAL or not isinstance(tenure, Observed):
+        return None
+    value = tenure.value
+    return value.since if isinstance(value, Tenure) and value.continuous else None
+
+
+def latest_day(change: Observed) -> date:
     """The last day, in UTC, on which the change may have been."""
     age_s = change.value.at_least_s if isinstance(change.value, AgeRange) else 0.0
-    return (change.observed_at - timedelta(seconds=min(age_s, _EDGES_S[-1]))).astimezone(UTC).date()
+    at = change.observed_at - timedelta(seconds=min(age_s, _EDGES_S[-1]))
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).date()
 
 
 def _state(age_s: float) -> str:

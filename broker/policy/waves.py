@@ -21,13 +21,13 @@ import msgspec
 from broker.domain.cost import Tariff
 from broker.domain.decision import ActionClass, Outcome
 from broker.domain.evidence import Evidence
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
 from broker.policy import extremes
 from broker.policy.decide import Brief
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.rules import ClassRules
 from broker.policy.scenarios import STATES
-from broker.policy.what_if import WhatIf
+from broker.policy.what_if import Ends, WhatIf
 
 DECIDED = "DECIDED"
 """Not asked: no answer could have changed the decision."""
@@ -78,6 +78,11 @@ class WavePlanner:
         """What waves depend on beside the signals: table, rules and tariffs, each by identity, and the floors."""
         return id(self._table), id(self._rules), id(self._tariffs), self._what_if.floors
 
+    @property
+    def held(self) -> tuple[object, ...]:
+        """What the basis names by identity, which whoever keeps the basis has to keep alive."""
+        return self._table, self._rules, self._tariffs
+
     def alike(self, known: Evidence) -> Hashable | None:
         """What evidence has in common after which the waves are the same; ``None`` where it is of its own kind."""
         kinds = tuple(self._what_if.alike(one) for one in known.signals)
@@ -93,7 +98,7 @@ class WavePlanner:
         ask = self.in_order(open_)
         code = self._why_not(known, (), ask)  # after most first waves this is all there is to see
         left = [] if code is None else ask
-        for name in reversed(ask if code is None else ()):
+        for name in reversed(ask if code is None and len(ask) > 1 else ()):
             found = self._why_not(known, [one for one in ask if one != name and one not in left], [*left, name])
             if found is not None:
                 code, left = found, [*left, name]
@@ -111,37 +116,38 @@ class WavePlanner:
 
     def _why_not(self, known: Evidence, asked: Sequence[SignalName], left: Sequence[SignalName]) -> str | None:
         """Why these may be left if the asked ones come out clean; ``None`` if they may not."""
-        usual = _with(known, (self._what_if.clean(name) for name in asked))
-        plain = self._suppose(usual, (Unavailable(name, Unavailability.SKIPPED, DECIDED) for name in left))
-        if all(self._same(plain, self._suppose(usual, answers)) for answers in self._ends(left)):
+        what_if = self._what_if
+        usual = [what_if.clean(name) for name in asked]
+        plain = what_if.suppose(known, [*usual, *map(what_if.skipped, left)])
+        if all(self._same(plain, what_if.suppose(known, [*usual, *answers])) for answers in self._ends(left)):
             return DECIDED
         if self._rules.action_class >= ActionClass.HIGH:
             return None
-        return UNLIKELY if self._chance(usual, plain, left) <= UNLIKELY_MAX else None
+        return UNLIKELY if self._chance(known, usual, plain, left) <= UNLIKELY_MAX else None
 
-    def _ends(self, left: Sequence[SignalName]) -> Iterator[list[Observed]]:
+    def _ends(self, left: Sequence[SignalName]) -> Iterator[list[Signal]]:
         """The extremes between which every combination of answers lies.
 
-        Tenure has two clean ends: a long one, and one since today, which excuses a young SIM.
+        The worst comes first, for most often it is the one that makes a difference. Tenure has two clean ends: a long
+        one, and one since today, which excuses a young SIM.
         """
-        clean = [self._what_if.clean(name) for name in left]
-        yield clean
-        if SignalName.KYC_TENURE in left:
-            others = [one for one in clean if one.name is not SignalName.KYC_TENURE]
-            yield [*others, extremes.bound_today(self._now)]
         yield [self._what_if.worst(name) for name in left]
+        yield [self._what_if.clean(name) for name in left]
+        if SignalName.KYC_TENURE in left:
+            others = [self._what_if.clean(name) for name in left if name is not SignalName.KYC_TENURE]
+            yield [*others, self._what_if.bound_today()]
 
-    def _chance(self, usual: Evidence, plain: Brief, left: Sequence[SignalName]) -> float:
+    def _chance(self, known: Evidence, usual: Sequence[Signal], plain: Brief, left: Sequence[SignalName]) -> float:
         """How probable it is that one of these signals alone would change the decision."""
-        fraud = self._what_if.assess(usual).probability
+        fraud = self._what_if.gist(known, usual).probability
         chance = 0.0
         for name in left:
             weights = self._table.signals[name]
-            rest = [Unavailable(one, Unavailability.SKIPPED, UNLIKELY) for one in left if one != name]
+            rest = [self._what_if.skipped(one) for one in left if one != name]
             for at, state in enumerate(STATES[name]):
                 share = (1.0 - fraud) * weights.legitimate[at] + fraud * weights.attack[at]
-                answers: list[Signal] = [extremes.supposed(name, state, self._now), *rest]
-                if not self._same(plain, self._suppose(usual, answers)):
+                answers = [*usual, extremes.supposed(name, state, self._now), *rest]
+                if not self._same(plain, self._what_if.suppose(known, answers)):
                     chance += share
             if chance > UNLIKELY_MAX:
                 break
@@ -154,20 +160,29 @@ class WavePlanner:
             return False
         return left.outcome is not Outcome.STEP_UP or left.methods_offered == right.methods_offered
 
-    def _suppose(self, known: Evidence, more: Iterable[Signal]) -> Brief:
-        return self._what_if.suppose(_with(known, more))
-
 
 class WaveMemory:
     """Remembers waves: most checks of a class begin alike, and go on alike where the first answers are clean.
 
     Args:
         entries_max: how many; the least recently used go first.
+        classes_max: for how many tables and classes the ends of all signals are kept.
     """
 
-    def __init__(self, *, entries_max: int = 4096) -> None:
+    def __init__(self, *, entries_max: int = 4096, classes_max: int = 1024) -> None:
         self._entries_max = entries_max
-        self._entries: OrderedDict[Hashable, tuple[Wave, object]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[Wave, tuple[object, ...]]] = OrderedDict()
+        self._classes_max = classes_max
+        self._ends: OrderedDict[tuple[int, int], tuple[Ends, EvidenceTable, ClassRules]] = OrderedDict()
+
+    def ends(self, table: EvidenceTable, rules: ClassRules) -> Ends:
+        """How a class reads the ends of its signals under a table; the same for all its checks."""
+        found = self._ends.get((id(table), id(rules)))
+        if found is None:
+            found = self._ends[id(table), id(rules)] = Ends(table, rules), table, rules
+            if len(self._ends) > self._classes_max:
+                self._ends.popitem(last=False)
+        return found[0]
 
     def next(self, planner: WavePlanner, known: Evidence, open_: frozenset[SignalName]) -> Wave:
         """The planner's next wave; from memory where nothing is known that only this check knows."""
@@ -177,13 +192,8 @@ class WaveMemory:
         key = (planner.basis, open_, alike)
         found = self._entries.get(key)
         if found is None:
-            # The planner goes with it: what its basis names by identity must outlive the key.
-            found = self._entries[key] = (planner.next(known, open_), planner)
+            found = self._entries[key] = (planner.next(known, open_), planner.held)
             if len(self._entries) > self._entries_max:
                 self._entries.popitem(last=False)
         self._entries.move_to_end(key)
         return found[0]
-
-
-def _with(known: Evidence, more: Iterable[Signal]) -> Evidence:
-    return Evidence.of([*known.signals, *more])

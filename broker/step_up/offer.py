@@ -10,7 +10,7 @@ from broker.domain.decision import Decision, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import SignalName, Unavailability, Unavailable
 from broker.domain.ways import Way, Ways, Withheld
-from broker.policy.gates import unknown_number
+from broker.policy.facts import unknown_number
 from broker.policy.reasons import ReasonCode
 from broker.policy.rules import ON_THE_PHONE_NETWORK, StepUpMethod
 

@@ -281,7 +281,8 @@ class RunCheck:
         rules = case.document.rules(case.plan.action_class)
         table = self._tools.table
         now = case.started_at
-        return WavePlanner(table, rules, WhatIf(table, case.document, rules, now, case.floors), tariffs, now)
+        ends = self._tools.asking.waves.ends(table, rules)
+        return WavePlanner(table, rules, WhatIf(table, case.document, rules, now, case.floors, ends), tariffs, now)
 
     async def _reserve(self, case: Case, recalled: Mapping[SignalName, Observed], *, routed: bool) -> Reserved:
         """Reserve the most that the questions can cost: at any operator, as long as nobody knows which it will be."""

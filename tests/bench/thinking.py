@@ -89,8 +89,9 @@ def measured(action_class: ActionClass) -> list[Times]:
 
     def plan(person: Person) -> None:
         open_, known = frozenset(rules.wanted), Evidence(())
-        planner = WavePlanner(table(), rules, what_if(), tariffs, NOW)
-        while wave := memory.next(planner, known, open_).ask:
+        weighing = WhatIf(table(), document, rules, NOW, ends=memory.ends(table(), rules))
+        planner = WavePlanner(table(), rules, weighing, tariffs, NOW)
+        while open_ and (wave := memory.next(planner, known, open_).ask):
             known = Evidence.of([*known.signals, *(one for one in person.truth.signals if one.name in wave)])
             open_ -= set(wave)
 

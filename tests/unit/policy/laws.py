@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from broker.domain.decision import ActionClass, Assessment, Decision, Outcome
+from broker.domain.decision import ActionClass, Assessment, Decision, Outcome, Verdict
 from broker.domain.evidence import Evidence
 from broker.domain.signal import (
     AgeRange,
@@ -33,9 +33,11 @@ from broker.domain.signal import (
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.gist import Gist
 from broker.policy.reading import NO_LOCATION_GIVEN
 from broker.policy.scenarios import STATES
 from broker.policy.score import assess
+from broker.policy.what_if import WhatIf
 from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, crowded_table, sim_bound, table
 
 AGES = (SignalName.SIM_SWAP, SignalName.DEVICE_SWAP)
@@ -360,6 +362,17 @@ def whatever_is_not_allowed_has_a_reason(setting: Setting, evidence: Evidence) -
         assert any(reason.effect == "worse" for reason in decision.reasons)
 
 
+def a_supposition_is_what_would_be_decided(setting: Setting, evidence: Evidence) -> None:
+    """What plans look at is weighed in another way, which must not differ from the first in a single bit."""
+    rules = setting.document.rules(setting.action_class)
+    assessment, decision = setting.run(evidence)
+    what_if = WhatIf(setting.table, setting.document, rules, NOW)
+    brief = what_if.suppose(evidence)
+    assert (brief.outcome, brief.methods_offered) == (decision.outcome, decision.methods_offered)
+    assert brief.suspicious is (decision.verdict is Verdict.SUSPICIOUS)
+    assert what_if.gist(evidence) == Gist.of(assessment, evidence)
+
+
 names = st.sampled_from(list(STATES))
 LAWS: dict[Callable[..., None], dict[str, st.SearchStrategy[Any]]] = {
     worse_evidence_never_helps: {"pair": worse_pairs(), "others": any_evidence},
@@ -373,4 +386,5 @@ LAWS: dict[Callable[..., None], dict[str, st.SearchStrategy[Any]]] = {
     gates_only_tighten: {"evidence": any_evidence},
     an_allow_stands_on_something: {"evidence": any_evidence},
     whatever_is_not_allowed_has_a_reason: {"evidence": any_evidence},
+    a_supposition_is_what_would_be_decided: {"evidence": any_evidence},
 }

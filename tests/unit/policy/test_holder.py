@@ -14,7 +14,7 @@ from broker.domain.signal import (
     SignalName,
     Tenure,
 )
-from broker.policy.gates import lacking
+from broker.policy.facts import Facts, lacking
 from broker.policy.scenarios import BEFORE_BINDING
 from broker.policy.telling import WINDOWS_S
 from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, assessed, decided, evidence, observed
@@ -134,8 +134,8 @@ class TestTellingAnswers:
         window_s = WINDOWS_S[action_class][SIM]
         rules = all_classes().rules(action_class)
         short, enough = (Evidence.of([observed(SIM, AgeRange(age_s, None))]) for age_s in (window_s - 1, window_s))
-        assert (SIM,) in lacking(short, rules)
-        assert (SIM,) not in lacking(enough, rules)
+        assert (SIM,) in lacking(Facts.of(short, rules), rules)
+        assert (SIM,) not in lacking(Facts.of(enough, rules), rules)
         assert "EVIDENCE_MISSING" in decided(short, action_class).gates
 
     @pytest.mark.parametrize(("action_class", "floor"), [(MEDIUM, Outcome.STEP_UP), (CRITICAL, Outcome.REVIEW)])

@@ -275,7 +275,7 @@ class TestGrouping:
     NAMES = tuple(STATES)
 
     def total(self, weights: list[float], discount: float = 0.5, low: float = 100.0, high: float = 100.0) -> float:
-        items = [Item("g", ((name, on_grid(weight)),)) for name, weight in zip(self.NAMES, weights, strict=False)]
+        items = [Item.of("g", (name, on_grid(weight))) for name, weight in zip(self.NAMES, weights, strict=False)]
         return sum(shared_out(items, {"g": discount}, total_low=low, total_high=high).values())
 
     @pytest.mark.parametrize(
