@@ -1,14 +1,19 @@
 """A pretend phone: opens a link of the broker as a person's browser would, over mobile data, over Wi-Fi, or as a thief.
 
+Asked by its operator (CIBA), the person behind it says yes or no: through the pretend operator's control API, for that
+is where its screen is.
+
 It speaks HTTP and nothing else, follows the page's form, keeps cookies, and goes to the operator with the header that
 stands for what a mobile network adds to a request. It runs no script, for the page has none.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from enum import StrEnum
 from html import unescape
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NamedTuple
 from urllib.parse import urljoin
 
 import httpx
@@ -17,11 +22,19 @@ import typer
 CELLULAR_HEADER = "x-cellular-msisdn"
 REDIRECTS_MAX = 5
 TIMEOUT_S = 10.0
+PAUSE_S = 0.1
 _FORM = re.compile(r'<form method="post" action="([^"]+)"')
 _TITLE = re.compile(r"<h1>(.*?)</h1>")
 _CODE = re.compile(r'<strong class="code">(.*?)</strong>')
 _TEXT = re.compile(r"<p[^>]*>(.*?)</p>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+
+
+class Answer(StrEnum):
+    """What the person says when their operator asks."""
+
+    APPROVE = "approve"
+    DENY = "deny"
 
 
 class Way(StrEnum):
@@ -33,10 +46,18 @@ class Way(StrEnum):
     """Over mobile data, with another SIM: ``--number`` is then the thief's own."""
 
 
+class Control(NamedTuple):
+    """Where the pretend operator is, and the key of its control API."""
+
+    url: str
+    key: str
+
+
 class Phone:
     """One phone with one browser. ``number`` is that of the SIM inside."""
 
     def __init__(self, number: str, way: Way = Way.CELLULAR) -> None:
+        self.number = number
         self._network = {} if way is Way.WIFI else {CELLULAR_HEADER: number}
         self.http = httpx.Client(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False)
 
@@ -61,6 +82,23 @@ class Phone:
             response = self.http.get(urljoin(str(response.url), response.headers["location"]), headers=self._network)
         raise ValueError("the page leads in a circle")
 
+    def answer(self, operator: Control, *, approve: bool) -> None:
+        """Wait until the operator asks this phone's person, and answer.
+
+        Raises:
+            ValueError: it asked nothing in time.
+        """
+        path = f"{operator.url.rstrip('/')}/control/subscribers/{self.number}/prompts"
+        headers = {"authorization": f"Bearer {operator.key}"}
+        until_s = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < until_s:
+            prompts = self.http.get(path, headers=headers).raise_for_status().json()
+            if any(one["standing"] == "pending" for one in prompts):
+                self.http.post(f"{path}/answer", headers=headers, json={"approve": approve}).raise_for_status()
+                return
+            time.sleep(PAUSE_S)
+        raise ValueError("the operator asked this phone nothing")
+
     def close(self) -> None:
         """Put the phone away."""
         self.http.close()
@@ -84,6 +122,9 @@ def run(
     number: Annotated[str, typer.Option(help="The number of the SIM in this phone.")],
     way: Annotated[Way, typer.Option("--as", help="How the phone is connected.")] = Way.CELLULAR,
     look: Annotated[bool, typer.Option("--look", help="Look at the page and tap nothing.")] = False,
+    answer: Annotated[Answer | None, typer.Option(help="What to say when the operator asks on the phone.")] = None,
+    operator: Annotated[str, typer.Option(help="The pretend operator that asks.")] = "http://127.0.0.1:9101",
+    control_key_file: Annotated[Path | None, typer.Option(help="The key of its control API.")] = None,
 ) -> None:
     """Open a link as a phone would, and tap. Ends with 1 unless the operator confirmed."""
     phone = Phone(number, way)
@@ -94,7 +135,10 @@ def run(
         if look:
             return
         last = phone.tap(link, page)
-    except (httpx.HTTPError, ValueError) as error:
+        if answer is not None:
+            key = "" if control_key_file is None else control_key_file.read_text("utf-8").strip()
+            phone.answer(Control(operator, key), approve=answer is Answer.APPROVE)
+    except (httpx.HTTPError, OSError, ValueError) as error:
         typer.echo(f"the phone got nowhere: {error}", err=True)
         raise typer.Exit(1) from error
     finally:

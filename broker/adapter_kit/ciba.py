@@ -64,6 +64,10 @@ class Pending(msgspec.Struct, frozen=True):
     next_poll_ms: int
     expires_ms: int
     until_ms: int
+    heard: bool = False
+    """Whether the operator ever said that it waits for the person: what was granted before that, nobody approved."""
+    approved: bool = False
+    """The person's yes to one thing, kept until whoever asked has written it down."""
 
     def __repr__(self) -> str:  # the id is good for a token, with our credentials
         return f"Pending(refusal={self.refusal}, until_ms={self.until_ms})"
@@ -146,18 +150,45 @@ class Ciba:
             OperatorFault: *late* while they have not answered; else why there will be none.
         """
         key = self._key(wanted)
+        found = await self._found(wanted, key, timeout_s)
+        self._require_due(found.pending)
+        granted, version, _ = await self._poll(wanted, key, found, timeout_s)
+        # The token is here. A row that cannot be taken away now is found dead by the next poll, and goes then.
+        with suppress(BrokerError):
+            await self._store.swap_pending(key, version, None)
+        return granted
+
+    async def approval(self, wanted: TokenWanted, timeout_s: float) -> bool:
+        """One step towards the person's yes to what ``wanted`` is bound to; the token that says so is thrown away.
+
+        False where the operator gave it without asking anybody: it had a consent, and that is no answer to this.
+
+        Raises:
+            OperatorFault: *late* while they have not answered; else why there will be no yes.
+        """
+        key = self._key(wanted)
+        found = await self._found(wanted, key, timeout_s)
+        if not found.pending.approved:
+            self._require_due(found.pending)
+            _, version, pending = await self._poll(wanted, key, found, timeout_s)
+            # Should we die before this is written, the next poll finds the request used up, and nobody is asked again.
+            found = Versioned(version, msgspec.structs.replace(pending, approved=True))
+            await self._store.swap_pending(key, version, found.pending)
+        return found.pending.heard
+
+    async def _found(self, wanted: TokenWanted, key: PendingKey, timeout_s: float) -> Versioned:
         found = await self._store.find_pending(key)
-        now_ms = self._now_ms()
-        if found is None or found.pending.until_ms <= now_ms:
-            found = await self._begin(wanted, key, 0 if found is None else found.version, timeout_s)
-        pending = found.pending
+        if found is None or found.pending.until_ms <= self._now_ms():
+            return await self._begin(wanted, key, 0 if found is None else found.version, timeout_s)
+        return found
+
+    def _require_due(self, pending: Pending) -> None:
         if pending.refusal is not None:
             raise OperatorFault(OAUTH_ERRORS[pending.refusal], pending.refusal)
         if pending.auth_req_id is not None and pending.expires_ms <= self._now_ms():
             raise OperatorFault(OAUTH_ERRORS["expired_token"], "expired_token")
         if pending.auth_req_id is None or self._now_ms() < pending.next_poll_ms:
             raise _not_yet()
-        return await self._poll(wanted, key, found, timeout_s)
 
     async def _begin(self, wanted: TokenWanted, key: PendingKey, seen: int, timeout_s: float) -> Versioned:
         """Ask the person, once this is written down."""
@@ -212,7 +243,10 @@ class Ciba:
         elif fault.code in _NOT_ASKED or (fault.status or HTTPStatus.OK) >= HTTPStatus.BAD_REQUEST:
             await self._store.swap_pending(key, version, None)
 
-    async def _poll(self, wanted: TokenWanted, key: PendingKey, found: Versioned, timeout_s: float) -> Granted:
+    async def _poll(
+        self, wanted: TokenWanted, key: PendingKey, found: Versioned, timeout_s: float
+    ) -> tuple[Granted, int, Pending]:
+        """The grant, and the row as it was when it came."""
         pending = self._later(found.pending, found.pending.interval_ms)
         version = await self._store.swap_pending(key, found.version, pending)
         if not version:
@@ -225,16 +259,16 @@ class Ciba:
         except OperatorFault as fault:
             await self._note(key, version, pending, fault)
             raise _not_yet() if fault.reason is Unavailability.LATE else fault from fault
-        # The token is here. A row that cannot be taken away now is found dead by the next poll, and goes then.
-        with suppress(BrokerError):
-            await self._store.swap_pending(key, version, None)
-        return granted
+        return granted, version, pending
 
     async def _note(self, key: PendingKey, version: int, pending: Pending, fault: OperatorFault) -> None:
         """What a poll without a token changes."""
         if fault.code == "slow_down":
             slower_ms = min(pending.interval_ms + _SLOWER_S * 1000, _INTERVAL_S_MAX * 1000)
-            await self._store.swap_pending(key, version, self._later(pending, round(slower_ms)))
+            slower = msgspec.structs.replace(self._later(pending, round(slower_ms)), heard=True)
+            await self._store.swap_pending(key, version, slower)
+        elif fault.code == "authorization_pending" and not pending.heard:
+            await self._store.swap_pending(key, version, msgspec.structs.replace(pending, heard=True))
         elif fault.code in _BELIEVED:
             await self._store.swap_pending(key, version, self._refused(fault.code))
         elif fault.code in _DEAD:
@@ -259,7 +293,7 @@ class Ciba:
 
     def _key(self, wanted: TokenWanted) -> PendingKey:
         parts = (self._endpoint.profile.operator, wanted.consumer, wanted.subject, wanted.purpose, *wanted.scopes)
-        content = msgspec.json.encode((wanted.flow, *parts))
+        content = msgspec.json.encode((wanted.flow, *parts, *([{"for": wanted.bound_to}] if wanted.bound_to else [])))
         return PendingKey(wanted.tenant, self._digest(wanted.tenant, content))
 
     def _now_ms(self) -> int:

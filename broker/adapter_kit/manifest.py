@@ -258,6 +258,13 @@ def _unspoken(api: str, version: str, spoken: Iterable[tuple[str, str]]) -> str:
     return f"the kit has no API {api!r}; it has {', '.join(sorted({name for name, _ in pairs}))}"
 
 
+class PromptManifest(_Section):
+    """That this operator asks a person on their phone for each thing anew (CIBA with the number as hint)."""
+
+    scope: _Scope
+    """What is asked for then; the token that comes is thrown away."""
+
+
 class Manifest(_Section):
     """Everything that an adapter says about its operator."""
 
@@ -281,6 +288,8 @@ class Manifest(_Section):
     headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
     """Sent with every request, to the token endpoint and to the APIs. The deployment may add its own."""
     api_key: ApiKeyManifest | None = None
+    prompt: PromptManifest | None = None
+    """Left out, the operator may answer for the person by a consent that it has, which proves nothing."""
     errors: ErrorManifest = ErrorManifest()
 
     @property
@@ -291,7 +300,7 @@ class Manifest(_Section):
     @property
     def needs_key(self) -> bool:
         """Whether some grant, the client authentication or a signed request takes our private key."""
-        flows = {one.flow for one in self.apis if self.asked(one)}
+        flows = {one.flow for one in self.apis if self.asked(one)} | ({Flow.CIBA} if self.prompt else set())
         signs = self.oauth.client_auth.signs and flows - {Flow.API_KEY}
         asserts = any(flow.asserts for flow in flows)
         return bool(signs) or asserts or (self.oauth.signed_requests and any(flow.of_openid for flow in flows))
@@ -314,7 +323,7 @@ class Manifest(_Section):
     @property
     def _proves_client(self) -> bool:
         proofless = {*_JWT_BEARER, Flow.API_KEY}
-        return any(self.asked(one) and one.flow not in proofless for one in self.apis)
+        return self.prompt is not None or any(self.asked(one) and one.flow not in proofless for one in self.apis)
 
     def asked(self, capability: ApiManifest) -> bool:
         """Whether its answer would be about the number that is asked about."""

@@ -127,6 +127,7 @@ class TokenWanted(msgspec.Struct, frozen=True):
     ``subject`` is ``tel:…`` or ``operatortoken:…``, ``None`` for two-legged tokens. ``tenant`` and ``consumer`` are on
     whose behalf: what a person permitted one application is no other's. ``single_use`` tokens are neither kept nor
     shared: number verification's are spent by one call. ``proof`` is what came back from the person's device.
+    ``bound_to`` is the one thing that a person is asked to approve, in words of ours that no operator sees.
     """
 
     flow: Flow
@@ -137,6 +138,7 @@ class TokenWanted(msgspec.Struct, frozen=True):
     tenant: str = ""
     consumer: str = ""
     proof: CeremonyProof | None = None
+    bound_to: str = ""
 
     def __repr__(self) -> str:  # the subject is a number or a token
         return f"TokenWanted({self.flow}, {self.scopes})"

@@ -149,7 +149,7 @@ class Deployment:
                 self._settings.server.public_url,
                 self._settings.challenges,
             )
-            await stack.enter_async_context(sweeping_challenges(ChallengeChecks(desk)))
+            await stack.enter_async_context(sweeping_challenges(desk))
             await stack.enter_async_context(sweeping_reviews(reviews))
             record = Recording(self._settings, store, self._clock, self._new_id)
             await stack.enter_async_context(record.keeping())

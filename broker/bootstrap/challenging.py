@@ -13,10 +13,11 @@ from broker.operators.registry import Registry
 from broker.settings.sections import ChallengeSettings
 from broker.step_up.offer import Lifetimes
 from broker.storage.store import Store
-from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
 from broker.usecases.find_ways import FindWays
 from broker.usecases.permitted import PermittedNetwork
+from broker.usecases.pursue_challenges import PursueChallenges
+from broker.usecases.refusals import Refusals
 from broker.usecases.resettle import Resettle, ResettleTools
 
 _SWEEP_S = 1.0
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 
 def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings) -> FindWays:
     """The ways in which people of this deployment can prove more."""
-    return FindWays(registry.through, registry.ceremonies, gate, Lifetimes(settings.within_s, settings.clean_s))
+    lifetimes = Lifetimes(settings.within_s, settings.clean_s)
+    return FindWays(registry.through, registry.ceremonies, registry.prompters, gate, lifetimes)
 
 
 def challenge_desk(
@@ -48,6 +50,7 @@ def challenge_desk(
         permit=network.permit,
         through=network,
         ceremonies=registry.ceremonies,
+        prompters=registry.prompters,
         clock=resettling.clock,
         new_id=new_id,
         new_correlator=lambda: str(uuid.uuid4()),
@@ -56,18 +59,20 @@ def challenge_desk(
         public_url=public_url,
         limits=ChallengeLimits(**settings.model_dump()),
         ways=resettling.ways,
+        refusals=Refusals(store.refusals, resettling.clock, new_id),
     )
     return ChallengeDesk(tools)
 
 
 @contextlib.asynccontextmanager
-async def sweeping_challenges(challenges: ChallengeChecks) -> AsyncIterator[None]:
-    """Let time end what nobody answers, every second."""
+async def sweeping_challenges(desk: ChallengeDesk) -> AsyncIterator[None]:
+    """Look for answers that are waited for, and let time end what nobody answers, every second."""
+    pursue = PursueChallenges(desk)
 
     async def every_second() -> None:
         while True:
             try:
-                await challenges.sweep()
+                await pursue()
             except Exception as error:  # noqa: BLE001 - a sweeper that died would leave challenges open for ever
                 _log.warning("could not sweep challenges: %s", type(error).__name__)
             await asyncio.sleep(_SWEEP_S)

@@ -36,11 +36,35 @@ class ChallengeCode(StrEnum):
     CODE_EXPIRED = "CODE_EXPIRED"
     TOKEN_REFUSED = "TOKEN_REFUSED"  # noqa: S105 - a code
     """The operator did not take the device's token."""
+    DENIED = "DENIED"
+    """The person said no on their phone."""
+    NOBODY_ASKED = "NOBODY_ASKED"
+    """The operator answered for the person, by a consent that it had."""
     OPERATOR_UNAVAILABLE = "OPERATOR_UNAVAILABLE"
     TIMED_OUT = "TIMED_OUT"
     REPLACED = "REPLACED"
     WITHDRAWN = "WITHDRAWN"
     """Whoever asked for it gave it up."""
+
+
+class RefusalCode(StrEnum):
+    """What was refused around proofs and reviews, for the record."""
+
+    FOREIGN_CHECK = "FOREIGN_CHECK"
+    """Of another tenant or agent, or of nobody."""
+    OTHER_NUMBER = "OTHER_NUMBER"
+    NOT_OFFERED = "NOT_OFFERED"
+    """Settled, withheld, too old, or somebody is being asked already."""
+    FLOODED = "FLOODED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    FOREIGN_CHALLENGE = "FOREIGN_CHALLENGE"
+    ANSWER_REFUSED = "ANSWER_REFUSED"
+    """Too late, too often, or beside another one."""
+    CALLBACK_OF_NOTHING = "CALLBACK_OF_NOTHING"
+    """It came back for no challenge that is under way: made up, or used before."""
+    REVIEW_TAKEN = "REVIEW_TAKEN"
+    """Somebody else has it, or it was answered before."""
+    REVIEW_BY_REQUESTER = "REVIEW_BY_REQUESTER"
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,17 +24,19 @@ class StepUpMethod(StrEnum):
     """A TS.43 token that the device fetched: proves the same."""
     TENANT_FACTOR = "tenant_factor"
     """A factor of the tenant's own that does not use the line: a passkey, the bank's app."""
+    OPERATOR_PROMPT = "operator_prompt"
+    """The operator asks the person on their phone (CIBA): reaches whoever holds the line."""
     SMS_OTP = "sms_otp"
     VOICE_CALL = "voice_call"
 
 
-ON_THE_PHONE_NETWORK = frozenset({StepUpMethod.SMS_OTP, StepUpMethod.VOICE_CALL})
-"""Codes sent over the phone network: not to be used after an adverse line signal (NIST SP 800-63B-4)."""
+ON_THE_PHONE_NETWORK = frozenset({StepUpMethod.OPERATOR_PROMPT, StepUpMethod.SMS_OTP, StepUpMethod.VOICE_CALL})
+"""Codes and questions sent over the phone network: not to be used after an adverse line signal (NIST SP 800-63B-4)."""
 
 LINE = frozenset({SignalName.SIM_SWAP, SignalName.DEVICE_SWAP})
 """What says whether somebody may have taken the line over."""
 
-ON_THE_SIM = frozenset({StepUpMethod.NETWORK_AUTH, StepUpMethod.OPERATOR_TOKEN})
+ON_THE_SIM = frozenset({StepUpMethod.NETWORK_AUTH, StepUpMethod.OPERATOR_TOKEN, StepUpMethod.OPERATOR_PROMPT})
 """Proofs of the SIM itself: whoever took over the SIM passes them."""
 
 

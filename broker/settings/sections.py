@@ -259,6 +259,7 @@ class ChallengeSettings(Section):
     clean_s: int = Field(default=300, ge=10, le=3600)
     sends: int = Field(default=3, ge=1, le=10)
     resend_s: int = Field(default=30, ge=5, le=600)
+    prompt_s: int = Field(default=120, ge=10, le=900)
 
 
 class SharedSettings(Section):

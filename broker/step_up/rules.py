@@ -7,6 +7,8 @@
        ├── (answer) ───────────┘
        └── time over: expired; a newer one, or given up: cancelled
 
+An opened one may be waited for: whoever moves it takes the next look at the operator, so that one node does.
+
 Nothing here reads a clock or a store. Whoever stores the result does so only where the version is still the one that
 was read, so that of two hundred answers that arrive at once one counts.
 """
@@ -27,6 +29,30 @@ def open_link(challenge: Challenge, browser: bytes, ticket: bytes, sealed: bytes
     if challenge.state is not ChallengeState.STARTED:
         raise Conflict("this link was opened before")
     return _moved(challenge, state=ChallengeState.OPENED, browser=browser, ticket=ticket, sealed=sealed, link=None)
+
+
+def open_prompt(challenge: Challenge, sealed: bytes, now_ms: int, until_ms: int) -> Challenge:
+    """The person has tapped, and their operator asks them from now on, until ``until_ms``.
+
+    Raises:
+        Conflict: it was opened before, is closed, or over.
+    """
+    _require_open(challenge, now_ms)
+    if challenge.state is not ChallengeState.STARTED:
+        raise Conflict("this link was opened before")
+    return _moved(challenge, state=ChallengeState.OPENED, sealed=sealed, link=None, due_ms=now_ms, expires_ms=until_ms)
+
+
+def look_again(challenge: Challenge, due_ms: int, sealed: bytes | None = None) -> Challenge:
+    """The turn of whoever moves it to look for an answer; the next one is at ``due_ms``, or when its time is over.
+
+    Raises:
+        Conflict: it is closed.
+    """
+    if not challenge.is_open:
+        raise Conflict("this challenge is over")
+    due_ms = min(due_ms, challenge.expires_ms)
+    return _moved(challenge, due_ms=due_ms, sealed=challenge.sealed if sealed is None else sealed)
 
 
 class Resending(msgspec.Struct, frozen=True):

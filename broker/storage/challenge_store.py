@@ -4,21 +4,34 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
-from broker.storage.tables import challenges
+from broker.storage.tables import challenges, open_prompts
 from broker.storage.unit_of_work import Amend, Row, Step, Value
 from broker.storage.writer import GroupWriter
 
 _CHANGING = (
-    *("state", "version", "due_ms", "attempts_left", "sealed", "link", "ticket", "browser", "closed_ms", "code"),
+    *("state", "version", "due_ms", "expires_ms", "attempts_left", "sealed", "link", "ticket", "browser"),
+    *("closed_ms", "code"),
 )
 _INSERT = insert(challenges).on_conflict_do_nothing()
+_slot = insert(open_prompts)
+# The guard of every prompt: touches no row where the person has one before them whose time is not over.
+_TAKE_SLOT = _slot.on_conflict_do_update(
+    index_elements=list(open_prompts.primary_key),
+    set_={"challenge_id": _slot.excluded.challenge_id, "until_ms": _slot.excluded.until_ms},
+    where=open_prompts.c.until_ms <= bindparam("now_ms"),
+)
+_FREE_SLOT = delete(open_prompts).where(
+    open_prompts.c.tenant == bindparam("of_tenant"),
+    open_prompts.c.subject == bindparam("of_subject"),
+    open_prompts.c.challenge_id == bindparam("of_challenge"),
+)
 _MOVE = (
     update(challenges)
     .values({name: bindparam(f"to_{name}") for name in _CHANGING})
@@ -70,6 +83,18 @@ class ChallengeStore:
         """Keep a new one, with its leaf of the log."""
         await self._writer.submit(Amend((Step(_INSERT, _plain(challenge)), _leaf(challenge.tenant, entry), *also)))
 
+    async def open_prompt(self, challenge: Challenge, until_ms: int, entry: Entry, also: Sequence[Step] = ()) -> bool:
+        """The same for one that will ring the person's phone; False where another may ring until then."""
+        slot: dict[str, Value] = {
+            "tenant": challenge.tenant,
+            "subject": challenge.subject,
+            "challenge_id": challenge.challenge_id,
+            "until_ms": until_ms,
+            "now_ms": challenge.opened_ms,
+        }
+        steps = (Step(_TAKE_SLOT, slot), Step(_INSERT, _plain(challenge)), _leaf(challenge.tenant, entry), *also)
+        return await self._writer.submit(Amend(steps)) == 1
+
     async def move(self, challenge: Challenge, entry: Entry | None = None, also: Sequence[Step] = ()) -> bool:
         """Bring a challenge, whose version is one above what was read, to what it is now; whether it was ours to do."""
         plain = _plain(challenge)
@@ -108,6 +133,16 @@ class ChallengeStore:
         """How many were started about a subject since an instant, counted as far as ``limit``."""
         row = await self._reader.row(_COUNT_LATELY, tenant=tenant, subject=subject, since_ms=since_ms, rows=limit)
         return cast("int", row[0]) if row else 0
+
+
+def prompt_over(challenge: Challenge) -> Step:
+    """As part of the end of a challenge: nothing of it is before the person any more."""
+    whose: dict[str, Value] = {
+        "of_tenant": challenge.tenant,
+        "of_subject": challenge.subject,
+        "of_challenge": challenge.challenge_id,
+    }
+    return Step(_FREE_SLOT, whose)
 
 
 def _leaf(tenant: str, entry: Entry) -> Step:

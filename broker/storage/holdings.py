@@ -76,6 +76,7 @@ LEFT_OUT: Mapping[str, str] = {
     "subject_keys": "keys that open what is told here; they say nothing themselves",
     "idempotency": "a copy of the answer to a check, sealed, for a day at most",
     "intents": "a check that is under way, for seconds; told once it has settled",
+    "open_prompts": "which of the challenges told here is on the person's phone now, for minutes",
     "pending_authentications": "a question that an operator puts to the person now, under a digest, for minutes",
     "log_leaves": "ids, codes and keyed digests of what is told here, for good: so nobody can change it unseen",
 }
@@ -95,7 +96,7 @@ OF_NOBODY = frozenset(
             "webhooks",
         ),
         *("policy_changes", "policy_heads", "policy_stops", "policy_versions", "rule_texts"),
-        *("shadow_runs", "shadow_tallies", "retention_marks", "root_key"),
+        *("shadow_runs", "shadow_tallies", "refusals", "retention_marks", "root_key"),
         *("log_checkpoints", "log_cosignatures", "log_head", "log_tiles"),
     }
 )

@@ -38,6 +38,7 @@ from broker.storage.records import (
     StoredCheck,
     SubjectPast,
 )
+from broker.storage.refusal_store import RefusalStore
 from broker.storage.review_store import ReviewStore
 from broker.storage.revision_store import RevisionStore
 from broker.storage.rights_store import RightsStore
@@ -86,6 +87,7 @@ class Store:
         self.revisions = RevisionStore(self._writer, self._reader)
         self.rights = RightsStore(self._writer, self._reader, limits.rows_max)
         self.challenges = ChallengeStore(self._writer, self._reader, limits.rows_max)
+        self.refusals = RefusalStore(self._writer, self._reader, limits.rows_max)
         self.policies = PolicyStore(self._writer, self._reader, limits.rows_max)
         self.consents = ConsentStore(self._writer, self._reader)
         self.disclosures = DisclosureStore(self._writer, self._reader, limits.rows_max)

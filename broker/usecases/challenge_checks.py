@@ -1,12 +1,11 @@
 """Step up, the caller's side: start a challenge, hand in what the person gave, see how it stands."""
 
+import contextlib
 import hmac
-import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
-from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.instruments import (
     CODE_PLACEHOLDER,
     MESSAGE_MAX,
@@ -17,11 +16,11 @@ from broker.adapter_kit.instruments import (
     SendPassword,
 )
 from broker.consumers import authorize
-from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState, RefusalCode
 from broker.domain.check import Principal
 from broker.domain.phone import PhoneNumber
 from broker.domain.record import Check, RecordedAction
-from broker.domain.signal import Signal, Unavailability
+from broker.domain.signal import Unavailability
 from broker.errors import (
     BrokerError,
     Conflict,
@@ -30,7 +29,6 @@ from broker.errors import (
     NotFound,
     NotPermitted,
     TooManyRequests,
-    origin,
 )
 from broker.policy.rules import StepUpMethod
 from broker.step_up import rules
@@ -39,15 +37,24 @@ from broker.usecases.challenge_views import ChallengeView, shown
 from broker.usecases.show_check import own_check
 
 _HOUR_MS = 3_600_000
-_SWEEP_MAX = 200
-_CLOCK = "the clock"
 _MESSAGE = f"{CODE_PLACEHOLDER} is your code for: %s. Give it to nobody who calls you."
 _CANNOT = "the operator of this number cannot do that: choose another method"
 _VERDICTS: Mapping[PasswordVerdict, tuple[ChallengeState, ChallengeCode]] = {
     PasswordVerdict.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.CODE_EXPIRED),
     PasswordVerdict.EXHAUSTED: (ChallengeState.FAILED, ChallengeCode.CODE_WRONG),
 }
-_log = logging.getLogger(__name__)
+_REFUSED_STARTS: Mapping[type[BrokerError], RefusalCode] = {
+    NotFound: RefusalCode.FOREIGN_CHECK,
+    InvalidRequest: RefusalCode.OTHER_NUMBER,
+    Conflict: RefusalCode.NOT_OFFERED,
+    TooManyRequests: RefusalCode.FLOODED,
+    NotPermitted: RefusalCode.NOT_PERMITTED,
+}
+_REFUSED_ANSWERS: Mapping[type[BrokerError], RefusalCode] = {
+    NotFound: RefusalCode.FOREIGN_CHALLENGE,
+    Conflict: RefusalCode.ANSWER_REFUSED,
+    NotPermitted: RefusalCode.NOT_PERMITTED,
+}
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -82,6 +89,10 @@ class ChallengeChecks:
             Conflict: the decision does not offer this, the operator cannot do it, or the check is too old.
             TooManyRequests: this person was bothered enough.
         """
+        async with self._noting(_REFUSED_STARTS, principal, check_id):
+            return await self._start(principal, check_id, method, phone)
+
+    async def _start(self, principal: Principal, check_id: str, method: str, phone: PhoneNumber) -> ChallengeView:
         authorize.require(principal, authorize.CHECK)
         check = await self._own(principal, check_id, method)
         self._require_offered(check, method, principal)
@@ -93,7 +104,11 @@ class ChallengeChecks:
         await self._replace_open(check)
         match method:
             case StepUpMethod.NETWORK_AUTH:
-                return await self._send_link(check, phone)
+                operator = self._tools.ways.host(sources_of(check), check.purpose)
+                return await self._send_link(check, method, phone, operator)
+            case StepUpMethod.OPERATOR_PROMPT:
+                operator = self._tools.ways.prompter(sources_of(check))
+                return await self._send_link(check, method, phone, operator)
             case StepUpMethod.SMS_OTP:
                 return await self._send_code(check, phone)
             case _:
@@ -118,18 +133,37 @@ class ChallengeChecks:
             Conflict: it is over, or another answer is being looked at.
         """
         authorize.require(principal, authorize.CHECK)
+        async with self._noting(_REFUSED_ANSWERS, principal, challenge_id):
+            taken = await self._taken(principal, check_id, challenge_id, answer)
+        held = await self._desk.held(taken)
+        if answer.code is not None:
+            return shown(await self._by_code(taken, held, answer.code))
+        if answer.operator_token is not None:
+            return shown(await self._desk.by_token(taken, held, answer.operator_token))
+        state = ChallengeState.MET if answer.met else ChallengeState.FAILED
+        return shown(await self._desk.end(taken, state, None, counts=True))
+
+    async def _taken(self, principal: Principal, check_id: str, challenge_id: str, answer: Answer) -> Challenge:
         challenge = await self._of(principal, check_id, challenge_id)
         _require_fitting(challenge.method, answer, principal)
         taken = rules.take_attempt(challenge, self._desk.now_ms())
         if not await self._tools.store.move(taken):
             raise Conflict("another answer is being looked at: see how the challenge stands")
-        held = await self._desk.held(taken)
-        if answer.code is not None:
-            return shown(await self._by_code(taken, held, answer.code))
-        if answer.operator_token is not None:
-            return shown(await self._by_token(taken, held, answer.operator_token))
-        state = ChallengeState.MET if answer.met else ChallengeState.FAILED
-        return shown(await self._desk.end(taken, state, None, counts=True))
+        return taken
+
+    @contextlib.asynccontextmanager
+    async def _noting(
+        self, codes: Mapping[type[BrokerError], RefusalCode], principal: Principal, about: str
+    ) -> AsyncIterator[None]:
+        """Put on record what is refused within."""
+        try:
+            yield
+        except BrokerError as error:
+            code = codes.get(type(error))
+            if code is not None:
+                tenant, consumer = principal.tenant, principal.consumer
+                await self._tools.refusals.note(code, about, tenant=tenant, consumer=consumer)
+            raise
 
     async def resend(self, principal: Principal, check_id: str, challenge_id: str) -> ChallengeView:
         """Send another code by text message; the one before is void, and attempts are not given back.
@@ -159,34 +193,11 @@ class ChallengeChecks:
         code = ChallengeCode.WITHDRAWN
         return shown(await self._desk.end(challenge, ChallengeState.CANCELLED, code, by=principal.consumer))
 
-    async def sweep(self) -> int:
-        """Expire what is over, and have checks follow that have not; how many expired."""
-        expired = 0
-        for challenge in await self._tools.store.due(self._desk.now_ms(), _SWEEP_MAX):
-            try:
-                if not challenge.is_open:
-                    await self._desk.follow(challenge)
-                    continue
-                await self._desk.end(challenge, ChallengeState.EXPIRED, ChallengeCode.TIMED_OUT, by=_CLOCK)
-                expired += 1
-            except Conflict:  # somebody answered after all
-                continue
-            except BrokerError as error:
-                _log.warning("a challenge could not be swept: %s at %s", error.code, origin(error))
-        return expired
-
-    async def _send_link(self, check: Check, phone: PhoneNumber) -> ChallengeView:
-        operator = self._tools.ways.host(sources_of(check), check.purpose)
+    async def _send_link(self, check: Check, method: str, phone: PhoneNumber, operator: str | None) -> ChallengeView:
         if operator is None:
             raise Conflict(_CANNOT)
-        secret = self._tools.secret()
-        kept = await self._desk.keep(
-            check,
-            StepUpMethod.NETWORK_AUTH,
-            Held(phone.e164, operator),
-            self._tools.limits.link_s,
-            link=digest(secret),
-        )
+        secret, held = self._tools.secret(), Held(phone.e164, operator)
+        kept = await self._desk.keep(check, method, held, self._tools.limits.link_s, link=digest(secret))
         return shown(kept, f"{self._tools.public_url}/p/{secret}")
 
     async def _send_code(self, check: Check, phone: PhoneNumber) -> ChallengeView:
@@ -223,16 +234,6 @@ class ChallengeChecks:
             return challenge
         state, why = _VERDICTS.get(verdict, (ChallengeState.FAILED, ChallengeCode.CODE_WRONG))
         return await self._desk.end(challenge, state, why, counts=state is ChallengeState.FAILED)
-
-    async def _by_token(self, challenge: Challenge, held: Held, token: str) -> Challenge:
-        check = await self._desk.check(challenge)
-        query = self._desk.query(check, PhoneNumber(held.phone))
-        signal = await self._observe(check, msgspec.structs.replace(query, operator_token=token))
-        return await self._desk.by_signal(challenge, signal, ChallengeCode.TOKEN_REFUSED)
-
-    async def _observe(self, check: Check, query: SignalQuery) -> Signal | None:
-        adapter = self._tools.through(sources_of(check))
-        return None if adapter is None else await adapter.observe(query)
 
     async def _replace_open(self, check: Check) -> None:
         for challenge in await self._tools.store.of_check(check.tenant, check.id):

@@ -9,6 +9,7 @@ import msgspec
 
 from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.authorization_code import HoldsCeremonies, Transaction
+from broker.adapter_kit.prompts import AsksPeople
 from broker.clock import Clock
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.domain.event import EventKind
@@ -22,7 +23,7 @@ from broker.policy.rules import StepUpMethod
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import Vault
 from broker.step_up import rules
-from broker.storage.challenge_store import ChallengeStore
+from broker.storage.challenge_store import ChallengeStore, prompt_over
 from broker.storage.event_store import put
 from broker.storage.policy_store import Entry
 from broker.usecases.find_ways import FindWays
@@ -31,18 +32,22 @@ from broker.usecases.open_checks import OpenChecks
 from broker.usecases.permit import About, Grant, Permit
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import entry
+from broker.usecases.refusals import Refusals
 from broker.usecases.resettle import Change, Resettle, Superseded
 
 _PERSON = "the person"
 CATEGORIES: Mapping[str, Category] = {
     StepUpMethod.NETWORK_AUTH: SignalName.NUMBER_VERIFICATION,
     StepUpMethod.OPERATOR_TOKEN: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.OPERATOR_PROMPT: SignalName.NUMBER_VERIFICATION,
     StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD,
 }
 """What a method asks the operator for; the others ask nobody."""
 _FOLLOW_MS = 5_000
 """How long after an end the sweeper looks whether the check has followed."""
 _GIVE_UP_MS = 600_000
+LOOK_MS = 1000
+"""How often a node looks whether an operator has an answer; how often it really asks is the operator's to say."""
 _TRIES = 10
 _log = logging.getLogger(__name__)
 
@@ -61,6 +66,7 @@ class ChallengeLimits(msgspec.Struct, frozen=True):
     clean_s: int = 300
     sends: int = 3
     resend_s: int = 30
+    prompt_s: int = 120
     ask_s: float = 5.0
 
     @property
@@ -82,6 +88,8 @@ class Held(msgspec.Struct, frozen=True):
     """What the operator said in the end."""
     consent: str | None = None
     """The entry of the ledger that asking them rested on."""
+    operator_token: str = ""
+    """The device's token, while the operator has not said what it is worth."""
 
     def __repr__(self) -> str:
         return "Held(…)"
@@ -98,6 +106,7 @@ class ChallengeTools(msgspec.Struct, frozen=True):
     permit: Permit
     through: PermittedNetwork
     ceremonies: Mapping[str, HoldsCeremonies]
+    prompters: Mapping[str, AsksPeople]
     clock: Clock
     new_id: Callable[[str], str]
     new_correlator: Callable[[], str]
@@ -106,6 +115,7 @@ class ChallengeTools(msgspec.Struct, frozen=True):
     public_url: str
     limits: ChallengeLimits
     ways: FindWays
+    refusals: Refusals
 
 
 class ChallengeDesk:
@@ -115,7 +125,11 @@ class ChallengeDesk:
         self.tools = tools
 
     async def keep(self, check: Check, method: str, held: Held, ttl_s: int, link: bytes | None = None) -> Challenge:
-        """Make a challenge of a check, durable with its leaf and its event when this returns."""
+        """Make a challenge of a check, durable with its leaf and its event when this returns.
+
+        Raises:
+            Conflict: the person's phone may ring for another one, and they could not tell the two apart.
+        """
         now_ms = self.now_ms()
         challenge = Challenge(
             tenant=check.tenant,
@@ -138,7 +152,13 @@ class ChallengeDesk:
         challenge = msgspec.structs.replace(challenge, sealed=await self.seal(challenge, held))
         event = challenge_event(self.tools.compose, EventKind.CHALLENGE_STARTED, challenge, now_ms)
         leaf = self.leaf(challenge, "challenge.start", check.consumer)
-        await self.tools.store.open(challenge, leaf, (put(event),))
+        if method != StepUpMethod.OPERATOR_PROMPT:
+            await self.tools.store.open(challenge, leaf, (put(event),))
+            return challenge
+        until_ms = challenge.expires_ms + self.tools.limits.prompt_s * 1000
+        if not await self.tools.store.open_prompt(challenge, until_ms, leaf, (put(event),)):
+            wait_s = ttl_s + self.tools.limits.prompt_s
+            raise Conflict("this person is being asked already: wait, or choose another method", retry_after_s=wait_s)
         return challenge
 
     async def end(
@@ -171,7 +191,8 @@ class ChallengeDesk:
             due_ms = now_ms + _FOLLOW_MS if counts else None
             ended = rules.end(challenge, state, code, now_ms, sealed=sealed, due_ms=due_ms)
             event = challenge_event(self.tools.compose, EventKind.CHALLENGE_ENDED, ended, now_ms)
-            if await self.tools.store.move(ended, self.leaf(ended, f"challenge.{state}", by), (put(event),)):
+            steps = [put(event), *([prompt_over(challenge)] if _rings_no_more(challenge, state) else [])]
+            if await self.tools.store.move(ended, self.leaf(ended, f"challenge.{state}", by), steps):
                 return await self._followed_soon(ended)
             # Another answer has cost an attempt meanwhile, or somebody was quicker.
             challenge = await self.tools.store.find(challenge.tenant, challenge.challenge_id) or ended
@@ -228,6 +249,24 @@ class ChallengeDesk:
         except BrokerError as error:
             _log.warning("the check of a challenge will follow later: %s at %s", error.code, origin(error))
             return challenge
+
+    async def by_token(self, challenge: Challenge, held: Held, token: str) -> Challenge:
+        """Ask what the device's own token is worth; while the operator has not said, the answer is waited for."""
+        check = await self.check(challenge)
+        query = msgspec.structs.replace(self.query(check, PhoneNumber(held.phone)), operator_token=token)
+        signal = await self.observe(check, query)
+        if not isinstance(signal, Unavailable) or signal.reason is not Unavailability.LATE:
+            return await self.by_signal(challenge, signal, ChallengeCode.TOKEN_REFUSED)
+        sealed = await self.seal(challenge, msgspec.structs.replace(held, operator_token=token))
+        waiting = rules.look_again(challenge, self.now_ms() + LOOK_MS, sealed)
+        if not await self.tools.store.move(waiting):
+            raise Conflict("this challenge has changed: see how it stands")
+        return waiting
+
+    async def observe(self, check: Check, query: SignalQuery) -> Signal | None:
+        """Ask the operator of a check about the SIM."""
+        adapter = self.tools.through(sources_of(check))
+        return None if adapter is None else await adapter.observe(query)
 
     async def by_signal(self, challenge: Challenge, signal: Signal | None, otherwise: ChallengeCode) -> Challenge:
         """End it by what the operator says about the SIM: only an answer is evidence, and only a yes meets it."""
@@ -307,6 +346,12 @@ class ChallengeDesk:
     def now_ms(self) -> int:
         """The instant, in milliseconds."""
         return int(self.tools.clock.now().timestamp() * 1000)
+
+
+def _rings_no_more(challenge: Challenge, state: ChallengeState) -> bool:
+    """Whether nothing is left before the person: what is given up meanwhile, the operator goes on asking."""
+    prompted = challenge.method == StepUpMethod.OPERATOR_PROMPT
+    return prompted and not (challenge.state is ChallengeState.OPENED and state is ChallengeState.CANCELLED)
 
 
 def sources_of(check: Check) -> tuple[str, ...]:

@@ -56,8 +56,19 @@ class PageView(msgspec.Struct, frozen=True):
     action_type: str = ""
     amount: str = ""
     compare_code: str = ""
+    method: str = ""
     goes_to: str = ""
     """The origin of the operator, the only other place that the page may send anybody."""
+
+
+class Tapped(msgspec.Struct, frozen=True):
+    """Where the browser goes on, with a secret for its cookie; without a ``url`` the person's phone asks them now."""
+
+    url: str = ""
+    browser: str = ""
+
+    def __repr__(self) -> str:
+        return "Tapped(…)"
 
 
 class Ending(StrEnum):
@@ -104,7 +115,7 @@ def compare_code(secret: str) -> str:
     return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:4])
 
 
-def page_of(check: Check, secret: str, language: Language, goes_to: str) -> PageView:
+def page_of(check: Check, method: str, secret: str, language: Language, goes_to: str) -> PageView:
     """The question to the person."""
     amount = check.action.amount
     return PageView(
@@ -115,6 +126,7 @@ def page_of(check: Check, secret: str, language: Language, goes_to: str) -> Page
         action_type=check.action.type,
         amount=f"{amount.value} {amount.currency}" if amount else "",
         compare_code=compare_code(secret),
+        method=method,
         goes_to=goes_to,
     )
 

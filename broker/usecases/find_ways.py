@@ -5,6 +5,7 @@ from datetime import datetime
 
 from broker.adapter_kit.adapter import Adapter, OperatorFault
 from broker.adapter_kit.authorization_code import HoldsCeremonies
+from broker.adapter_kit.prompts import AsksPeople
 from broker.consent.gate import ConsentGate
 from broker.domain.decision import Decision
 from broker.domain.evidence import Evidence
@@ -28,11 +29,13 @@ class FindWays:
         self,
         through: Callable[[tuple[str, ...]], Adapter | None],
         ceremonies: Mapping[str, HoldsCeremonies],
+        prompters: Mapping[str, AsksPeople],
         gate: ConsentGate,
         lifetimes: Lifetimes,
     ) -> None:
         self._through = through
         self._ceremonies = ceremonies
+        self._prompters = prompters
         self._gate = gate
         self._lifetimes = lifetimes
         self._kept: dict[tuple[tuple[str, ...], str], Surroundings] = {}
@@ -57,6 +60,10 @@ class FindWays:
         """The most preferred operator to whom a person's browser can be sent; ``None`` where there is none."""
         return next((name for name in sources if self._holds(name, purpose)), None)
 
+    def prompter(self, sources: tuple[str, ...]) -> str | None:
+        """The most preferred operator who asks people on their phone for each thing anew; ``None`` without one."""
+        return next((name for name in sources if name in self._prompters), None)
+
     def _around(self, sources: tuple[str, ...], purpose: str) -> Surroundings:
         found = self._kept.get((sources, purpose))
         if found is None:
@@ -72,6 +79,7 @@ class FindWays:
         able = {
             StepUpMethod.NETWORK_AUTH: self.host(sources, purpose) is not None,
             StepUpMethod.OPERATOR_TOKEN: any(self._takes_token(name) for name in sources),
+            StepUpMethod.OPERATOR_PROMPT: self.prompter(sources) is not None,
             StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD in adapter.instruments,
         }
         return _NOBODY | {str(method) for method, can in able.items() if can}

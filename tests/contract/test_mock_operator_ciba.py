@@ -148,6 +148,9 @@ def test_an_operator_token_proves_the_sim_here_too(alba: RunningOperator) -> Non
     answer = alba.client.call(token, "/number-verification/v2/verify", {"phoneNumber": STEADY})
     assert answer.json() == {"devicePhoneNumberVerified": True}
     by_word = begun(alba.client, STEADY, "number-verification:verify")
+    assert alba.client.poll(by_word).json()["error"] == "authorization_pending", "a number proves nothing: it is asked"
+    alba.control.answer(STEADY, approve=True)
+    Time(alba).passes(2)
     token = alba.client.poll(by_word).json()["access_token"]
     refused = alba.client.call(token, "/number-verification/v2/verify", {"phoneNumber": STEADY})
     assert refused.status_code == 403

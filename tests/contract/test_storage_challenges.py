@@ -9,7 +9,9 @@ import pytest
 
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
 from broker.step_up import rules
+from broker.storage.challenge_store import prompt_over
 from broker.storage.policy_store import Entry
+from broker.storage.refusal_store import Refusal
 from broker.storage.store import Store
 from tests.support.databases import BACKENDS, database, execute, storing
 
@@ -101,3 +103,44 @@ async def test_a_person_is_counted_within_their_tenant(store: Store) -> None:
     assert await store.challenges.lately("acme", b"s" * 16, NOW_MS, 10) == 4
     assert await store.challenges.lately("acme", b"s" * 16, NOW_MS, 3) == 3
     assert await store.challenges.lately("acme", b"s" * 16, NOW_MS + 1, 10) == 0
+
+
+async def test_of_many_prompts_at_once_one_may_ring_until_its_time_is_over(url: str, store: Store) -> None:
+    prompts = [a_challenge(f"chg_{n}", method="operator_prompt", check_id=f"chk_{n}") for n in range(40)]
+    until_ms = NOW_MS + 1000
+    async with storing(url) as other:
+        nodes = (store.challenges, other.challenges)
+        opened = await asyncio.gather(
+            *(nodes[n % 2].open_prompt(one, until_ms, leaf(f"cev_{n}")) for n, one in enumerate(prompts))
+        )
+    assert opened.count(True) == 1
+    assert len(await execute(url, "SELECT 1 FROM challenges")) == 1
+    assert len(await execute(url, "SELECT 1 FROM log_leaves")) == 1, "what lost leaves no trace"
+    stranger = a_challenge("chg_other", tenant="other", method="operator_prompt")
+    assert await store.challenges.open_prompt(stranger, until_ms, leaf("cev_s"))
+    later = a_challenge("chg_later", opened_ms=until_ms)
+    assert await store.challenges.open_prompt(later, until_ms + 1000, leaf("cev_l")), "taken over"
+
+
+async def test_a_prompt_that_was_answered_makes_room(store: Store) -> None:
+    first = a_challenge(method="operator_prompt")
+    assert await store.challenges.open_prompt(first, NOW_MS + 1000, leaf("cev_1"))
+    assert not await store.challenges.open_prompt(a_challenge("chg_2"), NOW_MS + 1000, leaf("cev_2"))
+    opened = rules.open_prompt(first, b"sealed", NOW_MS, NOW_MS + 500)
+    assert await store.challenges.move(opened)
+    assert (await store.challenges.find("acme", "chg_1")) == opened, "with its new end"
+    denied = rules.end(opened, ChallengeState.FAILED, ChallengeCode.DENIED, NOW_MS)
+    assert await store.challenges.move(denied, leaf("cev_3"), [prompt_over(opened)])
+    assert await store.challenges.open_prompt(a_challenge("chg_2"), NOW_MS + 1000, leaf("cev_2"))
+
+
+async def test_refusals_take_one_row_and_one_leaf_an_hour(url: str, store: Store) -> None:
+    refusal = Refusal("acme", "shop", "FLOODED", 0)
+    firsts = await asyncio.gather(*(store.refusals.first(refusal, n, leaf(f"rfs_{n}")) for n in range(20)))
+    assert firsts.count(True) == 1
+    await store.refusals.more(refusal, 19, NOW_MS)
+    await store.refusals.first(Refusal("other", "shop", "FLOODED", 0), 1, leaf("rfs_o"))
+    assert await store.refusals.since("acme", 0) == [("shop", "FLOODED", 20)]
+    assert len(await execute(url, "SELECT 1 FROM log_leaves")) == 2
+    await store.refusals.purge(1)
+    assert await store.refusals.since("acme", 0) == []

@@ -22,7 +22,10 @@ from broker.adapter_kit.adapter import CeremonyProof, OperatorFault
 from broker.adapter_kit.authorization_code import Started
 from broker.adapter_kit.ciba import PendingMemory
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.manifest import Manifest, PromptManifest
 from broker.adapter_kit.manifest_adapter import ManifestAdapter
+from broker.adapter_kit.prompts import Prompt, PromptAnswer
+from broker.domain.phone import PhoneNumber
 from broker.domain.signal import AgeRange, Match, Observed, Signal, SignalName, Unavailability, Unavailable
 from tests.contract.token_flows import SIM_SWAP, VERIFICATION, Scene, client_of, manifest, profile
 from tests.support.certificates import Authority
@@ -53,6 +56,10 @@ def scene(alba: RunningOperator, clock: HandClock, tmp_path: Path) -> Scene:
 def because(signal: Signal) -> tuple[Unavailability, str | None]:
     assert isinstance(signal, Unavailable), signal
     return signal.reason, signal.code
+
+
+def prompting() -> Manifest:
+    return manifest(SIM_SWAP).model_copy(update={"prompt": PromptManifest(scope="number-verification:verify")})
 
 
 def asked(operator: RunningOperator, path: str) -> int:
@@ -323,6 +330,49 @@ async def test_a_certificate_proves_who_we_are_and_its_tokens_open_the_apis(
         async with scene.adapter(declared, tls=files) as adapter:
             stranger = await adapter.observe(scene.query(SignalName.SIM_SWAP, STEADY))
             assert because(stranger) == (U.OPERATOR_ERROR, KitCode.CONNECT_FAILED), "nobody vouches for this operator"
+
+
+def prompt(number: str, bound_to: str) -> Prompt:
+    return Prompt(PhoneNumber(number), "FraudPreventionAndDetection", bound_to, "acme", "shop", 5.0)
+
+
+async def test_a_yes_to_one_thing_is_no_yes_to_another(alba: RunningOperator, scene: Scene) -> None:
+    async with scene.adapter(prompting()) as adapter:
+        assert adapter.asks_people
+        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.WAITING
+        alba.control.answer(STEADY, approve=True)
+        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.WAITING
+        scene.clock.advance(2)
+        for _ in range(2):  # the yes is kept until whoever asked has written it down
+            assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.APPROVED
+        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.WAITING
+        alba.control.answer(STEADY, approve=False)
+        scene.clock.advance(2)
+        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.DENIED
+    assert len(alba.control.prompts(STEADY)) == 2
+
+
+async def test_what_an_operator_grants_without_asking_anybody_is_no_yes(clock: HandClock, tmp_path: Path) -> None:
+    trusting = profile(ciba=CibaTerms(subject_forms=frozenset({SubjectForm.TEL})))
+    with running_operator(trusting, clients=[client_of(trusting)], now=clock.now) as operator:
+        scene = Scene(operator.url, clock, tmp_path)
+        async with scene.adapter(prompting()) as adapter:
+            for _ in range(2):
+                assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.NOBODY_ASKED
+            assert await adapter.ask_person(prompt("+34600999999", "one")) is PromptAnswer.REFUSED
+        async with scene.adapter(manifest(SIM_SWAP)) as adapter:
+            assert not adapter.asks_people
+            assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.REFUSED
+        assert operator.control.prompts(STEADY) == []
+
+
+async def test_a_prompt_ends_when_its_time_is_over(alba: RunningOperator, scene: Scene) -> None:
+    async with scene.adapter(prompting()) as adapter:
+        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.WAITING
+        scene.clock.advance(121)
+        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.EXPIRED
+        alba.control.answer(STEADY, approve=True)
+        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.EXPIRED
 
 
 async def test_nodes_that_share_a_memory_share_the_question(

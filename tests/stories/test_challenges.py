@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -12,11 +13,13 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from adapters.mock.phone import Phone, Way, compare_code, said
+from adapters.mock.phone import Control, Phone, Way, compare_code, said
 from tests.support.clocks import HandClock
+from tests.support.mock_operator import CONTROL_KEY
 from tests.support.stage import Stage, set_stage
 
 _TENANTS = itertools.count(1)
+_WITHIN_S = 20
 STEADY, SWAPPED_3D, OTHER = "+34600000101", "+34600000103", "+34600000102"
 PAYMENT = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
 
@@ -84,7 +87,9 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
         f"/v1/trust-checks/{check['id']}/reviews",
     }
 
-    assert {one["method"]: one["code"] for one in check["withheld"]} == {"sms_otp": "LINE_RISK"}
+    assert {one["method"]: one["code"] for one in check["withheld"]} == dict.fromkeys(
+        ("sms_otp", "operator_prompt"), "LINE_RISK"
+    )
     ends = {
         step["method"]: datetime.fromisoformat(step["expiresAt"]) for step in check["nextSteps"] if "method" in step
     }
@@ -143,11 +148,8 @@ def test_a_link_opens_once_and_looking_costs_nothing(till: Till) -> None:
 def test_two_hundred_taps_open_one_ceremony(till: Till) -> None:
     challenge = till.started(till.ask())
 
-    def tap(_: int) -> int:
-        return httpx.post(challenge["link"], headers={"sec-fetch-site": "none"}, trust_env=False).status_code
-
-    with ThreadPoolExecutor(16) as pool:
-        codes = list(pool.map(tap, range(200)))
+    with ThreadPoolExecutor(16) as pool, httpx.Client(trust_env=False, headers={"sec-fetch-site": "none"}) as http:
+        codes = list(pool.map(lambda _: http.post(challenge["link"]).status_code, range(200)))
     assert (codes.count(303), codes.count(410)) == (1, 199)
 
 
@@ -338,3 +340,91 @@ def test_an_agent_does_not_vouch_for_a_factor_of_its_tenant(till: Till) -> None:
         assert answered(till, challenge, met=True).status_code == 403
         assert answered(back_end, challenge, met=True).json()["status"] == "met"
     assert till.now(check)["decision"] == "allow"
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for those who look every second."""
+    give_up_s = time.monotonic() + _WITHIN_S
+    while not done():
+        assert time.monotonic() < give_up_s, "nobody looked"
+        time.sleep(0.05)
+
+
+class Asked(NamedTuple):
+    """A person whose operator asks them on the phone; ``rung`` is how often it has before."""
+
+    till: Till
+    rung: int
+    check: dict[str, Any]
+    challenge: dict[str, Any]
+    phone: Phone
+
+    def answer(self, *, approve: bool) -> None:
+        self.phone.answer(Control(self.till.stage.alba.url, CONTROL_KEY), approve=approve)
+        self.till.clock.advance(2)
+
+    def ended(self) -> tuple[str, str | None]:
+        until(lambda: bool(self.now()["status"] != "pending"))
+        return self.now()["status"], self.now().get("code")
+
+    def now(self) -> dict[str, Any]:
+        return dict(self.till.http.get(self.challenge["href"]).json())
+
+
+def asked_by_operator(till: Till) -> Asked:
+    """A check of a clean line, the page tapped, and the person's phone rung."""
+    operator = till.stage.alba.control
+    rung = len(operator.prompts(STEADY))
+    check = till.ask(STEADY, DEAR)
+    challenge = till.started(check, "operator_prompt", STEADY)
+    phone = till.phone(STEADY)
+    page = phone.look(challenge["link"])
+    assert (compare_code(page), "payment.transfer, 950.00 EUR" in said(page)[1]) == (challenge["compareCode"], True)
+    assert len(operator.prompts(STEADY)) == rung, "nothing rings before the person has read what it is about"
+    assert said(phone.tap(challenge["link"], page))[0] == "Look at your phone"
+    assert [one["standing"] for one in operator.prompts(STEADY)[rung:]] == ["pending"]
+    return Asked(till, rung, check, challenge, phone)
+
+
+def test_a_person_approves_on_their_phone_what_they_read_on_our_page(till: Till) -> None:
+    asked = asked_by_operator(till)
+    assert till.now(asked.check)["status"] == "pending"
+    asked.answer(approve=True)
+    assert asked.ended() == ("met", None)
+    assert till.now(asked.check)["decision"] == "allow"
+    assert len(till.stage.alba.control.prompts(STEADY)) == asked.rung + 1
+    assert till.stage.rows("SELECT 1 FROM open_prompts WHERE tenant = ?", till.tenant) == []
+    assert said(asked.phone.look(asked.challenge["link"]))[0] == "This link is over"
+
+
+def test_a_person_who_says_no_is_believed(till: Till) -> None:
+    asked = asked_by_operator(till)
+    asked.answer(approve=False)
+    assert asked.ended() == ("failed", "DENIED")
+    after = till.now(asked.check)
+    assert (after["decision"], {"method": "operator_prompt", "code": "POSSESSION_RISK"} in after["withheld"]) == (
+        "step_up",
+        True,
+    )
+
+
+def test_nobody_is_asked_two_things_at_once(till: Till) -> None:
+    asked = asked_by_operator(till)
+    other = till.ask(STEADY, DEAR)
+    second = till.start(other, "operator_prompt", STEADY)
+    assert (second.status_code, int(second.headers["retry-after"]) > 0) == (409, True)
+    assert till.start(other, "network_auth", STEADY).status_code == 201
+    assert till.http.post(f"{asked.challenge['href']}/cancel").is_success
+    assert till.start(other, "operator_prompt", STEADY).status_code == 409, "it is on their screen still"
+    asked.answer(approve=True)
+    assert till.now(asked.check)["decision"] == "step_up", "a yes to what was given up"
+    till.clock.advance(241)
+    assert till.start(till.ask(STEADY, DEAR), "operator_prompt", STEADY).status_code == 201
+
+
+def test_a_yes_that_comes_too_late_is_none(till: Till) -> None:
+    asked = asked_by_operator(till)
+    till.clock.advance(121)
+    assert asked.ended() == ("expired", "TIMED_OUT")
+    till.stage.alba.control.answer(STEADY, approve=True)
+    assert till.now(asked.check)["decision"] == "step_up"

@@ -110,12 +110,16 @@ class AuthorizeTerms(Written):
 
 
 class CibaTerms(Written):
-    """The backchannel endpoint: who may be hinted at, how often a client may poll, how long the person has, seconds."""
+    """The backchannel endpoint: who may be hinted at, how often a client may poll, how long the person has, seconds.
+
+    Under a scope of ``asks_anew`` a person who is named by number is asked each time, whatever they permitted before.
+    """
 
     subject_forms: Annotated[frozenset[SubjectForm], Field(min_length=1)]
     signed_requests: Literal["optional", "required"] = "optional"
     interval_s: Annotated[int, Field(ge=1, le=60)] = 2
     expires_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    asks_anew: frozenset[str] = frozenset()
 
 
 class DpopTerms(Written):

@@ -6,7 +6,7 @@ milliseconds since the epoch, UTC. Only the log, one for all tenants, is keyed b
 """
 
 from broker.storage.tables.asking import subject_requests
-from broker.storage.tables.challenging import challenges
+from broker.storage.tables.challenging import challenges, open_prompts, refusals
 from broker.storage.tables.checking import (
     api_keys,
     check_revisions,
@@ -57,6 +57,7 @@ __all__ = [
     "log_tiles",
     "metadata",
     "metering",
+    "open_prompts",
     "outbox",
     "outcomes",
     "pending_authentications",
@@ -65,6 +66,7 @@ __all__ = [
     "policy_stops",
     "policy_versions",
     "receipt_ends",
+    "refusals",
     "retention_marks",
     "reviews",
     "root_key",

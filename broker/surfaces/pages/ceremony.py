@@ -18,6 +18,7 @@ from broker.usecases.challenge_views import Ending, PageView
 
 COOKIE = "trust_broker_browser"
 SECRET_MAX = 64
+PROMPT = "operator_prompt"
 _CALLBACK_MAX = 4096
 _KNOWN = frozenset({"code", "state", "iss", "error"})
 _STYLE = (
@@ -49,14 +50,16 @@ async def tap(
         # Defensive: another site could have the person tap without their seeing the question.
         return _html(_said(texts, Ending.FAILED), language, status=HTTPStatus.FORBIDDEN)
     try:
-        url, browser = await services.ceremonies.tap(secret[:SECRET_MAX])
+        tapped = await services.ceremonies.tap(secret[:SECRET_MAX])
     except Conflict:
         return _html(_said(texts, Ending.OVER), language, status=HTTPStatus.GONE)
-    answer = Redirect(url, status_code=303)
+    if not tapped.url:
+        return _html(_asked(texts), language)
+    answer = Redirect(tapped.url, status_code=303)
     answer.headers.update(_headers(""))
     secure = services.public_url.startswith("https://")
     # Lax: the cookie has to come along when the operator sends the browser back, and then only.
-    answer.set_cookie(COOKIE, browser, path="/", max_age=600, httponly=True, secure=secure, samesite="lax")
+    answer.set_cookie(COOKIE, tapped.browser, path="/", max_age=600, httponly=True, secure=secure, samesite="lax")
     return answer
 
 
@@ -86,13 +89,18 @@ def _question(found: PageView, secret: str) -> str:
     texts = _of(found.language)
     who = f"{found.agent} ({found.consumer})" if found.agent else found.consumer
     sentence = texts.asks_amount if found.amount else texts.asks
+    before = texts.before_prompt if found.method == PROMPT else texts.before
     asked = sentence.format(who=escape(who), action=escape(found.action_type), amount=escape(found.amount))
     return (
         f"<h1>{texts.title}</h1><p>{asked}</p>"
-        f'<p>{texts.compare}<strong class="code">{escape(found.compare_code)}</strong></p><p>{texts.before}</p>'
+        f'<p>{texts.compare}<strong class="code">{escape(found.compare_code)}</strong></p><p>{before}</p>'
         f'<form method="post" action="/p/{escape(secret)}"><button type="submit">{texts.go}</button></form>'
         f"<p>{texts.not_you}</p>"
     )
+
+
+def _asked(texts: Texts) -> str:
+    return f'<h1>{texts.prompted_title}</h1><p role="status">{texts.prompted}</p><p>{texts.not_you_prompted}</p>'
 
 
 def _closed(found: PageView) -> str:

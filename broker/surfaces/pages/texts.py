@@ -15,6 +15,10 @@ class Texts(msgspec.Struct, frozen=True):
     asks_amount: str
     compare: str
     before: str
+    before_prompt: str
+    prompted_title: str
+    prompted: str
+    not_you_prompted: str
     go: str
     not_you: str
     closed_title: str
@@ -29,6 +33,12 @@ ENGLISH = Texts(
     compare="Compare this code with the one that you were shown. If it differs, close this page.",
     before="Open this page on the phone itself, with mobile data on and Wi-Fi off. Your operator then confirms that the"
     " SIM of your number is in this phone. Nobody learns your number from this page.",
+    before_prompt="When you go on, your operator asks you on the phone of your number. It does not say what for:"
+    " approve it there only if you want what you read here.",
+    prompted_title="Look at your phone",
+    prompted="Your operator asks you there now. Approve it if you want what you have just read; refuse it if you do"
+    " not. You can close this page.",
+    not_you_prompted="Does your phone ask you without your having opened such a page? Refuse it.",
     go="Yes, it is me",
     not_you="If you did not ask for this, close this page. Nothing happens then.",
     closed_title="This link is over",
@@ -59,6 +69,12 @@ SPANISH = Texts(
     compare="Compara este código con el que te han mostrado. Si no coincide, cierra esta página.",
     before="Abre esta página en el propio teléfono, con los datos móviles activados y sin wifi. Tu operador confirma"
     " entonces que la SIM de tu número está en este teléfono. Nadie conoce tu número por esta página.",
+    before_prompt="Si continúas, tu operador te preguntará en el teléfono de tu número. No te dirá para qué es:"
+    " acéptalo allí solo si quieres lo que has leído aquí.",
+    prompted_title="Mira tu teléfono",
+    prompted="Tu operador te pregunta allí ahora. Acéptalo si quieres lo que acabas de leer; recházalo si no. Puedes"
+    " cerrar esta página.",
+    not_you_prompted="¿Te pregunta el teléfono sin que hayas abierto una página así? Recházalo.",
     go="Sí, soy yo",
     not_you="Si no lo has pedido, cierra esta página. No pasará nada.",
     closed_title="Este enlace ya no sirve",

@@ -85,3 +85,16 @@ def test_something_is_sent_neither_at_once_again_nor_often(sent: tuple[int, ...]
 def test_a_closed_challenge_holds_nothing_new() -> None:
     with pytest.raises(Conflict):
         rules.hold(rules.end(opened(), MET, None, NOW_MS), b"more")
+
+
+def test_a_prompt_begins_once_and_is_looked_after_until_its_own_end() -> None:
+    asked = rules.open_prompt(a_challenge(), b"sealed", NOW_MS, NOW_MS + 5000)
+    assert (asked.state, asked.due_ms, asked.expires_ms, asked.link) == (OPENED, NOW_MS, NOW_MS + 5000, None)
+    looked = rules.look_again(asked, NOW_MS + 1000)
+    assert (looked.due_ms, looked.version, looked.sealed) == (NOW_MS + 1000, 3, b"sealed")
+    assert rules.look_again(looked, NOW_MS + 9000, b"more").due_ms == NOW_MS + 5000, "its end is looked at in any case"
+    for over in (asked, rules.end(asked, CANCELLED, None, NOW_MS)):
+        with pytest.raises(Conflict):
+            rules.open_prompt(over, b"", NOW_MS, NOW_MS)
+    with pytest.raises(Conflict, match="over"):
+        rules.look_again(rules.end(asked, MET, None, NOW_MS), NOW_MS)

@@ -82,7 +82,10 @@ def decide(world: World, request: Authentication, *, approves: bool) -> None:
 def _asked(world: World, client: Client, terms: CibaTerms, ticket: Ticket) -> Authentication:
     now = world.clocks.authorization_now()
     subject = ticket.subject
-    given = subject is not None and subjects.permitted(world, subject, ticket.granted)
+    # A SIM's own token proves the person's device; a number alone proves nothing, so the person has to act.
+    by_number = subject is not None and not subject.amr
+    anew = by_number and not ticket.granted.apis.isdisjoint(terms.asks_anew)
+    given = subject is not None and not anew and subjects.permitted(world, subject, ticket.granted)
     return Authentication(
         number=0,
         client_id=client.terms.id,
