@@ -24,13 +24,14 @@ from broker.bootstrap.caution import look_back
 from broker.bootstrap.challenging import challenge_desk, find_ways, sweeping_challenges
 from broker.bootstrap.consuming import Consuming, administration
 from broker.bootstrap.doctor import Doctor
-from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, secret_files, text_of
+from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, rights_terms, secret_files, text_of
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
 from broker.bootstrap.network import network_tools
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
+from broker.bootstrap.rights import RightsNeeds, rights_desk, watching_deadlines
 from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
 from broker.bootstrap.waiting import awaiting
@@ -75,6 +76,7 @@ from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
 from broker.usecases.report_outcome import ReportOutcome
+from broker.usecases.request_rights import RequestRights
 from broker.usecases.resettle import ResettleTools
 from broker.usecases.rotate_keys import RotateKeys
 from broker.usecases.rotate_signing import RotateSigning
@@ -84,6 +86,7 @@ from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck
 from broker.usecases.signing_ring import LiveRing
 from broker.usecases.sweep import Sweep
+from broker.usecases.tend_requests import TendRequests
 from broker.usecases.try_policies import Laboratory
 from broker.usecases.within_quotas import WithinQuotas
 
@@ -162,7 +165,9 @@ class Deployment:
                 hearing_late(parts.gatherer, resettling, private.permit, parts.rulebook.table, self._settings.checks)
             )
             beside = Beside(reviews, webhooks, private, network, stirrings, desk, consuming, late_answers)
-            yield self._services(parts, store, policies, shadows, beside, record)
+            services = self._services(parts, store, policies, shadows, beside, record)
+            await stack.enter_async_context(watching_deadlines(services.requests, services.figures))
+            yield services
 
     def _signer(self, parts: "_Parts") -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
@@ -346,6 +351,19 @@ class Deployment:
         show = ShowCheck(opened, store.reviews)
         figures = open_figures(store, parts.registry)
         run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
+        asking_for = WithinQuotas(Admission(run_check, admission_limits(self._settings.server)), consuming.quotas)
+        receipts = record.receipts(opened, parts.receipt_keys.published)
+        desk = rights_desk(
+            RightsNeeds(
+                self._settings.rights,
+                self._settings.reviews,
+                rights_terms(self.folder / "rights.toml"),
+                store,
+                beside,
+                asking_for,
+                receipts,
+            )
+        )
         return Services(
             clock=self._clock,
             public_url=self._settings.server.public_url,
@@ -356,7 +374,7 @@ class Deployment:
             tenants=consuming.tenants,
             meter=consuming.meter,
             oauth_metadata=consuming.metadata(),
-            run_check=WithinQuotas(Admission(run_check, admission_limits(self._settings.server)), consuming.quotas),
+            run_check=asking_for,
             govern=GovernPolicies(GovernTools(self._clock, self._new_id, parts.rulebook, policies, store.policies)),
             halt=Halt(store.policies, policies, self._clock, self._new_id),
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
@@ -373,11 +391,13 @@ class Deployment:
             restrict=private.restrict,
             erase=private.erase,
             retention=private.retention,
+            rights=RequestRights(desk),
+            requests=TendRequests(desk),
             await_check=awaiting(show, store, beside.stirrings, self._settings.waiting),
             show_check=show,
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=record.prove,
-            receipts=record.receipts(opened, parts.receipt_keys.published),
+            receipts=receipts,
             explain=record.explain(opened),
             ready=Readiness(store.ping, self._clock),
             receipt_keys=parts.receipt_keys.published,

@@ -12,6 +12,7 @@ from broker.consent.ledger import PLACES
 from broker.domain.instrument import Category, InstrumentName, category
 from broker.errors import Misconfigured
 from broker.policy.book import PolicyBook
+from broker.rights.terms import GDPR, Span, Term, Terms
 from broker.routing.telco_finder import FinderSettings
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.open_keys import open_signing_key
@@ -94,6 +95,29 @@ def _country(name: str) -> str:
     if not (len(name) == len("ES") and name.isascii() and name.isalpha() and name.isupper()):
         raise ValueError(f"{name!r} is no country: write ISO 3166-1 alpha-2, such as ES")
     return name
+
+
+def rights_terms(path: Path) -> Terms:
+    """By when people are owed an answer, from ``rights.toml``; without the file, as the GDPR has it."""
+    if not path.is_file():
+        return Terms()
+    terms = {}
+    for name, entry in _toml(path).items():
+        try:
+            country = name if name == "default" else _country(name)
+            terms[country] = Term(**{key: _span(span) for key, span in entry.items()})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Misconfigured(
+                f"{path}: [{name}]: {error}; write answer and extension as in the file shipped"
+            ) from error
+    return Terms(terms.pop("default", GDPR), terms)
+
+
+def _span(entry: Mapping[str, int]) -> Span:
+    span = Span(**entry)
+    if span == Span() or min(span.months, span.days) < 0:
+        raise ValueError("a time is { months = 1 } or { days = 45 }")
+    return span
 
 
 def policy_seeds(folder: Path, rulebook: Rulebook) -> tuple[Seed, ...]:

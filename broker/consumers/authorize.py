@@ -24,6 +24,7 @@ PRIVACY_READ = "privacy:read"
 PRIVACY_WRITE = "privacy:write"
 CONSENT_READ = "consent:read"
 CONSENT_WRITE = "consent:write"
+RIGHTS = "rights:request"
 
 SCOPES = frozenset(
     {
@@ -44,6 +45,7 @@ SCOPES = frozenset(
         PRIVACY_WRITE,
         CONSENT_READ,
         CONSENT_WRITE,
+        RIGHTS,
     }
 )
 

@@ -18,6 +18,11 @@ class EventKind(StrEnum):
     REVIEW_RELEASED = "review.released"
     REVIEW_DECIDED = "review.decided"
     REVIEW_EXPIRED = "review.expired"
+    SUBJECT_REQUEST_OPENED = "subject_request.opened"
+    """A person asks about their own data; events about that name the request in the place of a check."""
+    SUBJECT_REQUEST_ACCEPTED = "subject_request.accepted"
+    SUBJECT_REQUEST_EXTENDED = "subject_request.extended"
+    SUBJECT_REQUEST_CLOSED = "subject_request.closed"
 
 
 class Event(msgspec.Struct, frozen=True):

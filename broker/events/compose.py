@@ -39,10 +39,12 @@ class Composer:
         check_id: str,
         at: datetime,
         data: Mapping[str, str | int | tuple[str, ...] | None],
+        *,
+        named: str = "checkId",
     ) -> Event:
-        """One event; members of ``data`` without a value are left out."""
+        """One event; members of ``data`` without a value are left out. ``named`` is what ``check_id`` is told as."""
         event_id = self._new_id("evt")
-        told = {"checkId": check_id, **{name: value for name, value in data.items() if value is not None}}
+        told = {named: check_id, **{name: value for name, value in data.items() if value is not None}}
         envelope = CloudEvent(
             specversion="1.0",
             id=event_id,

@@ -26,8 +26,8 @@ PROVES = frozenset({"network_auth", "operator_token", "sms_otp"})
 VOUCHED = "vouched"
 
 
-def begin_proof(request: SubjectRequest, check_id: str, proofs_max: int, now_ms: int) -> SubjectRequest:
-    """A check was made in which the person can prove the number; the one before counts no more.
+def count_proof(request: SubjectRequest, proofs_max: int, now_ms: int) -> SubjectRequest:
+    """One more try to prove the number; the one before counts no more.
 
     Raises:
         Conflict: nothing is to be proven, the time for it is over, or it was tried often enough.
@@ -35,7 +35,12 @@ def begin_proof(request: SubjectRequest, check_id: str, proofs_max: int, now_ms:
     require_unproven(request, now_ms)
     if request.proofs >= proofs_max:
         raise Conflict("it was tried often enough to prove this number: let your staff vouch for the person")
-    return _moved(request, proof=check_id, proofs=request.proofs + 1)
+    return _moved(request, proof=None, proofs=request.proofs + 1)
+
+
+def prove_by(request: SubjectRequest, check_id: str) -> SubjectRequest:
+    """The check in which the person can prove the number is made."""
+    return _moved(request, proof=check_id)
 
 
 def proving_method(request: SubjectRequest, check: Check, mark: str, now_ms: int, fresh_ms: int) -> str | None:
@@ -63,7 +68,12 @@ def accept(request: SubjectRequest, method: str, now_ms: int) -> SubjectRequest:
         Conflict: it is past that.
     """
     require_unproven(request, now_ms)
-    return _moved(request, state=RequestState.ACCEPTED, proven_ms=now_ms, proven_by=method)
+    return _moved(proven(request, method, now_ms), state=RequestState.ACCEPTED)
+
+
+def proven(request: SubjectRequest, method: str, now_ms: int) -> SubjectRequest:
+    """The same request with its proof noted, on the way to an answer that is given in the same step."""
+    return msgspec.structs.replace(request, proven_ms=now_ms, proven_by=method)
 
 
 def vouch(request: SubjectRequest, principal: Principal, now_ms: int, sealed: bytes) -> SubjectRequest:

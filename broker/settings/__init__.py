@@ -23,6 +23,7 @@ from broker.settings.sections import (
     ReceiptSettings,
     RetentionSettings,
     ReviewSettings,
+    RightsSettings,
     RoutingSettings,
     ServerSettings,
     SharedSettings,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
+    rights: RightsSettings = RightsSettings()
     challenges: ChallengeSettings = ChallengeSettings()
     webhooks: WebhookSettings = WebhookSettings()
     waiting: WaitSettings = WaitSettings()

@@ -262,6 +262,16 @@ class ChallengeSettings(Section):
     prompt_s: int = Field(default=120, ge=10, le=900)
 
 
+class RightsSettings(Section):
+    """How long a person's request waits for its proof, how long a proof holds, and how often anybody may ask."""
+
+    lapse_days: int = Field(default=7, ge=1, le=90)
+    proof_s: int = Field(default=900, ge=60, le=3600)
+    proofs_max: int = Field(default=5, ge=1, le=100)
+    daily_per_person: int = Field(default=5, ge=1, le=1000)
+    hourly_per_consumer: int = Field(default=300, ge=1, le=100_000)
+
+
 class SharedSettings(Section):
     """Where quotas are counted and proofs remembered: in each process, or in one Valkey or Redis for all."""
 

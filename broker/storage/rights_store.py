@@ -7,12 +7,13 @@ import msgspec
 from sqlalchemy import ColumnElement, LargeBinary, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from broker.domain.outcome import OutcomeReport
 from broker.domain.rights import RequestCode, RequestState, RightKind, SubjectRequest
 from broker.storage.holdings import HOLDINGS
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
-from broker.storage.statements import literal
+from broker.storage.statements import INSERT_OUTCOME, literal
 from broker.storage.tables import subject_requests
 from broker.storage.unit_of_work import Amend, Row, Step, Value
 from broker.storage.writer import GroupWriter
@@ -159,6 +160,20 @@ class RightsStore:
             columns = [column.name for column in cast("Any", query).selected_columns]
             found[name] = [dict(zip(columns, row, strict=True)) for row in rows]
         return found
+
+
+def add_outcome(report: OutcomeReport) -> Step:
+    """What a check turned out to be, as part of a change."""
+    values: dict[str, Value] = {
+        "tenant": report.tenant,
+        "check_id": report.check_id,
+        "reported_ms": int(report.reported_at.timestamp() * 1000),
+        "outcome": report.outcome.value,
+        "found_ms": int(report.found_at.timestamp() * 1000),
+        "consumer": report.consumer,
+        "key_id": report.key_id,
+    }
+    return Step(INSERT_OUTCOME, values)
 
 
 def _leaf(tenant: str, entry: Entry) -> Step:

@@ -6,7 +6,7 @@ code and by the operators' files, so nobody can make the figures grow, or read a
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -64,6 +64,11 @@ class Figures:
             ("surface", "status"),
             registry=self._registry,
         )
+        self._overdue = Gauge(
+            "trust_broker_subject_requests_overdue",
+            "People who wait longer for an answer about their own data than the law lets them",
+            registry=self._registry,
+        )
         self._registry.register(_Standing(standing, breakers))
 
     def settled(self, check: Check, _action: Action) -> None:
@@ -84,6 +89,10 @@ class Figures:
         """Count a response. Of its path only what we know ourselves becomes a label."""
         first = path.split("/", 2)[1] if path.startswith("/") else ""
         self._responses.labels(first if first in _SURFACES else "other", str(status)).inc()
+
+    def overdue(self, requests: int) -> None:
+        """Note how many requests of people are overdue, over all tenants."""
+        self._overdue.set(requests)
 
     def text(self) -> bytes:
         """Everything counted so far, as OpenMetrics."""

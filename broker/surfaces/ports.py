@@ -30,9 +30,11 @@ from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.request_rights import RequestRights
 from broker.usecases.restrict_subject import RestrictSubject
 from broker.usecases.review_checks import ReviewChecks
 from broker.usecases.shadow import Shadows
+from broker.usecases.tend_requests import TendRequests
 from broker.usecases.try_policies import Laboratory
 from broker.usecases.use_receipts import UseReceipts
 from broker.usecases.view import CheckView
@@ -92,6 +94,8 @@ class Services:
     restrict: RestrictSubject
     erase: EraseSubject
     retention: KeepRetention
+    rights: RequestRights
+    requests: TendRequests
     await_check: AwaitCheck
     show_check: Callable[[Principal, str, str | None], Awaitable[CheckView]]
     prove: ProveLog

@@ -19,21 +19,32 @@ class ReviewWords:
         """The text as it is kept; no text stays none."""
         if not text:
             return ""
-        sealed = await self._vault.seal(review.tenant, review.subject, _use(review, kind), text.encode("utf-8"))
+        sealed = await self._vault.seal(
+            review.tenant, review.subject, _use(review.review_id, kind), text.encode("utf-8")
+        )
         return _SEALED + base64.urlsafe_b64encode(sealed).decode("ascii")
 
     async def open(self, review: Review, kind: str, kept: str | None) -> str:
         """The text as it was written; empty where there is none, or where the person was erased since."""
-        if not kept:
-            return ""
-        if not kept.startswith(_SEALED):  # from before it was sealed; nobody could write that since
-            return kept
-        sealed = base64.urlsafe_b64decode(kept.removeprefix(_SEALED))
-        try:
-            return (await self._vault.open(review.tenant, review.subject, _use(review, kind), sealed)).decode("utf-8")
-        except Erased:
-            return ""
+        return await _opened(self._vault, review.tenant, review.subject, _use(review.review_id, kind), kept)
 
 
-def _use(review: Review, kind: str) -> str:
-    return f"review.{kind}:{review.review_id}"
+async def opened_word(vault: Vault, tenant: str, subject: bytes, review_id: str, kind: str, kept: str | None) -> str:
+    """The same for whoever has the row of a review and not the review."""
+    return await _opened(vault, tenant, subject, _use(review_id, kind), kept)
+
+
+async def _opened(vault: Vault, tenant: str, subject: bytes, use: str, kept: str | None) -> str:
+    if not kept:
+        return ""
+    if not kept.startswith(_SEALED):  # from before it was sealed; nobody could write that since
+        return kept
+    sealed = base64.urlsafe_b64decode(kept.removeprefix(_SEALED))
+    try:
+        return (await vault.open(tenant, subject, use, sealed)).decode("utf-8")
+    except Erased:
+        return ""
+
+
+def _use(review_id: str, kind: str) -> str:
+    return f"review.{kind}:{review_id}"

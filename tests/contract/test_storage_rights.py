@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from broker.domain.check import Principal
+from broker.domain.privacy import ChangeOf, Erasure, SubjectChange
 from broker.domain.rights import RequestCode, RequestState, RightKind, SubjectRequest
 from broker.rights import rules
 from broker.storage.holdings import HOLDINGS, LEFT_OUT, OF_NOBODY
@@ -130,3 +131,13 @@ async def test_what_is_held_about_somebody_is_theirs_alone(store: Store) -> None
     assert [one["check_id"] for one in held["metering"]] in (["chk_1"], [])
     assert [one["request_id"] for one in held["subject_requests"]] == ["srq_1"]
     assert not any((await store.rights.held("acme", b"n" * 16, 10)).values())
+
+
+async def test_an_erasure_takes_the_words_along_and_leaves_that_somebody_asked(store: Store) -> None:
+    await store.rights.open(a_request(), leaf("srv_1"))
+    await store.rights.open(a_request("srq_2", subject=b"o" * 16), leaf("srv_2"))
+    erasure = Erasure("acme", "ers_1", b"s" * 16, NOW_MS, "officer")
+    change = SubjectChange("acme", "chg_1", b"s" * 16, ChangeOf.ERASED, "ers_1", NOW_MS)
+    assert await store.privacy.erase(erasure, change, leaf("ers_1"))
+    assert await store.rights.find("acme", "srq_1") == a_request(sealed=b"")
+    assert await store.rights.find("acme", "srq_2") == a_request("srq_2", subject=b"o" * 16)

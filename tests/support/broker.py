@@ -48,6 +48,16 @@ class RunningBroker(NamedTuple):
         with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
             return pool.submit(lambda: asyncio.run(_create_key(self.deployment, wanted))).result()
 
+    def keys(self, tenant: str, scopes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """Keys of several consumers at once, by their names."""
+
+        async def made() -> dict[str, str]:
+            async with self.deployment.key_ring() as ring:
+                return {name: await ring.create(NewKey(tenant, name, None, own, None)) for name, own in scopes.items()}
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(made())).result()
+
 
 def free_socket() -> socket.socket:
     """A listening place of its own: bound now, so that its address is known before anything starts."""

@@ -31,6 +31,7 @@ _ROOMS: dict[str, tuple[str, str, str]] = {
     "privacy": ("privacy", "create", "People's own data"),
     "receipt": ("receipt", "app", "Receipts"),
     "review": ("review", "app", "Checks that wait for a human"),
+    "rights": ("rights", "app", "What people ask about their own data"),
     "routing": ("routing", "create", "Which network serves a number"),
     "tenants": ("tenants", "create", "Tenants and the tenants below them"),
 }
