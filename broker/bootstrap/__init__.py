@@ -9,13 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import SystemRandom
 
-import msgspec
-
 from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import load_operators
 from broker.audit.receipts import ReceiptSigner
-from broker.audit.signing_key import SigningKey
 from broker.bootstrap import privacy
 from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
@@ -28,6 +25,7 @@ from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, righ
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
 from broker.bootstrap.network import network_tools
+from broker.bootstrap.parts import Parts
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
 from broker.bootstrap.reviewing import review_checks, sweeping_reviews
@@ -36,7 +34,6 @@ from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
 from broker.bootstrap.waiting import awaiting
 from broker.clock import Clock, SystemClock
-from broker.consent.gate import ConsentGate
 from broker.domain.ids import new_id
 from broker.events.compose import Composer
 from broker.operators.guards.limits import GuardLimits
@@ -45,7 +42,6 @@ from broker.operators.registry import Registry
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.routing.resolver import Resolver
 from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
@@ -71,7 +67,7 @@ from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
 from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock, Seed
+from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock
 from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
@@ -169,12 +165,12 @@ class Deployment:
             await stack.enter_async_context(watching_deadlines(services.requests, services.figures))
             yield services
 
-    def _signer(self, parts: "_Parts") -> ReceiptSigner:
+    def _signer(self, parts: Parts) -> ReceiptSigner:
         ttl_s = self._settings.receipts.ttl_s
         return ReceiptSigner(parts.receipt_keys.signing_key, issuer=self._settings.server.public_url, ttl_s=ttl_s)
 
     def _resettling(
-        self, parts: "_Parts", store: Store, policies: PoliciesInForce, private: Privacy, stirrings: Stirrings
+        self, parts: Parts, store: Store, policies: PoliciesInForce, private: Privacy, stirrings: Stirrings
     ) -> ResettleTools:
         return ResettleTools(
             clock=self._clock,
@@ -191,7 +187,7 @@ class Deployment:
             ways=find_ways(parts.registry, parts.gate, self._settings.challenges),
         )
 
-    def _privacy_needs(self, parts: "_Parts", store: Store) -> PrivacyNeeds:
+    def _privacy_needs(self, parts: Parts, store: Store) -> PrivacyNeeds:
         return PrivacyNeeds(
             keys=self._settings.keys,
             retention=self._settings.retention,
@@ -257,7 +253,7 @@ class Deployment:
         finally:
             await store.aclose()
 
-    def _parts(self, store: Store, pseudonyms: Pseudonyms) -> "_Parts":
+    def _parts(self, store: Store, pseudonyms: Pseudonyms) -> Parts:
         operators = load_operators(self.folder / "operators")
         finder = open_finder(self.folder, self._settings)
         require_apart(secret_files(self._keys, operators, finder))
@@ -269,7 +265,7 @@ class Deployment:
             pending=DurablePending(store),
             digest=pseudonyms.digest,
         )
-        return _Parts(
+        return Parts(
             resolver=open_resolver(self.folder, self._settings, self._clock, frozenset(operators), finder),
             freshness=(freshness := Freshness(entries_max=self._settings.evidence.cache_entries_max)),
             gatherer=Gatherer(freshness, self._clock),
@@ -283,7 +279,7 @@ class Deployment:
             registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
         )
 
-    def _policies(self, parts: "_Parts", store: Store) -> PoliciesInForce:
+    def _policies(self, parts: Parts, store: Store) -> PoliciesInForce:
         pace = PolicyClock(**self._settings.policies.model_dump())
         return PoliciesInForce(store.policies, parts.seeds, parts.rulebook, self._clock, pace)
 
@@ -294,7 +290,7 @@ class Deployment:
         return Composer(self._settings.server.public_url, self._new_id)
 
     def _asking(
-        self, parts: "_Parts", store: Store, policies: PoliciesInForce, settled: Settled, beside: Beside
+        self, parts: Parts, store: Store, policies: PoliciesInForce, settled: Settled, beside: Beside
     ) -> tuple[RunCheck, NetworkTools]:
         checks, private = self._settings.checks, beside.private
         settling = SettleTools(
@@ -339,7 +335,7 @@ class Deployment:
 
     def _services(
         self,
-        parts: "_Parts",
+        parts: Parts,
         store: Store,
         policies: PoliciesInForce,
         shadows: Shadows,
@@ -354,15 +350,7 @@ class Deployment:
         asking_for = WithinQuotas(Admission(run_check, admission_limits(self._settings.server)), consuming.quotas)
         receipts = record.receipts(opened, parts.receipt_keys.published)
         desk = rights_desk(
-            RightsNeeds(
-                self._settings.rights,
-                self._settings.reviews,
-                rights_terms(self.folder / "rights.toml"),
-                store,
-                beside,
-                asking_for,
-                receipts,
-            )
+            RightsNeeds(self._settings, rights_terms(self.folder / "rights.toml"), store, beside, asking_for, receipts)
         )
         return Services(
             clock=self._clock,
@@ -403,18 +391,3 @@ class Deployment:
             receipt_keys=parts.receipt_keys.published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )
-
-
-class _Parts(msgspec.Struct, frozen=True):
-    """What follows from the configuration folder alone."""
-
-    resolver: Resolver
-    freshness: Freshness
-    gatherer: Gatherer
-    gate: ConsentGate
-    seeds: tuple[Seed, ...]
-    rulebook: Rulebook
-    receipt_keys: LiveRing
-    client_keys: tuple[SigningKey, ...]
-    pseudonyms: Pseudonyms
-    registry: Registry

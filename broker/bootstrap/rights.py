@@ -10,7 +10,7 @@ import msgspec
 from broker.bootstrap.background import running
 from broker.bootstrap.beside import Beside
 from broker.rights.terms import Terms
-from broker.settings.sections import ReviewSettings, RightsSettings
+from broker.settings import Settings
 from broker.storage.store import Store
 from broker.surfaces.metrics import Figures
 from broker.usecases.challenge_checks import ChallengeChecks
@@ -27,8 +27,7 @@ _log = logging.getLogger(__name__)
 class RightsNeeds(msgspec.Struct, frozen=True):
     """What the room is built from."""
 
-    settings: RightsSettings
-    reviews: ReviewSettings
+    settings: Settings
     terms: Terms
     store: Store
     beside: Beside
@@ -51,7 +50,9 @@ def rights_desk(needs: RightsNeeds) -> RightsDesk:
             new_id=desk.new_id,
             compose=desk.compose,
             terms=needs.terms,
-            limits=RightsLimits(**needs.settings.model_dump(), allow_within_s=needs.reviews.open_within_s),
+            limits=RightsLimits(
+                **needs.settings.rights.model_dump(), allow_within_s=needs.settings.reviews.open_within_s
+            ),
             run_check=needs.run_check,
             challenges=ChallengeChecks(needs.beside.desk),
             report=report,
