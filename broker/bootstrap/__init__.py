@@ -314,11 +314,7 @@ class Deployment:
             through=beside.network,
             gate=parts.gate,
             permit=private.permit,
-            asking=AskingTools(
-                parts.gatherer,
-                self._clock,
-                WaveMemory(),
-            ),
+            asking=AskingTools(parts.gatherer, self._clock, WaveMemory()),
             table=parts.rulebook.table,
             tariffs=parts.registry.tariffs,
             tariffs_through=parts.registry.tariffs_through,
@@ -347,7 +343,8 @@ class Deployment:
         show = ShowCheck(opened, store.reviews)
         figures = open_figures(store, parts.registry)
         run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
-        asking_for = WithinQuotas(Admission(run_check, admission_limits(self._settings.server)), consuming.quotas)
+        admission = Admission(run_check, admission_limits(self._settings.server, checks), self._clock)
+        asking_for = WithinQuotas(admission, consuming.quotas)
         receipts = record.receipts(opened, parts.receipt_keys.published)
         desk = rights_desk(
             RightsNeeds(self._settings, rights_terms(self.folder / "rights.toml"), store, beside, asking_for, receipts)

@@ -5,9 +5,16 @@ from broker.usecases.admission import AdmissionLimits
 from broker.usecases.run_check import CheckLimits
 
 
-def admission_limits(server: ServerSettings) -> AdmissionLimits:
+def admission_limits(server: ServerSettings, checks: CheckSettings) -> AdmissionLimits:
     """How many checks run at once, and who waits."""
-    return AdmissionLimits(server.checks_in_flight_max, server.checks_waiting_max, server.checks_wait_ms)
+    return AdmissionLimits(
+        in_flight_max=server.checks_in_flight_max,
+        waiting_max=server.checks_waiting_max,
+        wait_ms=server.checks_wait_ms,
+        deadline_default_ms=checks.deadline_default_ms,
+        # Scoring, signing and writing take their time after the wait.
+        grace_ms=checks.record_grace_ms - checks.reserve_ms,
+    )
 
 
 def check_limits(checks: CheckSettings) -> CheckLimits:

@@ -26,8 +26,7 @@ The second part of `make bench`, measured as the first. {rounds} rounds.
 - *eight signals*: one check that asks two operators, both sources of one network, for eight signals; number
   verification and the older operator's location need a token for each subject, so ten calls. *four signals* is *full*.
 - *tokens cold*: the operator's tokens live for 0 seconds, so every check fetches one for each scope that it needs.
-- *herd*: {herd} checks of one subject that arrive together, operators at 50 ms; the calls they got are counted. A check
-  may wait for 1.8 s to be let in (`checks_wait_ms`), where 1 s is what is shipped.
+- *herd*: {herd} checks of one subject that arrive together, operators at 50 ms; the calls they got are counted.
 - *others*: checks at an operator of its own, {rate:.0f} a second whether answered or not, while another one gets as
   many and answers in 50 ms (*all well*) or in 500 ms (*one browned out*).
 
@@ -74,7 +73,7 @@ def start(bench: Bench) -> Brokers:
         wanted=_EIGHT,
         routing={"networks.toml": _TOGETHER, "prefixes.toml": '[prefixes]\n"+34" = "together"\n'},
     )
-    herd = bench.broker("herd", slow, body("+34600000101"), TRUST_BROKER__SERVER__CHECKS_WAIT_MS="1800")
+    herd = bench.broker("herd", slow, body("+34600000101"))
     alba = bench.broker(
         "brown-out",
         steered,

@@ -287,7 +287,8 @@ def test_a_failing_insert_of_the_leaf_leaves_nothing_of_the_check(own_stage: Sta
 
 
 def test_more_checks_at_once_than_allowed_are_shed_before_any_operator_is_asked(tmp_path: Path) -> None:
-    with set_stage(tmp_path, changes={"checks_in_flight_max = 64": "checks_in_flight_max = 1"}) as stage:
+    few = {"checks_in_flight_max = 64": "checks_in_flight_max = 1", "waiting_max = 1024": "waiting_max = 2"}
+    with set_stage(tmp_path, changes=few) as stage:
         hang: dict[str, Any] = {"subject": {"phoneNumber": "+34600000202"}}
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda _: ask(stage, **hang), range(6)))
