@@ -138,7 +138,6 @@ class Deployment:
             network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms)
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)
-            reviews = review_checks(resettling, store, self._new_id, self._settings.reviews)
             desk = challenge_desk(
                 resettling,
                 store,
@@ -148,6 +147,7 @@ class Deployment:
                 self._settings.server.public_url,
                 self._settings.challenges,
             )
+            reviews = review_checks(resettling, store, self._new_id, self._settings.reviews, desk.tools.refusals)
             await stack.enter_async_context(sweeping_challenges(desk))
             await stack.enter_async_context(sweeping_reviews(reviews))
             record = Recording(self._settings, store, self._clock, self._new_id)
@@ -345,7 +345,7 @@ class Deployment:
         run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
         admission = Admission(run_check, admission_limits(self._settings.server, checks), self._clock)
         asking_for = WithinQuotas(admission, consuming.quotas)
-        receipts = record.receipts(opened, parts.receipt_keys.published)
+        receipts = record.receipts(opened, parts.receipt_keys.published, beside.desk.tools.refusals)
         desk = rights_desk(
             RightsNeeds(self._settings, rights_terms(self.folder / "rights.toml"), store, beside, asking_for, receipts)
         )

@@ -22,6 +22,7 @@ from broker.usecases.explain_check import ExplainCheck, ExplainTools
 from broker.usecases.open_keys import open_log_key
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.publish_log import PublishLog
+from broker.usecases.refusals import Refusals
 from broker.usecases.sequence_log import SequenceLog
 from broker.usecases.show_check import CheckReader
 from broker.usecases.sign_log import SignLog
@@ -48,7 +49,7 @@ class Recording:
         """The log, to be written out."""
         return PublishLog(self._store.log, self.prove)
 
-    def receipts(self, checks: CheckReader, keys: Callable[[], Mapping[str, Any]]) -> UseReceipts:
+    def receipts(self, checks: CheckReader, keys: Callable[[], Mapping[str, Any]], refusals: Refusals) -> UseReceipts:
         """The end of receipts, which verify with ``keys``."""
         return UseReceipts(
             ReceiptTools(
@@ -60,6 +61,7 @@ class Recording:
                 checks=checks,
                 stops=self._store.policies,
                 prove=self.prove,
+                refusals=refusals,
             )
         )
 

@@ -9,6 +9,7 @@ from broker.bootstrap.background import running
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
 from broker.usecases.follow_review import FollowReview
+from broker.usecases.refusals import Refusals
 from broker.usecases.resettle import Resettle, ResettleTools
 from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
 from broker.usecases.review_words import ReviewWords
@@ -18,11 +19,15 @@ _log = logging.getLogger(__name__)
 
 
 def review_checks(
-    resettling: ResettleTools, store: Store, new_id: Callable[[str], str], settings: ReviewSettings
+    resettling: ResettleTools,
+    store: Store,
+    new_id: Callable[[str], str],
+    settings: ReviewSettings,
+    refusals: Refusals,
 ) -> ReviewChecks:
     """The reviews of this deployment, and how their checks settle again."""
     limits = ReviewLimits(**settings.model_dump())
-    follow = FollowReview(Resettle(resettling))
+    follow = FollowReview(Resettle(resettling), refusals)
     return ReviewChecks(
         ReviewTools(
             store=store.reviews,
@@ -33,6 +38,7 @@ def review_checks(
             compose=resettling.compose,
             stir=resettling.stir,
             words=ReviewWords(resettling.vault),
+            refusals=refusals,
             limits=limits,
         )
     )

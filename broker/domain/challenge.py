@@ -65,6 +65,10 @@ class RefusalCode(StrEnum):
     REVIEW_TAKEN = "REVIEW_TAKEN"
     """Somebody else has it, or it was answered before."""
     REVIEW_BY_REQUESTER = "REVIEW_BY_REQUESTER"
+    APPROVAL_STALE = "APPROVAL_STALE"
+    """A proof or an approval of what the check said before it settled again."""
+    RECEIPT_REFUSED = "RECEIPT_REFUSED"
+    """Used for another action, by another tenant, twice, or too late."""
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,7 @@
 """Step up, the caller's side: start a challenge, hand in what the person gave, see how it stands."""
 
-import contextlib
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -89,7 +88,7 @@ class ChallengeChecks:
             Conflict: the decision does not offer this, the operator cannot do it, or the check is too old.
             TooManyRequests: this person was bothered enough.
         """
-        async with self._noting(_REFUSED_STARTS, principal, check_id):
+        async with self._tools.refusals.noting(_REFUSED_STARTS, principal, check_id):
             return await self._start(principal, check_id, method, phone)
 
     async def _start(self, principal: Principal, check_id: str, method: str, phone: PhoneNumber) -> ChallengeView:
@@ -133,7 +132,7 @@ class ChallengeChecks:
             Conflict: it is over, or another answer is being looked at.
         """
         authorize.require(principal, authorize.CHECK)
-        async with self._noting(_REFUSED_ANSWERS, principal, challenge_id):
+        async with self._tools.refusals.noting(_REFUSED_ANSWERS, principal, challenge_id):
             taken = await self._taken(principal, check_id, challenge_id, answer)
         held = await self._desk.held(taken)
         if answer.code is not None:
@@ -150,20 +149,6 @@ class ChallengeChecks:
         if not await self._tools.store.move(taken):
             raise Conflict("another answer is being looked at: see how the challenge stands")
         return taken
-
-    @contextlib.asynccontextmanager
-    async def _noting(
-        self, codes: Mapping[type[BrokerError], RefusalCode], principal: Principal, about: str
-    ) -> AsyncIterator[None]:
-        """Put on record what is refused within."""
-        try:
-            yield
-        except BrokerError as error:
-            code = codes.get(type(error))
-            if code is not None:
-                tenant, consumer = principal.tenant, principal.consumer
-                await self._tools.refusals.note(code, about, tenant=tenant, consumer=consumer)
-            raise
 
     async def resend(self, principal: Principal, check_id: str, challenge_id: str) -> ChallengeView:
         """Send another code by text message; the one before is void, and attempts are not given back.

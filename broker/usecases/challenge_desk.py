@@ -11,7 +11,7 @@ from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.authorization_code import HoldsCeremonies, Transaction
 from broker.adapter_kit.prompts import AsksPeople
 from broker.clock import Clock
-from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState, RefusalCode
 from broker.domain.event import EventKind
 from broker.domain.instrument import Category, InstrumentName
 from broker.domain.phone import PhoneNumber
@@ -221,7 +221,8 @@ class ChallengeDesk:
             seen = challenge.revision if met else None
             await self.tools.resettle(challenge.tenant, challenge.check_id, change, seen=seen)
         except Superseded:
-            _log.warning("the proof %s counts for nothing: its check has settled again since", challenge.challenge_id)
+            whose = {"tenant": challenge.tenant, "consumer": challenge.consumer}
+            await self.tools.refusals.note(RefusalCode.APPROVAL_STALE, challenge.challenge_id, **whose)
         except (Erased, NotFound):
             _log.info("there is nothing left that could follow %s", challenge.challenge_id)
         except Conflict:

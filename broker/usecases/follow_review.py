@@ -1,20 +1,19 @@
 """A check follows its review: approved is allow, denied or nobody in time is deny."""
 
-import logging
-
+from broker.domain.challenge import RefusalCode
 from broker.domain.decision import Outcome
 from broker.domain.record import Cause, HumanRuling
 from broker.domain.review import Review, Ruling
+from broker.usecases.refusals import Refusals
 from broker.usecases.resettle import Change, Resettle, Superseded
-
-_log = logging.getLogger(__name__)
 
 
 class FollowReview:
     """Settles the check of a closed review again. Doing it twice is harmless."""
 
-    def __init__(self, resettle: Resettle) -> None:
+    def __init__(self, resettle: Resettle, refusals: Refusals) -> None:
         self._resettle = resettle
+        self._refusals = refusals
 
     async def __call__(self, review: Review) -> None:
         """Have the ruling count.
@@ -31,4 +30,5 @@ class FollowReview:
         try:
             await self._resettle(review.tenant, review.check_id, change, seen=review.revision if approved else None)
         except Superseded:
-            _log.warning("the approval %s counts for nothing: its check has settled again since", review.review_id)
+            whose = {"tenant": review.tenant, "consumer": review.closed_by or ""}
+            await self._refusals.note(RefusalCode.APPROVAL_STALE, review.review_id, **whose)

@@ -4,13 +4,15 @@ The first of an hour is durable, with a leaf of the log, before the caller hears
 written down together a moment later.
 """
 
+import contextlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from broker.clock import Clock
 from broker.domain.challenge import RefusalCode
+from broker.domain.check import Principal
 from broker.errors import BrokerError, origin
 from broker.storage.refusal_store import Refusal, RefusalStore
 from broker.usecases.policies_in_force import entry
@@ -51,6 +53,19 @@ class Refusals:
         if len(self._known) >= _KNOWN_MAX:
             self._known.clear()
         self._known.add(refusal)
+
+    @contextlib.asynccontextmanager
+    async def noting(
+        self, codes: Mapping[type[BrokerError], RefusalCode], principal: Principal, about: str
+    ) -> AsyncIterator[None]:
+        """Put on record what is refused within, by the kind of error."""
+        try:
+            yield
+        except BrokerError as error:
+            code = codes.get(type(error))
+            if code is not None:
+                await self.note(code, about, tenant=principal.tenant, consumer=principal.consumer)
+            raise
 
     async def flush(self) -> None:
         """Write down what was counted.

@@ -9,11 +9,21 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize
+from broker.domain.challenge import RefusalCode
 from broker.domain.check import Principal
 from broker.domain.event import EventKind
 from broker.domain.record import Check
 from broker.domain.review import QueueFilter, Review, ReviewAnswer, ReviewState
-from broker.errors import BrokerError, Conflict, Fault, InvalidRequest, NotFound, TooManyRequests, origin
+from broker.errors import (
+    BrokerError,
+    Conflict,
+    Fault,
+    InvalidRequest,
+    NotFound,
+    NotPermitted,
+    TooManyRequests,
+    origin,
+)
 from broker.events.compose import Composer
 from broker.reviews import rules
 from broker.step_up.offer import offer
@@ -22,6 +32,7 @@ from broker.storage.policy_store import Entry
 from broker.storage.review_store import Place, ReviewStore
 from broker.usecases.happenings import review_event
 from broker.usecases.policies_in_force import entry
+from broker.usecases.refusals import Refusals
 from broker.usecases.review_views import (
     ReviewFile,
     ReviewHandle,
@@ -50,6 +61,10 @@ _TOLD: Mapping[ReviewState, EventKind] = {
     ReviewState.CLAIMED: EventKind.REVIEW_CLAIMED,
     ReviewState.DECIDED: EventKind.REVIEW_DECIDED,
     ReviewState.EXPIRED: EventKind.REVIEW_EXPIRED,
+}
+_REFUSED: Mapping[type[BrokerError], RefusalCode] = {
+    Conflict: RefusalCode.REVIEW_TAKEN,
+    NotPermitted: RefusalCode.REVIEW_BY_REQUESTER,
 }
 _log = logging.getLogger(__name__)
 
@@ -82,6 +97,7 @@ class ReviewTools(msgspec.Struct, frozen=True):
     compose: Composer
     stir: Callable[[str, str], None]
     words: ReviewWords
+    refusals: Refusals
     limits: ReviewLimits
 
 
@@ -151,9 +167,10 @@ class ReviewChecks:
             Conflict: it is closed, or somebody else's; of any number who claim at once one succeeds.
         """
         authorize.require(principal, authorize.REVIEW)
-        review = await self._find(principal, review_id)
         now_ms, lease_ms = self._now_ms(), self._tools.limits.lease_s * 1000
-        claimed = await self._move(rules.claim(review, principal, now_ms, lease_ms), "review.claim", principal.consumer)
+        async with self._tools.refusals.noting(_REFUSED, principal, review_id):
+            review = rules.claim(await self._find(principal, review_id), principal, now_ms, lease_ms)
+            claimed = await self._move(review, "review.claim", principal.consumer)
         return await self._file(principal, claimed, accept_language)
 
     async def release(self, principal: Principal, review_id: str) -> ReviewOut:
@@ -177,10 +194,12 @@ class ReviewChecks:
         """
         authorize.require(principal, authorize.REVIEW)
         _require_plain(answer.reason)
-        review = await self._find(principal, review_id)
-        decided = rules.decide(review, principal, answer, self._now_ms(), self._tools.limits.follow_s * 1000)
-        decided = msgspec.structs.replace(decided, reason=await self._tools.words.seal(review, "reason", answer.reason))
-        moved = await self._move(decided, f"review.{answer.ruling}", principal.consumer)
+        async with self._tools.refusals.noting(_REFUSED, principal, review_id):
+            review = await self._find(principal, review_id)
+            decided = rules.decide(review, principal, answer, self._now_ms(), self._tools.limits.follow_s * 1000)
+            reason = await self._tools.words.seal(review, "reason", answer.reason)
+            decided = msgspec.structs.replace(decided, reason=reason)
+            moved = await self._move(decided, f"review.{answer.ruling}", principal.consumer)
         return shown(await self._followed(moved), answer.reason)
 
     async def sweep(self) -> int:

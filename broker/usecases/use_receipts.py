@@ -11,6 +11,7 @@ from broker.audit.leaf import b64url
 from broker.audit.receipts import Receipt, ReceiptExpired, ReceiptInvalid
 from broker.clock import Clock
 from broker.consumers import authorize
+from broker.domain.challenge import RefusalCode
 from broker.domain.check import Action, Principal
 from broker.domain.governance import Stop
 from broker.domain.receipt import ReceiptFault
@@ -19,6 +20,7 @@ from broker.storage.receipt_store import CONSUMED, REVOKED, ReceiptEnd, ReceiptS
 from broker.usecases.judgement import entry_of
 from broker.usecases.policies_in_force import entry
 from broker.usecases.prove_log import InclusionView, ProveLog
+from broker.usecases.refusals import Refusals
 from broker.usecases.show_check import CheckReader, own_check
 
 _ALLOW = "allow"
@@ -44,6 +46,7 @@ class ReceiptTools(msgspec.Struct, frozen=True):
     checks: CheckReader
     stops: StopReader
     prove: ProveLog
+    refusals: Refusals
 
 
 class ConsumedView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -89,6 +92,10 @@ class UseReceipts:
             Unrecorded, Overloaded: whether it was used is not known; the next answer says so.
         """
         authorize.require(principal, authorize.CHECK)
+        async with self._tools.refusals.noting({ReceiptRefused: RefusalCode.RECEIPT_REFUSED}, principal, ""):
+            return await self._consume(principal, token, action, prove=prove)
+
+    async def _consume(self, principal: Principal, token: str, action: Action | None, *, prove: bool) -> ConsumedView:
         now = self._tools.clock.now()
         receipt = self._verified(token, now)
         if principal.tenant not in {receipt.tenant} & {receipt.aud}:
