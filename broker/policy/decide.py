@@ -37,6 +37,7 @@ def decide(
     rules: ClassRules,
     document: PolicyDocument,
     floors: tuple[Floor, ...] = (),
+    facts: Facts | None = None,
 ) -> Decision:
     """Choose the outcome of least expected cost, then let gates, floors and the interval tighten it.
 
@@ -48,9 +49,10 @@ def decide(
         rules: of the action's class, from ``document``.
         document: the step-up methods there are.
         floors: what the past of the subject and the conduct of the agent ask for.
+        facts: of the same evidence for the same class, where they are known already.
     """
-    gist, facts = Gist.of(assessment, evidence), Facts.of(evidence, rules)
-    settled = _settle(gist, facts, rules, document, floors)
+    facts = facts or Facts.of(evidence, rules)
+    settled = _settle(Gist.of(assessment, evidence), facts, rules, document, floors)
     return _decision(assessment, evidence, rules, document, settled)
 
 

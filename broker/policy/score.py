@@ -44,18 +44,17 @@ def assess(table: EvidenceTable, rules: ClassRules, evidence: Evidence, now: dat
     Raises:
         ValueError: an instant without zone, or a value that is not finite, out of range or of the wrong kind.
     """
-    return weigh(table, rules, evidence, Reader(table, rules.action_class, now).all(evidence, rules.wanted))
+    readings = Reader(table, rules.action_class, now).all(evidence, rules.wanted)
+    return weigh(table, rules, readings, before_binding(evidence, rules.action_class))
 
 
-def weigh(table: EvidenceTable, rules: ClassRules, evidence: Evidence, readings: Readings) -> Assessment:
+def weigh(table: EvidenceTable, rules: ClassRules, readings: Readings, excused: Iterable[SignalName]) -> Assessment:
     """Weigh evidence that has been read; for whoever weighs nearly the same again and again.
 
-    ``readings`` are :meth:`Reader.all`'s of this evidence, under the same table and rules.
+    ``readings`` are those of :meth:`Reader.all` under the same table and rules, ``excused`` the changes from before the
+    binding.
     """
-    readings = {
-        **readings,
-        **{name: no_change(table, readings[name]) for name in before_binding(evidence, rules.action_class)},
-    }
+    readings = {**readings, **{name: no_change(table, readings[name]) for name in excused}}
     nats = shares(table, readings)
     evidence_nats = sum(nats.values())
     prior = logit(rules.prior)

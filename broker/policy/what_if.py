@@ -88,11 +88,17 @@ class WhatIf:
 
     def assess(self, evidence: Evidence) -> Assessment:
         """The weight of the evidence."""
-        return score.assess(self._table, self._rules, evidence, self._now)
+        seen = self._together(evidence)
+        found = {name: one.part.reading for name, one in seen.items()}
+        found.update({name: self._reader.one(name, None) for name in self._rules.wanted if name not in found})
+        readings = {name: found[name] for name in sorted(found)}
+        return score.weigh(self._table, self._rules, readings, self._excused(seen))
 
     def decide(self, evidence: Evidence, assessment: Assessment | None = None) -> Decision:
         """What would be decided; ``assessment`` where it is known already."""
-        return decide(assessment or self.assess(evidence), evidence, self._rules, self._document, self.floors)
+        assessment = assessment or self.assess(evidence)
+        facts = self._facts(self._together(evidence))
+        return decide(assessment, evidence, self._rules, self._document, self.floors, facts)
 
     def suppose(self, known: Evidence, instead: Iterable[Signal] = ()) -> Brief:
         """What would be decided, in brief, with some signals instead of what is known under their names."""
@@ -100,16 +106,13 @@ class WhatIf:
         key = frozenset(map(id, seen.values()))
         found = self._briefs.get(key)
         if found is None:
-            excused = self._excused(seen)
-            facts = together([one.facts for one in seen.values()], excused)
-            gist = self._gist(seen, excused)
+            gist, facts = self._gist(seen), self._facts(seen)
             found = self._briefs[key] = decide_in_brief(gist, facts, self._rules, self._document, self.floors)
         return found
 
     def gist(self, known: Evidence, instead: Iterable[Signal] = ()) -> Gist:
         """What it would be decided by."""
-        seen = self._together(known, instead)
-        return self._gist(seen, self._excused(seen))
+        return self._gist(self._together(known, instead))
 
     def if_clean(self, evidence: Evidence, names: Iterable[SignalName]) -> Brief:
         """What would be decided, had these signals come out clean."""
@@ -153,7 +156,7 @@ class WhatIf:
         self._see(signal, *self._ends.read(end, signal, self._now))
         return signal
 
-    def _together(self, known: Evidence, instead: Iterable[Signal]) -> _Together:
+    def _together(self, known: Evidence, instead: Iterable[Signal] = ()) -> _Together:
         found = self._evidence.get(id(known))
         if found is None:
             found = self._evidence[id(known)] = known, {one.name: self._look(one) for one in known.signals}
@@ -181,9 +184,12 @@ class WhatIf:
         changes = ((name, seen[name].changed) for name in _LINE if name in seen)
         return tuple(name for name, changed in changes if changed is not None and changed <= bound)
 
-    def _gist(self, seen: _Together, excused: tuple[SignalName, ...]) -> Gist:
+    def _facts(self, seen: _Together) -> Facts:
+        return together([one.facts for one in seen.values()], self._excused(seen))
+
+    def _gist(self, seen: _Together) -> Gist:
         parts = {name: one.part for name, one in seen.items()}
-        for name in excused:
+        for name in self._excused(seen):
             parts[name] = self._no_change(parts[name])
         return self._weighing(parts)
 
