@@ -48,6 +48,7 @@ class SignalQuery(msgspec.Struct, frozen=True):
         proof: what a ceremony on the person's device came back with, for APIs that need one.
         settles_s: monotonic instant at which whoever asks goes on without the answer, where that is before
             ``deadline_s``: an answer in between still counts.
+        consent_of: the tenant's pseudonym of the person, where asking rests on their consent; else ``None``.
     """
 
     signal: SignalName
@@ -65,6 +66,7 @@ class SignalQuery(msgspec.Struct, frozen=True):
     consumer: str = ""
     proof: CeremonyProof | None = None
     settles_s: float | None = None
+    consent_of: bytes | None = None
 
     @property
     def patience_s(self) -> float:
@@ -81,11 +83,16 @@ class SignalQuery(msgspec.Struct, frozen=True):
 
 
 class Capability(msgspec.Struct, frozen=True):
-    """One network API at one version that an operator offers: ``sim-swap`` at ``2.1.0``, say."""
+    """One network API at one version that an operator offers: ``sim-swap`` at ``2.1.0``, say.
+
+    ``consent_scopes`` are those to ask consent-info about before a question that rests on consent. There are none where
+    the operator does not offer consent-info, or where its flow asks the person anyway.
+    """
 
     signal: SignalName
     api: str
     version: str
+    consent_scopes: tuple[str, ...] = ()
 
 
 class Adapter(Protocol):

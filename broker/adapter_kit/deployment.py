@@ -158,6 +158,8 @@ class OperatorSettings(_Section):
     disclosures: frozenset[str] = frozenset()
     """APIs that tell personal data in clear and are switched on all the same: location-retrieval, kyc-fill-in.
     Each order needs the tenant's grant besides."""
+    capture_hosts: frozenset[str] = Field(default=frozenset(), max_length=10)
+    """Where people give their consent, if not at the host of one of the addresses above: names of hosts."""
     latency: Latency = Latency()
     attempt_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
     token_timeout_ms: int = Field(default=1200, ge=50, le=10_000)
@@ -168,6 +170,12 @@ class OperatorSettings(_Section):
     """How long nobody is asked again when we do not know whether a person's phone rang."""
     ask_again_after_s: int = Field(default=300, ge=0, le=86_400)
     """How long a person who said no, or nothing, is left in peace."""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The operator's own hosts, as far as they are known here."""
+        urls = (self.base_url, self.authorize_url, self.issuer)
+        return self.capture_hosts | {host for url in urls if url and (host := urlsplit(url).hostname)}
 
 
 def load_operator(path: Path) -> OperatorSettings:

@@ -61,13 +61,19 @@ class ManifestAdapter(ClosedAdapter):
         orders = [_bind_instrument(parts, one) for one in parts.manifest.instruments]
         self._desk = Desk(parts.operator, orders, parts.settings.disclosures, parts.clock)
         self._capabilities = {
-            name: Capability(name, api.version.api, api.version.version) for name, api in self._bound.items()
+            name: Capability(name, api.version.api, api.version.version, self._consent_scopes(api))
+            for name, api in self._bound.items()
         }
 
     @property
     def capabilities(self) -> Mapping[SignalName, Capability]:
         """What the manifest declares."""
         return self._capabilities
+
+    def _consent_scopes(self, api: BoundApi) -> tuple[str, ...]:
+        if InstrumentName.CONSENT_STATUS not in self._desk.instruments or api.terms.flow.of_openid:
+            return ()
+        return tuple(dict.fromkeys(scope for scopes in api.terms.scopes.values() for scope in scopes.split()))
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask, and answer with an observation or a typed reason. Only cancellation is raised."""
@@ -181,5 +187,6 @@ def _terms(parts: AdapterParts, api: ApiManifest) -> Terms:
         media_types=frozenset(manifest.media_types),
         paths=api.paths,
         headers=parts.headers,
+        capture_hosts=parts.settings.hosts,
         errors=ErrorDialect(manifest.errors.envelope, manifest.errors.codes),
     )

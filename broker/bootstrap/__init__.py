@@ -55,6 +55,7 @@ from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.consent_links import ConsentLinks
 from broker.usecases.examine_policy import Rulebook
 from broker.usecases.findings import Finding
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
@@ -197,7 +198,7 @@ class Deployment:
             clock=self._clock,
             new_id=self._new_id,
             pseudonyms=parts.pseudonyms,
-            forget=(parts.freshness.forget, parts.resolver.forget),
+            forget=(parts.freshness.forget, parts.resolver.forget, parts.registry.consents.forget),
         )
 
     @contextlib.asynccontextmanager
@@ -373,6 +374,7 @@ class Deployment:
             ceremonies=Ceremonies(beside.desk),
             webhooks=beside.webhooks,
             consents=private.consents,
+            consent_links=ConsentLinks(network, opened, self._settings.server.public_url, secrets.token_bytes),
             restrict=private.restrict,
             erase=private.erase,
             retention=private.retention,

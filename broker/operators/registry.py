@@ -10,6 +10,7 @@ from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.prompts import AsksPeople
 from broker.domain.signal import SignalName
+from broker.operators.consents import AsksConsentFirst, ConsentMemory
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
@@ -36,7 +37,10 @@ class Registry:
             name: guard(adapter, limits, surroundings.clock, surroundings.random, watch)
             for name, adapter in opened.items()
         }
-        self._adapters = {name: guarded.adapter for name, guarded in self._guarded.items()}
+        self.consents = ConsentMemory(surroundings.clock)
+        self._adapters = {
+            name: _asking_first(guarded.adapter, self.consents) for name, guarded in self._guarded.items()
+        }
         self.tariffs: Mapping[str, Tariffs] = MappingProxyType(
             {name: tariffs(name, settings, self._adapters[name].capabilities) for name, settings in operators.items()}
         )
@@ -86,3 +90,8 @@ class Registry:
         async with AsyncExitStack() as stack:
             for adapter in self._adapters.values():
                 stack.push_async_callback(adapter.aclose)
+
+
+def _asking_first(adapter: Adapter, memory: ConsentMemory) -> Adapter:
+    offers = adapter.capabilities.values()
+    return AsksConsentFirst(adapter, memory) if any(offer.consent_scopes for offer in offers) else adapter

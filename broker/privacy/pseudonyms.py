@@ -60,6 +60,10 @@ class Pseudonyms:
         """The key that seals bearer keys, one for all tenants: whose a key is, is not known before it is read."""
         return self._key("", b"bearer")
 
+    def link_key(self) -> bytes:
+        """The key that seals where links lead, alike on every node."""
+        return self._key("", b"link")
+
     def nonce_key(self) -> bytes:
         """The key under which nonces for proofs of possession are made, alike on every node."""
         return self._key("", b"nonce")

@@ -14,6 +14,7 @@ from broker.usecases.ask_network import AskNetwork
 from broker.usecases.await_check import AwaitCheck
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.consent_links import ConsentLinks
 from broker.usecases.erase_subject import EraseSubject
 from broker.usecases.explain_check import ExplainCheck
 from broker.usecases.govern_policies import GovernPolicies
@@ -91,6 +92,7 @@ class Services:
     reviews: ReviewChecks
     webhooks: ManageWebhooks
     consents: ManageConsents
+    consent_links: ConsentLinks
     restrict: RestrictSubject
     erase: EraseSubject
     retention: KeepRetention

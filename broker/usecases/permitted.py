@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
 from broker.adapter_kit.instruments import A, Order, Refused
+from broker.consent.gate import LegalBasis
 from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 from broker.errors import BrokerError
@@ -61,6 +64,8 @@ class Permitted:
         grant = await self._before(query.signal, about)
         if isinstance(grant, str):
             return Unavailable(query.signal, Unavailability.NOT_PERMITTED, grant)
+        if grant.basis is LegalBasis.CONSENT:
+            query = msgspec.structs.replace(query, consent_of=about.subject)
         answer = await self._inner.observe(query)
         if isinstance(answer, Unavailable):
             return answer

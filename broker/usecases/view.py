@@ -23,7 +23,8 @@ from broker.domain.decision import (
 )
 from broker.domain.record import Check, CheckStatus
 from broker.domain.route import Route, RouteBasis
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.operators.consents import ConsentCode
 from broker.policy.reasons import agent_safe, safe_code
 from broker.policy.words import Language, language_of, sentences
 from broker.step_up.offer import NextStep, offer
@@ -39,10 +40,12 @@ class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
 class NextStepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A way on: a ``challenge`` with its ``method``, or a ``review`` by a human, asked for with a POST to ``href``.
 
+    ``consent``: the operator may not tell something before the person permits it there; the POST gets them a link.
+
     After ``expires_at`` a challenge can no longer be started: ask anew.
     """
 
-    type: Literal["challenge", "review"]
+    type: Literal["challenge", "consent", "review"]
     method: str | None = None
     href: str | None = None
     expires_at: datetime | None = None
@@ -247,7 +250,7 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "trust_band": decision.band,
         "confidence": check.assessment.confidence,
         "reasons": tuple(ReasonView(reason.code, reason.effect) for reason in reasons),
-        "next_steps": tuple(_step(step, check.id) for step in offer(decision, check.ways)),
+        "next_steps": _steps(check),
         "policy": PolicyView(check.policy_id, check.policy_version, check.action_class.wire),
         "degraded": decision.degraded,
         "calibrated": check.calibrated,
@@ -255,6 +258,19 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "receipt": check.receipt,
         "revision": check.revision,
     }
+
+
+def consents_missing(check: Check) -> tuple[SignalName, ...]:
+    """The signals not asked for because their operator has no consent of the person, who may give it there yet."""
+    signals = (one for one in check.evidence.signals if isinstance(one, Unavailable))
+    return tuple(one.name for one in signals if one.code == ConsentCode.MISSING)
+
+
+def _steps(check: Check) -> tuple[NextStepView, ...]:
+    steps = [_step(step, check.id) for step in offer(check.decision, check.ways)]
+    if steps and consents_missing(check):
+        steps.insert(len(steps) - 1, NextStepView("consent", None, f"/v1/trust-checks/{check.id}/consent-links"))
+    return tuple(steps)
 
 
 def _step(step: NextStep, check_id: str) -> NextStepView:

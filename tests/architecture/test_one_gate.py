@@ -17,6 +17,8 @@ USERS = {
     "usecases/challenge_checks.py",
     "usecases/ceremonies.py",
     "usecases/find_ways.py",
+    "usecases/order_disclosure.py",
+    "usecases/consent_links.py",
 }
 """Who calls an adapter. All but the gate are handed one by whoever took it from the gate, or only plan a ceremony."""
 

@@ -58,7 +58,8 @@ async def carry_out(line: Line, order: AskConsent, *, takes_callback: bool) -> C
     answer = await line.post(_RETRIEVE, body, _ANSWERS)
     now = line.clock.now()
     entries = tuple(_entry(one, order, now) for one in answer.entries)
-    return ConsentStatus(entries, _capture_url(answer.capture_url) if order.capture else None)
+    hosts = line.terms.capture_hosts
+    return ConsentStatus(entries, _capture_url(answer.capture_url, hosts) if order.capture else None)
 
 
 def _entry(one: _StatusInfo, order: AskConsent, now: datetime) -> ConsentEntry:
@@ -79,8 +80,8 @@ def _expiry(text: str) -> datetime:
     return later_instant(f"{text}T00:00:00Z" if _DAY.match(text) else text)
 
 
-def _capture_url(url: str | None) -> str | None:
-    """Defensive: a person will be sent there."""
+def _capture_url(url: str | None, hosts: frozenset[str]) -> str | None:
+    """Defensive: a person will be sent there, so it is a place of the operator's own."""
     if url is None:
         return None
     try:
@@ -89,7 +90,7 @@ def _capture_url(url: str | None) -> str | None:
     except ValueError as error:
         raise malformed(KitCode.ABSURD_VALUE) from error
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _URL_MAX and parts.username is None
-    if not plain or not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))):
+    if not plain or host not in hosts or not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))):
         raise malformed(KitCode.ABSURD_VALUE)
     return url
 

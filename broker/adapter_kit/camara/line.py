@@ -49,7 +49,8 @@ class Terms(msgspec.Struct, frozen=True):
     ``paths`` to what stands after the root, where that is not ``/`` and its name. ``headers`` go with every request.
     Times are in seconds, ``radius_min_m`` in metres. ``sentinel_dates`` maps texts that stand in for a date to what
     they mean: ``no_event`` (as ``null``) or ``no_data``; ``boolean_texts`` does so for booleans.
-    ``media_types``, in small letters, are what the operator calls JSON.
+    ``media_types``, in small letters, are what the operator calls JSON. ``capture_hosts`` are the hosts to which a
+    person may be sent to give consent.
     """
 
     url: str
@@ -69,6 +70,7 @@ class Terms(msgspec.Struct, frozen=True):
     media_types: frozenset[str] = frozenset({"application/json"})
     paths: Mapping[str, str] = {}
     headers: Headers = ()
+    capture_hosts: frozenset[str] = frozenset()
     errors: ErrorDialect = ErrorDialect()
 
     def scopes_for(self, operation: str) -> tuple[str, ...]:

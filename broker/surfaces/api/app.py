@@ -38,7 +38,7 @@ from broker.surfaces.api import (
     webhooks,
 )
 from broker.surfaces.mcp import McpMount
-from broker.surfaces.pages import ceremony
+from broker.surfaces.pages import ceremony, consent
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
@@ -118,6 +118,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *camara.ROUTES,
     *metering.ROUTES,
     *consents.ROUTES,
+    *consent.ROUTES,
     *disclosures.ROUTES,
     metrics.metrics,
     receipt_keys,

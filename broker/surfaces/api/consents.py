@@ -17,6 +17,7 @@ from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.api.subjects import SubjectRefIn
 from broker.surfaces.ports import Services
+from broker.usecases.consent_links import ConsentLink
 from broker.usecases.manage_consents import ConsentOut, ConsentsOut, NewConsent
 
 TAGS = ["Consents"]
@@ -50,7 +51,7 @@ class ConsentIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
         return "ConsentIn(…)"
 
 
-BODIES = (ConsentIn, ConsentOut, ConsentsOut)
+BODIES = (ConsentLink, ConsentIn, ConsentOut, ConsentsOut)
 """Read by hand, so named in the contract by hand."""
 
 
@@ -138,4 +139,29 @@ async def export_consent(
     return await services.consents.export(await caller_of(request, services), consent_id)
 
 
-ROUTES = (give_consent, search_consents, withdraw_consent, read_consent, export_consent)
+@post(
+    "/v1/trust-checks/{check_id:str}/consent-links",
+    operation_class=contract.taking(SubjectRefIn, "The number of the check once more: it is not kept"),
+    operation_id="linkToConsent",
+    status_code=HTTPStatus.CREATED,
+    tags=TAGS,
+    summary="Get a link where the person can permit it at their operator",
+    responses={
+        201: ResponseSpec(ConsentLink, description="For the person's browser", generate_examples=False),
+        **contract.problem_responses(400, 401, 403, 404, 409, 413, 415, 503),
+    },
+)
+async def link_to_consent(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], check_id: FromPath[str]
+) -> Response[ConsentLink]:
+    """Where a check offers the step `consent`; good for ten minutes.
+
+    Where the link leads is sealed in it, and shown to the person alone.
+    """
+    principal = await caller_of(request, services)
+    sent = await body_of(request, SubjectRefIn)
+    link = await services.consent_links.start(principal, check_id, wire.to_phone(sent.phone_number))
+    return Response(link, status_code=HTTPStatus.CREATED, headers={"Cache-Control": "no-store"})
+
+
+ROUTES = (link_to_consent, give_consent, search_consents, withdraw_consent, read_consent, export_consent)

@@ -1,7 +1,5 @@
 """The person's side of network verification: a link, one tap, the operator, and back."""
 
-import base64
-import hashlib
 from html import escape
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from broker.errors import Conflict
+from broker.surfaces.pages.layout import headers, html
 from broker.surfaces.pages.texts import ENGLISH, SPANISH, Texts
 from broker.surfaces.ports import Services
 from broker.usecases.challenge_views import Ending, PageView
@@ -21,14 +20,6 @@ SECRET_MAX = 64
 PROMPT = "operator_prompt"
 _CALLBACK_MAX = 4096
 _KNOWN = frozenset({"code", "state", "iss", "error"})
-_STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:32rem;padding:1.5rem;color:#111;background:#fff}"
-    "h1{font-size:1.6rem}strong.code{display:block;font-size:2rem;letter-spacing:.3em;margin:.5rem 0}"
-    "button{font:inherit;font-weight:600;width:100%;padding:1rem;border:0;border-radius:.5rem;background:#0b4f9e;color:#fff}"
-    "button:focus-visible{outline:4px solid #f5a400;outline-offset:2px}"
-    "@media(prefers-color-scheme:dark){body{color:#eee;background:#111}}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
 
 
 @get("/p/{secret:str}", operation_id="ceremonyPage", include_in_schema=False, media_type=MediaType.HTML)
@@ -37,7 +28,7 @@ async def page(
 ) -> Response[str]:
     """What is asked of the person. Looking changes nothing."""
     found = await services.ceremonies.page(secret[:SECRET_MAX], request.headers.get("accept-language"))
-    return _html(_question(found, secret) if found.open else _closed(found), found.language, found.goes_to)
+    return html(_question(found, secret) if found.open else _closed(found), found.language, found.goes_to)
 
 
 @post("/p/{secret:str}", operation_id="ceremonyTap", include_in_schema=False, status_code=HTTPStatus.SEE_OTHER)
@@ -48,15 +39,15 @@ async def tap(
     texts, language = _texts(request)
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         # Defensive: another site could have the person tap without their seeing the question.
-        return _html(_said(texts, Ending.FAILED), language, status=HTTPStatus.FORBIDDEN)
+        return html(_said(texts, Ending.FAILED), language, status=HTTPStatus.FORBIDDEN)
     try:
         tapped = await services.ceremonies.tap(secret[:SECRET_MAX])
     except Conflict:
-        return _html(_said(texts, Ending.OVER), language, status=HTTPStatus.GONE)
+        return html(_said(texts, Ending.OVER), language, status=HTTPStatus.GONE)
     if not tapped.url:
-        return _html(_asked(texts), language)
+        return html(_asked(texts), language)
     answer = Redirect(tapped.url, status_code=303)
-    answer.headers.update(_headers(""))
+    answer.headers.update(headers(""))
     secure = services.public_url.startswith("https://")
     # Lax: the cookie has to come along when the operator sends the browser back, and then only.
     answer.set_cookie(COOKIE, tapped.browser, path="/", max_age=600, httponly=True, secure=secure, samesite="lax")
@@ -80,7 +71,7 @@ async def callback(request: Request[Any, Any, Any], services: NamedDependency[Se
     once = len(names) == len(set(names))
     ending = await services.ceremonies.back(told, request.cookies.get(COOKIE, ""), operator) if once else Ending.FAILED
     status = HTTPStatus.OK if ending is Ending.MET else HTTPStatus.FORBIDDEN
-    answer = _html(_said(texts, ending), language, status=status)
+    answer = html(_said(texts, ending), language, status=status)
     answer.delete_cookie(COOKIE, path="/")
     return answer
 
@@ -111,29 +102,6 @@ def _closed(found: PageView) -> str:
 def _said(texts: Texts, ending: Ending) -> str:
     title, sentence = texts.endings[ending]
     return f'<h1>{title}</h1><p role="status">{sentence}</p>'
-
-
-def _html(body: str, language: str, goes_to: str = "", status: int = HTTPStatus.OK) -> Response[str]:
-    title = body.partition("<h1>")[2].partition("</h1>")[0]
-    text = (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><main>{body}</main></body></html>"
-    )
-    return Response(text, media_type=MediaType.HTML, status_code=status, headers=_headers(goes_to))
-
-
-def _headers(goes_to: str) -> dict[str, str]:
-    """``goes_to``: browsers hold the redirection after a form against ``form-action``, too."""
-    form = f"'self' {goes_to}".strip() if goes_to else "'none'"
-    return {
-        "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action {form};"
-        " base-uri 'none'; frame-ancestors 'none'",
-        "cache-control": "no-store",
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
-        "x-robots-tag": "noindex",
-    }
 
 
 def _texts(request: Request[Any, Any, Any]) -> tuple[Texts, str]:
