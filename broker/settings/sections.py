@@ -67,6 +67,7 @@ class RetentionSettings(Section):
 
     evidence_days: int = Field(default=200, ge=1, le=3650)
     records_days: int = Field(default=400, ge=1, le=3650)
+    proofs_days: int = Field(default=400, ge=1, le=3650)
 
 
 ASKING_MS_MIN = 100

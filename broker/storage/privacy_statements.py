@@ -1,6 +1,6 @@
 """Queries and writes of erasure, retention and news of subjects; text as in :mod:`statements`."""
 
-from sqlalchemy import BindParameter, LargeBinary, bindparam, delete, func, literal_column, null, select, tuple_, update
+from sqlalchemy import BindParameter, LargeBinary, bindparam, delete, func, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.statements import literal
@@ -47,7 +47,7 @@ DESTROY_KEYS = delete(subject_keys).where(
 )
 
 _empty = literal("")
-_nothing: BindParameter[bytes] = bindparam("nothing", b"", LargeBinary)
+NOTHING: BindParameter[bytes] = bindparam("nothing", b"", LargeBinary)
 
 _PAGE = (
     select(checks.c.tenant, checks.c.check_id)
@@ -60,8 +60,8 @@ _PAGE = (
     .order_by(checks.c.settled_ms, checks.c.check_id)
     .limit(bindparam("rows"))
 )
-_FORGOTTEN = {
-    "record": _nothing,
+FORGOTTEN = {
+    "record": NOTHING,
     "trust_score": null(),
     "amount": null(),
     "currency": null(),
@@ -69,13 +69,13 @@ _FORGOTTEN = {
 }
 CLEAR_PAGE = (
     update(check_revisions)
-    .values(record=_nothing, evidence=_nothing)
+    .values(record=NOTHING, evidence=NOTHING)
     .where(tuple_(check_revisions.c.tenant, check_revisions.c.check_id).in_(_PAGE)),
-    update(evidence).values(payload=_nothing).where(tuple_(evidence.c.tenant, evidence.c.check_id).in_(_PAGE)),
+    update(evidence).values(payload=NOTHING).where(tuple_(evidence.c.tenant, evidence.c.check_id).in_(_PAGE)),
     delete(idempotency).where(
         idempotency.c.state == literal("done"), tuple_(idempotency.c.tenant, idempotency.c.check_id).in_(_PAGE)
     ),
-    update(checks).values(**_FORGOTTEN).where(tuple_(checks.c.tenant, checks.c.check_id).in_(_PAGE)),
+    update(checks).values(**FORGOTTEN).where(tuple_(checks.c.tenant, checks.c.check_id).in_(_PAGE)),
 )
 """What a subject's checks held, a page at a time; the last one tells how many, and takes them out of the next page."""
 
@@ -103,31 +103,3 @@ PUT_MARK = _mark.on_conflict_do_update(
     index_elements=list(retention_marks.primary_key),
     set_={name: _mark.excluded[name] for name in ("until_ms", "ran_ms")},
 )
-
-_IN_TIME = (
-    checks.c.tenant == bindparam("of_tenant"),
-    checks.c.settled_ms >= bindparam("from_ms"),
-    checks.c.settled_ms < bindparam("until_ms"),
-)
-SELECT_PAGE_END = (
-    select(checks.c.settled_ms)
-    .where(*_IN_TIME)
-    .order_by(checks.c.settled_ms)
-    .limit(literal_column("1"))
-    .offset(bindparam("rows"))
-)
-"""The instant at which a page of so many checks ends; no row where fewer are left."""
-
-_CHECKS_IN_TIME = select(checks.c.tenant, checks.c.check_id).where(*_IN_TIME)
-_revisions_in_time = tuple_(check_revisions.c.tenant, check_revisions.c.check_id).in_(_CHECKS_IN_TIME)
-EXPIRE_EVIDENCE = (
-    update(evidence)
-    .values(payload=_nothing)
-    .where(tuple_(evidence.c.tenant, evidence.c.check_id).in_(_CHECKS_IN_TIME)),
-    update(check_revisions).values(evidence=_nothing).where(_revisions_in_time),
-)
-EXPIRE_RECORDS = (
-    update(check_revisions).values(record=_nothing).where(_revisions_in_time),
-    update(checks).values(**_FORGOTTEN).where(*_IN_TIME),
-)
-SELECT_COUNT = select(func.count()).select_from(checks).where(*_IN_TIME)

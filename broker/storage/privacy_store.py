@@ -6,6 +6,7 @@ import msgspec
 
 from broker.domain.privacy import ChangeOf, Erasure, RetentionMark, SubjectChange
 from broker.storage import privacy_statements as sql
+from broker.storage.ageing import AGEING, DELETE_PROMPTS, DELETE_REFUSALS
 from broker.storage.consent_store import FORGET_SUBJECT
 from broker.storage.policy_statements import INSERT_LEAF
 from broker.storage.policy_store import Entry
@@ -82,21 +83,27 @@ class PrivacyStore:
         """How far the retention of each category has been enforced."""
         return [RetentionMark(*_fields(row)) for row in await self._reader.rows(sql.SELECT_MARKS, tenant=tenant)]
 
-    async def page_end(self, tenant: str, from_ms: int, until_ms: int, rows: int) -> int:
-        """The instant before which at most about ``rows`` checks lie from ``from_ms`` on; ``until_ms`` at most."""
-        period = _period(tenant, from_ms, until_ms)
-        row = await self._reader.row(sql.SELECT_PAGE_END, **period, rows=rows)
+    async def page_end(self, mark: RetentionMark, from_ms: int, rows: int) -> int:
+        """The instant before which about ``rows`` of a category lie from ``from_ms`` on; that of the mark at most."""
+        period = _period(mark.tenant, from_ms, mark.until_ms)
+        ends = [await self._reader.row(one.page_end, **period, rows=rows) for one in AGEING[mark.category]]
         # Defensive: more than a page within one millisecond must not stop the work for good.
-        return max(_fields(row)[0], from_ms + 1) if row else until_ms
+        return min([max(_fields(row)[0], from_ms + 1) for row in ends if row], default=mark.until_ms)
 
     async def expire(self, mark: RetentionMark, from_ms: int) -> int:
-        """Take what is over out of the checks of a period, and set the mark at its end; how many checks there were."""
-        statements = {"evidence": sql.EXPIRE_EVIDENCE, "records": sql.EXPIRE_RECORDS}[mark.category]
+        """Take what is over out of a period, and set the mark at its end; how many there were."""
         values = _period(mark.tenant, from_ms, mark.until_ms)
+        ageing = AGEING[mark.category]
+        counts = [await self._reader.row(one.how_many, **values) for one in ageing]
         put = Step(sql.PUT_MARK, msgspec.structs.asdict(mark))
-        await self._writer.submit(Amend((put, *(Step(one, values) for one in statements))))
-        row = await self._reader.row(sql.SELECT_COUNT, **values)
-        return int(_fields(row)[0]) if row else 0
+        taken = [Step(statement, values) for one in ageing for statement in one.expire]
+        await self._writer.submit(Amend((put, *taken)))
+        return sum(int(_fields(row)[0]) for row in counts if row)
+
+    async def forget_refusals(self, before_ms: int, now_ms: int) -> None:
+        """Delete old counts of what was refused, and prompts whose time is over."""
+        await self._writer.submit(Write((DELETE_REFUSALS,), {"before_ms": before_ms}))
+        await self._writer.submit(Write((DELETE_PROMPTS,), {"now_ms": now_ms}))
 
 
 def leaf(tenant: str, entry: Entry) -> Step:

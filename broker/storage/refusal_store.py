@@ -1,7 +1,7 @@
 """What was refused around proofs and reviews: counted by the hour, and the first of each hour in the log."""
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.policy_statements import INSERT_LEAF
@@ -38,7 +38,6 @@ _SELECT = (
     .order_by(refusals.c.hour_ms, refusals.c.consumer, refusals.c.code)
     .limit(bindparam("rows"))
 )
-_PURGE = delete(refusals).where(refusals.c.hour_ms < bindparam("before_ms"))
 
 
 class RefusalStore:
@@ -64,10 +63,6 @@ class RefusalStore:
         """Consumer, code and how often, of the hours from an instant on."""
         rows = await self._reader.rows(_SELECT, tenant=tenant, since_ms=since_ms, rows=self._rows_max)
         return [(str(row[0]), str(row[1]), int(row[2] or 0)) for row in rows]
-
-    async def purge(self, before_ms: int) -> None:
-        """Delete the hours before an instant, of all tenants."""
-        await self._writer.submit(Write((_PURGE,), {"before_ms": before_ms}))
 
 
 def _plain(refusal: Refusal) -> dict[str, Value]:

@@ -21,6 +21,7 @@ class RetentionLimits(msgspec.Struct, frozen=True):
 
     evidence: timedelta
     records: timedelta
+    proofs: timedelta
 
 
 class RetentionOut(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,22 +51,27 @@ class RetentionStore(Protocol):
         """How far the retention of each category has been enforced."""
         ...
 
-    async def page_end(self, tenant: str, from_ms: int, until_ms: int, rows: int) -> int:
-        """Where a page of so many checks ends."""
+    async def page_end(self, mark: RetentionMark, from_ms: int, rows: int) -> int:
+        """Where a page of so many ends."""
         ...
 
     async def expire(self, mark: RetentionMark, from_ms: int) -> int:
-        """Take what is over out of a period, and set the mark at its end; how many checks there were."""
+        """Take what is over out of a period, and set the mark at its end; how many there were."""
         ...
 
     async def forget_changes(self, before_ms: int) -> None:
         """Delete old news of subjects."""
         ...
 
+    async def forget_refusals(self, before_ms: int, now_ms: int) -> None:
+        """Delete old counts of what was refused, and prompts whose time is over."""
+        ...
+
 
 _HOLDS = {
     "evidence": "what operators answered, sealed",
     "records": "what was asked, weighed and decided, sealed; amounts, scores and conversations beside it",
+    "proofs": "challenges and reviews that are over, with what was written in them, sealed",
 }
 
 
@@ -74,17 +80,19 @@ class KeepRetention:
 
     def __init__(self, store: RetentionStore, limits: RetentionLimits, clock: Clock) -> None:
         self._store = store
-        self._kept = {"evidence": limits.evidence, "records": limits.records}
+        self._kept = {"evidence": limits.evidence, "records": limits.records, "proofs": limits.proofs}
         self._clock = clock
 
     async def __call__(self) -> int:
-        """Take away what is over, of all tenants; of how many checks."""
+        """Take away what is over, of all tenants; of how many checks, challenges and reviews."""
         expired = 0
         for tenant in await self._store.tenants():
             marks = {mark.category: mark.until_ms for mark in await self._store.marks(tenant)}
             for category in self._kept:
                 expired += await self._enforce(tenant, category, marks.get(category, 0))
-        await self._store.forget_changes(_ms(self._clock.now() - _NEWS_KEPT))
+        now = self._clock.now()
+        await self._store.forget_changes(_ms(now - _NEWS_KEPT))
+        await self._store.forget_refusals(_ms(now - self._kept["proofs"]), _ms(now))
         return expired
 
     async def overview(self, principal: Principal) -> RetentionsOut:
@@ -114,7 +122,8 @@ class KeepRetention:
         for _ in range(_PAGES_MAX):
             if from_ms >= until_ms:
                 break
-            end_ms = await self._store.page_end(tenant, from_ms, until_ms, _PAGE)
+            whole = RetentionMark(tenant, category, until_ms, ran_ms)
+            end_ms = await self._store.page_end(whole, from_ms, _PAGE)
             expired += await self._store.expire(RetentionMark(tenant, category, end_ms, ran_ms), from_ms)
             from_ms = end_ms
         return expired

@@ -249,9 +249,11 @@ async def test_retention_takes_a_category_at_its_age_and_says_how_far_it_went(
     async with node(url, tmp_path, clock) as one:
         for days in range(1, 8):
             await one.record(f"chk_{days}", ANA, days * day_ms)
-        end_ms = await one.store.privacy.page_end("acme", 0, 5 * day_ms, 2)
+        end_ms = await one.store.privacy.page_end(RetentionMark("acme", "evidence", 5 * day_ms, 1), 0, 2)
         assert end_ms == 3 * day_ms
-        assert await one.store.privacy.page_end("acme", end_ms, 5 * day_ms, 2) == 5 * day_ms
+        assert (
+            await one.store.privacy.page_end(RetentionMark("acme", "records", 5 * day_ms, 1), end_ms, 2) == 5 * day_ms
+        )
         assert await one.store.privacy.expire(RetentionMark("acme", "evidence", 5 * day_ms, 1), 0) == 4
         assert await one.store.privacy.expire(RetentionMark("acme", "records", 3 * day_ms, 1), 0) == 2
         marks = {mark.category: mark.until_ms for mark in await one.store.privacy.marks("acme")}

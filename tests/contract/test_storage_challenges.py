@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.privacy import RetentionMark
 from broker.step_up import rules
 from broker.storage.challenge_store import prompt_over
 from broker.storage.policy_store import Entry
@@ -142,5 +143,22 @@ async def test_refusals_take_one_row_and_one_leaf_an_hour(url: str, store: Store
     await store.refusals.first(Refusal("other", "shop", "FLOODED", 0), 1, leaf("rfs_o"))
     assert await store.refusals.since("acme", 0) == [("shop", "FLOODED", 20)]
     assert len(await execute(url, "SELECT 1 FROM log_leaves")) == 2
-    await store.refusals.purge(1)
+    await store.privacy.forget_refusals(1, NOW_MS)
     assert await store.refusals.since("acme", 0) == []
+
+
+async def test_what_is_over_goes_at_its_age_and_what_is_not_stays(url: str, store: Store) -> None:
+    met: dict[str, object] = {"state": ChallengeState.MET, "link": None, "due_ms": None}
+    for number in range(5):
+        closed = a_challenge(f"chg_{number}", closed_ms=NOW_MS + number, **met)
+        await store.challenges.open(closed, leaf(f"cev_{number}"))
+    await store.challenges.open(a_challenge("chg_open"), leaf("cev_open"))
+    unfollowed = a_challenge("chg_due", closed_ms=NOW_MS, **met | {"due_ms": NOW_MS})
+    await store.challenges.open(unfollowed, leaf("cev_due"))
+    await store.challenges.open(a_challenge("chg_0", tenant="other", closed_ms=NOW_MS, **met), leaf("cev_o"))
+    mark = RetentionMark("acme", "proofs", NOW_MS + 4, NOW_MS)
+    assert await store.privacy.page_end(mark, 0, 2) == NOW_MS + 2
+    assert await store.privacy.expire(mark, 0) == 4
+    left = {tuple(row) for row in await execute(url, "SELECT tenant, challenge_id FROM challenges")}
+    assert left == {("acme", "chg_4"), ("acme", "chg_open"), ("acme", "chg_due"), ("other", "chg_0")}
+    assert len(await execute(url, "SELECT 1 FROM log_leaves")) == 8, "what was recorded stays recorded"

@@ -38,6 +38,7 @@ challenges = Table(
     ),
     Index(None, "due_ms"),
     Index("ix_challenges_tenant", "tenant", "check_id", "opened_ms"),
+    Index("ix_challenges_closed", "tenant", "closed_ms"),
     Index("ix_challenges_tenant_subject", "tenant", "subject", "opened_ms"),
 )
 

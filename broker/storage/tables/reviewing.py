@@ -42,6 +42,7 @@ reviews = Table(
     ),
     UniqueConstraint("tenant", "check_id"),
     Index(None, "due_ms"),
+    Index("ix_reviews_closed", "tenant", "closed_ms"),
     Index("ix_reviews_in_time", "tenant", "opened_ms", "review_id"),
     Index(None, "tenant", "subject", "closed_ms"),
 )
