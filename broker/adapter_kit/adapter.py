@@ -169,6 +169,8 @@ class OperatorFault(Exception):
     ``status`` is the HTTP status where there was one, ``retry_after_s`` how long the operator asked us to stay away.
     """
 
+    loggable = True
+
     def __init__(
         self,
         reason: Unavailability,

@@ -69,11 +69,13 @@ def log_failure(source: Source, error: Exception) -> None:
     """Type and place only: the message of an exception may quote a number, a token or an operator's text."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error(
-        "asking %s %s at operator %s failed with %s in %s line %s",
-        source.api,
-        source.version,
-        source.operator,
-        type(error).__name__,
-        place.name,
-        place.lineno,
+        "asking %(api)s %(version)s at operator %(operator)s failed with %(error)s in %(function)s line %(line)s",
+        {
+            "api": source.api,
+            "version": source.version,
+            "operator": source.operator,
+            "error": type(error).__name__,
+            "function": place.name,
+            "line": place.lineno,
+        },
     )

@@ -32,6 +32,8 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 class NoteInvalid(Exception):
     """The note must not be relied on; the text says why."""
 
+    loggable = True
+
 
 class NoteKey(NamedTuple):
     """A public key by name; ``kind`` is a signature type. Written as a *vkey*: ``name+id+base64(kind || key)``."""

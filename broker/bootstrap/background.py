@@ -20,9 +20,9 @@ async def sweeping(sweep: Sweep) -> AsyncIterator[None]:
         while True:
             try:
                 if closed := await sweep():
-                    _log.warning("closed %d checks whose process died before it could decide", closed)
+                    _log.warning("closed %(count)d checks whose process died before it could decide", {"count": closed})
             except Exception as error:  # noqa: BLE001 - a sweeper that died would leave abandoned checks unrecorded
-                _log.warning("could not sweep: %s", type(error).__name__)
+                _log.warning("could not sweep: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(_SWEEP_S)
 
     async with running(now_and_then()):

@@ -74,7 +74,7 @@ async def sweeping_challenges(desk: ChallengeDesk) -> AsyncIterator[None]:
             try:
                 await pursue()
             except Exception as error:  # noqa: BLE001 - a sweeper that died would leave challenges open for ever
-                _log.warning("could not sweep challenges: %s", type(error).__name__)
+                _log.warning("could not sweep challenges: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(_SWEEP_S)
 
     async with running(every_second()):

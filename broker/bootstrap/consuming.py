@@ -94,7 +94,7 @@ class Consuming:
                 while await self._store.consumers.purge_used(_ms(self._clock), _BATCH_MAX) == _BATCH_MAX:
                     pass
             except BrokerError as error:
-                _log.warning("could not forget used ids: %s", type(error).__name__)
+                _log.warning("could not forget used ids: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(_FORGET_S)
 
     def metadata(self) -> OAuthMetadata:

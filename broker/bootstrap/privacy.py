@@ -84,7 +84,9 @@ async def keeping_private(needs: PrivacyNeeds) -> AsyncIterator[Privacy]:
         retention=retention(needs.retention, needs.store, needs.clock),
     )
     if repeated := await room.erase.repeat():
-        _log.warning("%d erasures were not in this database, as after a restore: done again", repeated)
+        _log.warning(
+            "%(count)d erasures were not in this database, as after a restore: done again", {"count": repeated}
+        )
     async with running(watch.keep_current()), running(_enforcing(room)):
         yield room
 
@@ -116,9 +118,9 @@ async def _enforcing(room: Privacy) -> None:
             await room.erase.finish()
             await room.consents.expire()
             if expired := await room.retention():
-                _log.info("took away what %d checks held beyond its time", expired)
+                _log.info("took away what %(count)d checks held beyond its time", {"count": expired})
         except Exception as error:  # noqa: BLE001 - a job that died would keep data for ever
-            _log.warning("could not enforce retention: %s", type(error).__name__)
+            _log.warning("could not enforce retention: %(error)s", {"error": type(error).__name__})
         await asyncio.sleep(_RETENTION_S)
 
 

@@ -103,10 +103,10 @@ class Recording:
                 said = ""
             except RecordDamaged as error:
                 if str(error) != said:  # once, and not every second
-                    _log.critical("the log: %s", error)
+                    _log.critical("the log: %(fault)s", {"fault": error})
                 said = str(error)
             except Exception as error:  # noqa: BLE001 - what could not be signed now is signed a moment later
-                _log.warning("could not extend the log: %s", type(error).__name__)
+                _log.warning("could not extend the log: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
 
     async def _offering(self, ask: WitnessLog) -> None:
@@ -119,7 +119,7 @@ class Recording:
                     await ask(note.read_note(newest.note))
                     offered = newest.size
             except Exception as error:  # noqa: BLE001 - what could not be offered now is offered a moment later
-                _log.warning("could not ask witnesses: %s", type(error).__name__)
+                _log.warning("could not ask witnesses: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)
 
 

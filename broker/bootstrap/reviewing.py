@@ -53,7 +53,7 @@ async def sweeping_reviews(reviews: ReviewChecks) -> AsyncIterator[None]:
             try:
                 await reviews.sweep()
             except Exception as error:  # noqa: BLE001 - a sweeper that died would leave reviews open for ever
-                _log.warning("could not sweep reviews: %s", type(error).__name__)
+                _log.warning("could not sweep reviews: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(_SWEEP_S)
 
     async with running(every_second()):

@@ -76,10 +76,13 @@ async def watching_deadlines(requests: TendRequests, figures: Figures) -> AsyncI
                 overdue = await requests.overdue()
                 figures.overdue(overdue)
                 if overdue > known:
-                    _log.error("%d requests of people about their own data are overdue: see rights list", overdue)
+                    _log.error(
+                        "%(count)d requests of people about their own data are overdue: see rights list",
+                        {"count": overdue},
+                    )
                 known = overdue
             except Exception as error:  # noqa: BLE001 - a watch that died would let deadlines pass unseen
-                _log.warning("could not look after requests of people: %s", type(error).__name__)
+                _log.warning("could not look after requests of people: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(_LOOK_S)
 
     async with running(every_minute()):

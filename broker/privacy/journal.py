@@ -5,6 +5,7 @@ broker erases again whatever stands here and is not in the database's own ledger
 before its erasure is; names are the tenant's pseudonyms, which say nothing without the root key.
 """
 
+import errno
 import json
 import logging
 import os
@@ -51,7 +52,8 @@ class ErasureJournal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            _log.error("%s: %s; erasures are refused until it can be written", self._path, error.strerror)
+            why = errno.errorcode.get(error.errno or 0, "OSERROR")
+            _log.error("erasures.jsonl: %(code)s; erasures are refused until it can be written", {"code": why})
             raise Unrecorded("The journal of erasures cannot be written; nothing was erased. Retry.") from error
         self._noted.add(erasure.erasure_id)
 

@@ -257,5 +257,5 @@ def _tenant_place(tenant: str, version: int) -> bytes:
 
 
 def _damaged(tenant: str) -> BrokerError:
-    _log.error("vault: something of tenant %s does not open with its own key", tenant)
+    _log.error("vault: something of tenant %(tenant)s does not open with its own key", {"tenant": tenant})
     return BrokerError("what is stored is not what was sealed")

@@ -202,11 +202,17 @@ async def _ask(adapter: Adapter, query: SignalQuery) -> Signal:
     except Exception as error:  # noqa: BLE001
         # Defensive: an adapter promises not to raise; one that breaks the promise must not take the check with it.
         # The message and the trace stay out of the log, for nobody knows what a foreign error carries.
-        _log.error("adapter %s raised %s on %s", adapter.operator, type(error).__name__, query.signal)
+        _log.error(
+            "adapter %(operator)s raised %(error)s on %(signal)s",
+            {"operator": adapter.operator, "error": type(error).__name__, "signal": query.signal},
+        )
         return Unavailable(query.signal, Unavailability.OPERATOR_ERROR, "INTERNAL")
     if is_sound(answer, query.signal):
         return answer
-    _log.error("adapter %s gave something that is no %s", adapter.operator, query.signal)
+    _log.error(
+        "adapter %(operator)s gave something that is no %(signal)s",
+        {"operator": adapter.operator, "signal": query.signal},
+    )
     return Unavailable(query.signal, Unavailability.MALFORMED, KitCode.WRONG_TYPE)
 
 

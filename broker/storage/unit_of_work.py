@@ -87,6 +87,8 @@ def precedence(unit: Unit) -> int:
 class Refused(Exception):
     """The database refused something in the batch: a constraint, a value. The batch was rolled back, all of it."""
 
+    loggable = True
+
 
 class Unavailable(Exception):
     """The database could not be used: locked, full, read-only, gone. ``cause`` is from a closed list, safe to log.

@@ -146,7 +146,10 @@ class GroupWriter:
         """Give each unit its own transaction, so that one that the database refuses takes no other down with it."""
         if len(picked) == 1:
             self.stats.refused += 1
-            _log.warning("storage: a unit was refused (%s, %s)", type(picked[0][1]).__name__, error)
+            _log.warning(
+                "storage: a unit was refused (%(error)s, %(fault)s)",
+                {"error": type(picked[0][1]).__name__, "fault": error},
+            )
             self._fail_all([picked[0][0]], error)
             return
         for place, pair in enumerate(picked):
@@ -178,9 +181,12 @@ class GroupWriter:
         self.stats.failures += 1
         if not isinstance(error, Unavailable):
             # Defensive: neither the error's words nor its trace, for both may hold what was to be written.
-            _log.error("storage: an error of our own (%s at %s)", type(error).__name__, origin(error))
+            _log.error(
+                "storage: an error of our own (%(error)s at %(place)s)",
+                {"error": type(error).__name__, "place": origin(error)},
+            )
         elif not self._failing:
-            _log.error("storage: cannot write (%s)", error.cause)
+            _log.error("storage: cannot write (%(code)s)", {"code": error.cause})
         self._failing = True
 
 

@@ -224,11 +224,14 @@ class ChallengeDesk:
             whose = {"tenant": challenge.tenant, "consumer": challenge.consumer}
             await self.tools.refusals.note(RefusalCode.APPROVAL_STALE, challenge.challenge_id, **whose)
         except (Erased, NotFound):
-            _log.info("there is nothing left that could follow %s", challenge.challenge_id)
+            _log.info("there is nothing left that could follow %(challenge)s", {"challenge": challenge.challenge_id})
         except Conflict:
             if self.now_ms() - (challenge.closed_ms or 0) < _GIVE_UP_MS:
                 raise
-            _log.warning("the check of %s did not follow: it has settled again too often", challenge.challenge_id)
+            _log.warning(
+                "the check of %(challenge)s did not follow: it has settled again too often",
+                {"challenge": challenge.challenge_id},
+            )
         done = rules.followed(challenge)
         await self.tools.store.move(done)
         return done
@@ -248,7 +251,10 @@ class ChallengeDesk:
         try:
             return await self.follow(challenge)
         except BrokerError as error:
-            _log.warning("the check of a challenge will follow later: %s at %s", error.code, origin(error))
+            _log.warning(
+                "the check of a challenge will follow later: %(code)s at %(place)s",
+                {"code": error.code, "place": origin(error)},
+            )
             return challenge
 
     async def by_token(self, challenge: Challenge, held: Held, token: str) -> Challenge:

@@ -90,9 +90,12 @@ class DeliverEvents:
                 await self._take(webhook, now_ms)
             await self._purge(now_ms)
         except BrokerError as error:
-            _log.warning("events could not be looked for: %s", error.code)
+            _log.warning("events could not be looked for: %(code)s", {"code": error.code})
         except Exception as error:  # noqa: BLE001 - a worker that died would tell nobody anything any more
-            _log.error("events could not be looked for: %s at %s", type(error).__name__, origin(error))
+            _log.error(
+                "events could not be looked for: %(error)s at %(place)s",
+                {"error": type(error).__name__, "place": origin(error)},
+            )
 
     async def _purge(self, now_ms: int) -> None:
         now_s = self._tools.clock.monotonic_s()
@@ -128,9 +131,15 @@ class DeliverEvents:
             attempt = await self._tools.send(webhook.url, signed, delivery.body, self._tools.limits.timeout_s)
             await self._mark(delivery, holder, attempt)
         except BrokerError as error:
-            _log.warning("delivery %s of %s could not be marked: %s", delivery.event_id, delivery.tenant, error.code)
+            _log.warning(
+                "delivery %(event)s of %(tenant)s could not be marked: %(code)s",
+                {"event": delivery.event_id, "tenant": delivery.tenant, "code": error.code},
+            )
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is tried again
-            _log.error("delivery %s failed in us: %s at %s", delivery.event_id, type(error).__name__, origin(error))
+            _log.error(
+                "delivery %(event)s failed in us: %(error)s at %(place)s",
+                {"event": delivery.event_id, "error": type(error).__name__, "place": origin(error)},
+            )
 
     def _signed(self, webhook: Webhook, delivery: Delivery) -> dict[str, str]:
         now_ms = self._now_ms()
@@ -151,7 +160,10 @@ class DeliverEvents:
         pause = pause_s(self._tools.pace, delivery.attempts + 1, attempt.asked_s, self._tools.random)
         again_ms = None if pause is None else now_ms + int(pause * 1000)
         if again_ms is None:
-            _log.warning("delivery %s of %s was given up: %s", delivery.event_id, delivery.tenant, attempt.code)
+            _log.warning(
+                "delivery %(event)s of %(tenant)s was given up: %(code)s",
+                {"event": delivery.event_id, "tenant": delivery.tenant, "code": attempt.code},
+            )
         await store.not_delivered(delivery, holder, attempt.code, now_ms, again_ms)
 
     def _now_ms(self) -> int:

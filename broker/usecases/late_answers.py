@@ -84,9 +84,14 @@ class LateAnswers:
                 if self._is_adverse(check, document, answer):
                     check = await self._amended(check, answer, errand)
         except BrokerError as error:
-            _log.warning("a late answer did not amend check %s: %s", check.id, error.code)
+            _log.warning(
+                "a late answer did not amend check %(check)s: %(code)s", {"check": check.id, "code": error.code}
+            )
         except Exception as error:  # noqa: BLE001 - nobody waits for this task, so nobody else would say it
-            _log.error("a late answer did not amend check %s: %s", check.id, type(error).__name__)
+            _log.error(
+                "a late answer did not amend check %(check)s: %(error)s",
+                {"check": check.id, "error": type(error).__name__},
+            )
 
     async def _amended(self, check: Check, answer: Observed, errand: Errand) -> Check:
         about = About(errand.tenant, errand.subject, errand.query.phone, errand.query.purpose)

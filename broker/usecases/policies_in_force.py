@@ -130,7 +130,7 @@ class PoliciesInForce:
             try:
                 await self.look_again()
             except BrokerError as error:
-                _log.warning("cannot see whether policies changed: %s", error.code)
+                _log.warning("cannot see whether policies changed: %(code)s", {"code": error.code})
 
     def read(self, digest: bytes, text: str) -> PolicyDocument:
         """A stored document, compiled once. It was proven when it was published."""

@@ -52,7 +52,9 @@ class PursueChallenges:
         except Conflict:  # somebody answered after all, or another node was quicker
             return
         except BrokerError as error:
-            _log.warning("a challenge could not be taken up: %s at %s", error.code, origin(error))
+            _log.warning(
+                "a challenge could not be taken up: %(code)s at %(place)s", {"code": error.code, "place": origin(error)}
+            )
 
     async def _in_turn(self, challenge: Challenge, room: asyncio.Semaphore) -> None:
         async with room:

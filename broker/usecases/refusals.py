@@ -48,7 +48,9 @@ class Refusals:
             if not await self._store.first(refusal, now_ms, leaf):
                 self._counted[refusal] += 1
         except BrokerError as error:
-            _log.warning("a refusal could not be noted: %s at %s", error.code, origin(error))
+            _log.warning(
+                "a refusal could not be noted: %(code)s at %(place)s", {"code": error.code, "place": origin(error)}
+            )
             return
         if len(self._known) >= _KNOWN_MAX:
             self._known.clear()

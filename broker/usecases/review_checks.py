@@ -222,7 +222,10 @@ class ReviewChecks:
             await self._tools.follow(review)
             done = rules.followed(review)
         except BrokerError as error:
-            _log.warning("check %s could not follow its review: %s at %s", review.check_id, error.code, origin(error))
+            _log.warning(
+                "check %(check)s could not follow its review: %(code)s at %(place)s",
+                {"check": review.check_id, "code": error.code, "place": origin(error)},
+            )
             given_up = now_ms >= (review.closed_ms or 0) + _GIVE_UP_MS
             done = rules.followed(review) if given_up else rules.later(review, now_ms + _AGAIN_MS)
         await self._tools.store.move(done, None)

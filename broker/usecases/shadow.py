@@ -137,7 +137,7 @@ class Shadows:
             try:
                 await self._count(check, action)
             except Exception as error:  # noqa: BLE001 - one odd check must not end the run
-                _log.warning("a shadow could not look at a check: %s", type(error).__name__)
+                _log.warning("a shadow could not look at a check: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(0)  # whoever waits for an answer goes first
 
     async def _count(self, check: Check, action: Action) -> None:
@@ -161,7 +161,7 @@ class Shadows:
             try:
                 await self._flush()
             except BrokerError as error:
-                _log.warning("cannot write down what shadows counted: %s", error.code)
+                _log.warning("cannot write down what shadows counted: %(code)s", {"code": error.code})
 
     async def _flush(self) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)

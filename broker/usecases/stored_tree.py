@@ -12,6 +12,8 @@ from broker.storage.log_store import LogStore
 class RecordDamaged(Exception):
     """The log is not what it was: nothing more is appended or signed. The text says where, and what to do."""
 
+    loggable = True
+
 
 class StoredTree:
     """Reads tiles and computes what lies between them.

@@ -91,7 +91,7 @@ class SubjectWatch:
                 failing = False
             except BrokerError as error:
                 if not failing:
-                    _log.warning("cannot hear what changed about subjects: %s", error.code)
+                    _log.warning("cannot hear what changed about subjects: %(code)s", {"code": error.code})
                 failing = True
             await asyncio.sleep(_LOOK_S)
 

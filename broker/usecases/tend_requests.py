@@ -172,7 +172,10 @@ class TendRequests:
         try:
             await self._tools.resettle(check.tenant, check.id, change, seen=check.revision)
         except BrokerError as error:
-            _log.warning("check %s could not follow its dispute: %s at %s", check.id, error.code, origin(error))
+            _log.warning(
+                "check %(check)s could not follow its dispute: %(code)s at %(place)s",
+                {"check": check.id, "code": error.code, "place": origin(error)},
+            )
 
 
 def _require_fitting(request: SubjectRequest, check: Check, answer: DisputeAnswer) -> None:

@@ -36,6 +36,8 @@ class Witness(NamedTuple):
 class Refused(Exception):
     """The witness gave no co-signature; the text says why, in our words."""
 
+    loggable = True
+
 
 class WitnessLog:
     """Offers each signed checkpoint to every witness."""
@@ -56,7 +58,9 @@ class WitnessLog:
                 await self._ask(witness, signed)
                 got += 1
             except (Refused, NoteInvalid, OperatorFault) as error:
-                _log.warning("the witness %s did not sign: %s", witness.key.name, error)
+                _log.warning(
+                    "the witness %(witness)s did not sign: %(fault)s", {"witness": witness.key.name, "fault": error}
+                )
         return got
 
     async def _ask(self, witness: Witness, signed: Note) -> None:

@@ -35,7 +35,10 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any
     elif isinstance(error, HTTPException):
         status, text, headers = HTTPStatus(error.status_code), error.detail, dict(error.headers or {})
     else:
-        _log.error("%s: %s at %s", request.url.path, type(error).__name__, origin(error))
+        _log.error(
+            "%(handler)s: %(error)s at %(place)s",
+            {"handler": str(request.scope.get("route_handler")), "error": type(error).__name__, "place": origin(error)},
+        )
         status, text, headers = HTTPStatus.INTERNAL_SERVER_ERROR, "the broker failed; nothing was decided", {}
     return Response(text, status_code=status, media_type=MediaType.TEXT, headers=headers | _request_id(request))
 

@@ -34,7 +34,7 @@ def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byt
     elif isinstance(error, HTTPException):
         told = errors.of_status(error.status_code)
     else:
-        _log.error("%s at %s", type(error).__name__, origin(error))
+        _log.error("%(error)s at %(place)s", {"error": type(error).__name__, "place": origin(error)})
         told = errors.of_broker(BrokerError())
     headers = {} if told.retry_after_s is None else {"Retry-After": str(max(1, round(told.retry_after_s)))}
     if isinstance(error, NotAuthenticated):

@@ -85,7 +85,11 @@ def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Res
 
 def on_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A mistake of ours. The caller learns that there was one; the log learns where, without the error's own words."""
-    _log.error("%s %s: %s at %s", request.method, request.url.path, type(error).__name__, origin(error))
+    # Not the path: it is the caller's, and may hold anything.
+    _log.error(
+        "%(handler)s: %(error)s at %(place)s",
+        {"handler": str(request.scope.get("route_handler")), "error": type(error).__name__, "place": origin(error)},
+    )
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return respond(Problem(status.phrase, status, BrokerError.code, "the broker failed; nothing was decided"), None)
 

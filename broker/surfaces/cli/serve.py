@@ -53,7 +53,9 @@ async def _serve(deployment: Deployment, place: Place) -> None:
         app = create_app(services)
         config = configure(app, request_read_s=deployment.request_read_s, host=place.host, port=place.port)
         _settle_memory()
-        logging.getLogger(__name__).info("listening on http://%s:%d", place.host, place.port)
+        logging.getLogger(__name__).info(
+            "listening on http://%(host)s:%(port)d", {"host": place.host, "port": place.port}
+        )
         server = _Server(config)
         if place.fd is None:
             await server.serve()

@@ -67,7 +67,10 @@ class _Crew:
                 self._not_before_s = now_s + _PAUSE_S
                 self._workers.remove(worker)
                 _close_input(worker)
-                _log.warning("worker %d ended with %s; starting another", worker.pid, worker.returncode)
+                _log.warning(
+                    "worker %(process)d ended with %(exit)s; starting another",
+                    {"process": worker.pid, "exit": worker.returncode},
+                )
                 self.start()
         return True
 
