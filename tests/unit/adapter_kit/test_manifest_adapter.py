@@ -68,7 +68,8 @@ def adapter(operator: PretendOperator) -> Adapter:
 def test_the_capabilities_are_the_manifests(adapter: Adapter) -> None:
     assert adapter.operator == "alba"
     assert FIRST <= set(adapter.capabilities) <= set(SignalName)
-    assert adapter.capabilities[SignalName.SIM_SWAP] == Capability(SignalName.SIM_SWAP, "sim-swap", "2.1.0")
+    scopes = ("sim-swap:retrieve-date", "sim-swap:check")  # asked about at consent-info, which this operator offers
+    assert adapter.capabilities[SignalName.SIM_SWAP] == Capability(SignalName.SIM_SWAP, "sim-swap", "2.1.0", scopes)
 
 
 async def test_every_signal_of_the_modern_operator_is_observed(operator: PretendOperator, adapter: Adapter) -> None:
