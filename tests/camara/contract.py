@@ -1,5 +1,6 @@
 """One OpenAPI definition as the runner needs it: operations, schemas by pointer, values that fit and that do not."""
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +77,12 @@ class Contract:
 
     def _answer(self, described: Any) -> Any:
         return self.follow(described).get("content", {}).get("application/json", {}).get("schema")
+
+    def mentions(self, code: str) -> bool:
+        """Whether a code stands anywhere in the definition, as a value, an example or in a description."""
+        return (
+            re.search(rf"(?<![A-Z_.]){re.escape(code)}(?![A-Z_.])", json.dumps(self.document, default=str)) is not None
+        )
 
     def follow(self, schema: Any) -> Any:
         """The schema itself where there is a reference to it."""

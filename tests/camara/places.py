@@ -9,7 +9,7 @@ DEFINITION = "openapi.yaml"
 WORK_IN_PROGRESS = "wip"
 """The version of what was never released; its path has ``vwip``."""
 FILES_MAX = 5000
-_RESOURCE = re.compile(r"[\"\s}](/[a-z0-9-]+)/(v[a-z0-9.]+)(?=[/\"\s])")
+_RESOURCE = re.compile(r"[\"\s}](/?[a-z0-9]+(?:-[a-z0-9]+)*)/(v\d[a-z0-9.]*|vwip)(?=[/\"\s])")
 _FEATURE = re.compile(r"(?mi)^\s*Feature:.*$")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?")
 

@@ -52,6 +52,7 @@ NOT_SERVED = "not served by the pretend operator"
 NO_CONTRACT = "there is no openapi.yaml, neither beside the file nor among the definitions"
 BASE_PROFILE = "alba"
 
+_CODES = re.compile(r"\$\.code is '(?P<got>[A-Z_.]+)', not \"(?P<wanted>[A-Z_.]+)\"$")
 _PLACEHOLDER = re.compile(r"\"\{[A-Za-z_]+\}\"|<x+>|<(?:apiName|operation|requestSchema|resource)\w*>")
 
 
@@ -105,9 +106,19 @@ def play(scenario: Scenario, definition: Contract, operator: RunningOperator, co
         return Outcome(scenario, Verdict.CONTRADICTED, f"not played: {reason}")
     read_so = replace(scenario, steps=corrected(scenario, found))
     verdict, why = _play(Stage(read_so, definition, operator, legs_of(scenario.api), count, sink))
+    if verdict is Verdict.FAILED and (unheard_of := _of_another_contract(why, definition)) is not None:
+        return Outcome(scenario, Verdict.CONTRADICTED, unheard_of)
     if found and verdict is Verdict.PASSED:
         return Outcome(scenario, Verdict.CONTRADICTED, f"played as the YAML has it: {reason}")
     return Outcome(scenario, verdict, why)
+
+
+def _of_another_contract(why: str, definition: Contract) -> str | None:
+    """Why a scenario wants what its definition does not have: a code that stands nowhere in it, for one that does."""
+    codes = _CODES.search(why)
+    if codes is None or definition.mentions(codes["wanted"]) or not definition.mentions(codes["got"]):
+        return None
+    return f"played as far as this: the definition has no code {codes['wanted']}, and {codes['got']} for that"
 
 
 def _play(stage: Stage) -> tuple[Verdict, str]:

@@ -16,6 +16,7 @@ from tests.support.mock_operator_schemas import DEFINITIONS
 
 OPENAPI = """
 openapi: 3.0.3
+info: {description: "404 is IDENTIFIER_NOT_FOUND, 422 MISSING_IDENTIFIER"}
 servers: [{url: "{apiRoot}/sim-swap/v2"}]
 paths:
   /check:
@@ -112,6 +113,20 @@ def test_a_step_passes_fails_or_says_why_it_cannot_be_played(root: Path) -> None
 def test_what_a_step_sets_reaches_the_operator(root: Path, setting: str, status: int) -> None:
     (outcome,) = written(root, f"{HEAD}Given {setting}\n{SENT}Then the response status code is {status}")
     assert outcome.verdict is Verdict.PASSED, outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("IDENTIFIER_NOT_FOUND", Verdict.PASSED),
+        ("MISSING_IDENTIFIER", Verdict.FAILED),
+        ("DEVICE_NOT_FOUND", Verdict.CONTRADICTED),
+    ],
+)
+def test_a_code_that_the_definition_has_nowhere_is_no_failure(root: Path, code: str, verdict: Verdict) -> None:
+    unknown = 'Given the request body property "$.phoneNumber" is set to: "+34600999404"'
+    (outcome,) = written(root, f'{HEAD}{unknown}\n{SENT}Then the response property "$.code" is "{code}"')
+    assert outcome.verdict is verdict, outcome.reason
 
 
 def test_a_file_that_is_no_gherkin_fails(root: Path) -> None:

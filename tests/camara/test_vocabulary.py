@@ -28,6 +28,7 @@ USUAL = {
         'the request body does not contain the property "$.phoneNumber"',
         'the request body property "$.phoneNumber" must not be included',
         'the request body property "$.phoneNumber" is omitted',
+        'the request body property "$.phoneNumber" is not setted',
     ),
     "the response status code is 404": (
         'response status code is "404"',

@@ -237,7 +237,7 @@ WORDS = (
         rf"the request body is set to a valid parameter combination with property {PATH} set to (?P<value>.*)",
         _full_with,
     ),
-    word(rf"{MEMBER} {PATH} (?:does not exist|is (?:absent|missing|omitted|left out))", _without),
+    word(rf"{MEMBER} {PATH} (?:does not exist|is (?:absent|missing|omitted|left out|not setted))", _without),
     word(rf"{MEMBER} {PATH} is longer than .*", _too_long),
     word(rf"{MEMBER} {PATH} is valued again with .*", nothing),
     word(rf"{MEMBER} {PATH} (?:was|has been) set to (?P<value>.*)", _by_words),

@@ -282,7 +282,8 @@ WORDS = (
     word(rf"{PROPERTY} contains (?:a|an) user[- ]friendly text.*", _readable),
     word(rf"{PROPERTY} contains a valid timestamp", _timestamp),
     word(
-        rf"{PROPERTY} contains the (?:sim|device|line|phone number)(?:'s)? (?:first )?activation (?:timestamp|date)",
+        rf"{PROPERTY} contains the (?:(?:sim|device|line|phone number)(?:'s)? (?:first )?activation (?:timestamp|date)"
+        r"|timestamp of the first time that the sim is installed in the device)",
         _activation,
     ),
     word(rf"{PROPERTY} contains \"(?P<text>[^\"]*)\"", _contains),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.camara.outcomes import NotApplicable
+from tests.camara.paths import MISSING
 from tests.camara.stage import Stage, Token
 from tests.camara.states import device_state
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
@@ -44,6 +45,11 @@ def _swapped_before_memory(stage: Stage) -> None:
 
 def _no_sim(stage: Stage) -> None:
     stage.subject.sim = False
+
+
+def _nameless(stage: Stage) -> None:
+    stage.token = Token.TWO_LEGGED
+    stage.set(("phoneNumber",), MISSING)
 
 
 def _unserved(stage: Stage) -> None:
@@ -215,6 +221,10 @@ WORDS = (
         rf"{_CHANGED} has been swapped before the limited history window threshold",
         _swapped_before_memory,
     ),
+    word(
+        r"the (?:last )?(?:SIM|device) (?:swap occurred|has been swapped) outside the monitor(?:ing|ed) period .*",
+        _swapped_before_memory,
+    ),
     word(rf"{_CHANGED} has been swapped", _swapped),
     word(rf"{_CHANGED} has never been swapped", nothing),
     word(
@@ -222,6 +232,9 @@ WORDS = (
         nothing,
     ),
     word(r"the last swap for this phone number's (?:SIM|device) was more than \"maxAge\" hours ago", nothing),
+    word(r"the last swap for this phone number's (?:SIM|in the device) is known", nothing),
+    word(r"the sim card has been associated with this device for more than \"?\d+\"? hours", nothing),
+    word(r"the phone number is neither identified by the token nor provided in the request body", _nameless),
     word(
         r"the phone number (?:is not|has never been) (?:associated|used) (?:to|with|in) (?:any|a) (?:sim card|device)",
         _no_sim,
