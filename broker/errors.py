@@ -10,6 +10,7 @@
     ├── NotFound              the thing is not there, or not yours (404)
     ├── Erased                it was there, and was erased for good (410)
     ├── Conflict              wait, then look at what is there (409)
+    ├── AccessRequestRefused  look at the code: the denial is another one, over, or not for a human to change (400)
     ├── ReceiptRefused        look at the code: ask again, or stop; the receipt permits nothing (409)
     ├── IdempotencyMismatch   use another key, or the first body again (422)
     ├── Overloaded            come back after ``retry_after_s`` (503)
@@ -126,6 +127,14 @@ class ReceiptRefused(BrokerError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = str(code)
+
+
+class AccessRequestRefused(BrokerError):
+    """A request for access is not taken; the code is one of AuthZEN's access-request profile."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class IdempotencyMismatch(BrokerError):

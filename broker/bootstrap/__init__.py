@@ -73,6 +73,7 @@ from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
 from broker.usecases.report_outcome import ReportOutcome
+from broker.usecases.request_access import AccessTools, RequestAccess
 from broker.usecases.request_rights import RequestRights
 from broker.usecases.resettle import ResettleTools
 from broker.usecases.rotate_keys import RotateKeys
@@ -185,7 +186,7 @@ class Deployment:
             signer=self._signer(parts),
             compose=self._composer(),
             stir=stirrings.stir,
-            ways=find_ways(parts.registry, parts.gate, self._settings.challenges),
+            ways=find_ways(parts.registry, parts.gate, self._settings.challenges, self._settings.reviews),
         )
 
     def _privacy_needs(self, parts: Parts, store: Store) -> PrivacyNeeds:
@@ -385,6 +386,7 @@ class Deployment:
             report_outcome=ReportOutcome(opened, store, self._clock),
             prove=record.prove,
             receipts=receipts,
+            request_access=RequestAccess(AccessTools(beside.reviews, opened, receipts, parts.pseudonyms, self._clock)),
             explain=record.explain(opened),
             ready=Readiness(store.ping, self._clock),
             receipt_keys=parts.receipt_keys.published,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from broker.bootstrap.background import running
 from broker.consent.gate import ConsentGate
 from broker.operators.registry import Registry
-from broker.settings.sections import ChallengeSettings
+from broker.settings.sections import ChallengeSettings, ReviewSettings
 from broker.step_up.offer import Lifetimes
 from broker.storage.store import Store
 from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
@@ -25,9 +25,9 @@ _SECRET_BYTES = 16
 _log = logging.getLogger(__name__)
 
 
-def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings) -> FindWays:
+def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings, reviews: ReviewSettings) -> FindWays:
     """The ways in which people of this deployment can prove more."""
-    lifetimes = Lifetimes(settings.within_s, settings.clean_s)
+    lifetimes = Lifetimes(settings.within_s, settings.clean_s, reviews.open_within_s)
     return FindWays(registry.through, registry.ceremonies, registry.prompters, gate, lifetimes)
 
 

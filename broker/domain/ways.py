@@ -20,10 +20,11 @@ class Withheld(msgspec.Struct, frozen=True):
 
 
 class Ways(msgspec.Struct, frozen=True):
-    """The methods of a policy for one decision, in the order of preference."""
+    """The methods of a policy for one decision, in the order of preference, and until when a human can be asked."""
 
     offered: tuple[Way, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    review_until: datetime | None = None
 
     def until(self, method: str) -> datetime | None:
         """Until when a method can be started; ``None`` where it is not offered."""

@@ -16,7 +16,7 @@ from broker.policy.rules import ON_THE_PHONE_NETWORK, StepUpMethod
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """One way on. ``kind`` is ``challenge`` (with its ``method``, until ``expires_at``) or ``review``."""
+    """One way on, until ``expires_at``. ``kind`` is ``challenge`` (with its ``method``) or ``review``."""
 
     kind: Literal["challenge", "review"]
     method: str | None = None
@@ -27,10 +27,12 @@ class Lifetimes(msgspec.Struct, frozen=True):
     """How long a method can be started after a check has settled, in seconds.
 
     ``clean_s`` is for what goes over the phone network: a line that was clean then may be somebody else's soon.
+    ``review_s`` is for asking a human.
     """
 
     within_s: int
     clean_s: int
+    review_s: int
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -47,13 +49,16 @@ class Surroundings(msgspec.Struct, frozen=True):
 def ways(
     decision: Decision, evidence: Evidence, around: Surroundings, settled_at: datetime, lifetimes: Lifetimes
 ) -> Ways:
-    """The ways that are open after a decision, safest first, and those that are closed. None but for a step-up.
+    """The ways that are open after a decision, safest first, and those that are closed; for a review a human alone.
 
     The decision has withheld each method whose channel the evidence puts in doubt; what is left is offered only where
     it can be begun.
     """
-    if decision.outcome is not Outcome.STEP_UP:
+    if decision.outcome not in {Outcome.STEP_UP, Outcome.REVIEW}:
         return Ways()
+    review_until = settled_at + timedelta(seconds=lifetimes.review_s)
+    if decision.outcome is Outcome.REVIEW:
+        return Ways(review_until=review_until)
     closed = {name: decision.withheld_for.get(name, ReasonCode.EVIDENCE_MISSING) for name in decision.methods_withheld}
     closed |= dict(_impossible(decision, evidence, around))
     return Ways(
@@ -64,6 +69,7 @@ def ways(
         ),
         # Defensive: by name, for an order that tells who withheld it tells why.
         tuple(Withheld(name, str(closed[name])) for name in sorted(closed)),
+        review_until,
     )
 
 
@@ -72,13 +78,14 @@ def offer(decision: Decision, found: Ways | None) -> tuple[NextStep, ...]:
 
     ``found`` is absent for checks of a release that did not look for ways.
     """
-    if decision.outcome is Outcome.REVIEW:
-        return (NextStep("review"),)
-    if decision.outcome is not Outcome.STEP_UP:
+    if decision.outcome not in {Outcome.STEP_UP, Outcome.REVIEW}:
         return ()
+    review = NextStep("review", None, found.review_until if found else None)
+    if decision.outcome is Outcome.REVIEW:
+        return (review,)
     if found is None:
-        return (*(NextStep("challenge", method) for method in decision.methods_offered), NextStep("review"))
-    return (*(NextStep("challenge", way.method, way.expires_at) for way in found.offered), NextStep("review"))
+        return (*(NextStep("challenge", method) for method in decision.methods_offered), review)
+    return (*(NextStep("challenge", way.method, way.expires_at) for way in found.offered), review)
 
 
 def _impossible(decision: Decision, evidence: Evidence, around: Surroundings) -> Iterator[tuple[str, ReasonCode]]:

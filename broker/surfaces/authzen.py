@@ -15,11 +15,15 @@ from broker.domain.check import CheckRequest, Principal
 from broker.domain.record import Check
 from broker.errors import BrokerError, Fault, InvalidRequest
 from broker.surfaces import wire
+from broker.usecases.request_access import AccessTask, TaskStatus, Unusable
+from broker.usecases.review_checks import JUSTIFICATION_MAX
 from broker.usecases.view import CheckView, view
 
 EVALUATION = "/access/v1/evaluation"
 EVALUATIONS = "/access/v1/evaluations"
+REQUESTS = "/access/v1/requests"
 METADATA = "/.well-known/authzen-configuration"
+ACCESS_REQUEST = "urn:openid:authzen:capability:access-request"
 PHONE_NUMBER = "phone_number"
 STEP_UP = "step-up"
 EVALUATIONS_MAX = 100
@@ -101,6 +105,59 @@ class ErrorOut(msgspec.Struct, frozen=True):
     message: str
 
 
+class AccessRequestOut(msgspec.Struct, frozen=True):
+    """A human can be asked to change this denial, at the ``access_request_endpoint``, until ``expires_at``."""
+
+    expires_at: datetime
+
+
+class ApprovalOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An approval, to be brought to a new evaluation as ``context.approval``; by itself it permits nothing."""
+
+    id: str
+    approved_until: datetime
+
+
+class ResultOut(msgspec.Struct, frozen=True):
+    """What came of a request for access: evaluate again, with the approval."""
+
+    approval: ApprovalOut
+    mode: Literal["reevaluate"] = "reevaluate"
+
+
+class TaskOut(msgspec.Struct, frozen=True):
+    """A request for access under way."""
+
+    id: str
+    status: TaskStatus
+    status_endpoint: str
+    expires_at: datetime
+
+
+class AccessTaskOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The task, and its ``result`` where it was approved."""
+
+    task: TaskOut
+    result: ResultOut | None = None
+
+
+class DenialIn(_Open, frozen=True):
+    """The denial that a human shall change: ``evaluation_id`` and ``expires_at`` as they were answered."""
+
+    evaluation_id: str
+    expires_at: datetime
+
+
+class AccessRequestIn(_Open, frozen=True):
+    """The denied evaluation again, its ``denial``, and as ``context.business_justification`` why it should be let."""
+
+    subject: EntityIn
+    action: DeedIn
+    resource: EntityIn
+    denial: DenialIn
+    context: dict[str, Any] = {}
+
+
 class DecisionContextOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands behind a decision. ``trust`` is the check as this caller may see it, receipt included."""
 
@@ -108,6 +165,9 @@ class DecisionContextOut(msgspec.Struct, frozen=True, omit_defaults=True):
     evaluated_at: datetime | None = None
     reason: str | None = None
     obligations: tuple[ObligationOut, ...] = ()
+    access_request: AccessRequestOut | None = None
+    approval: ApprovalOut | None = None
+    next_action: Literal["request", "retry", "none"] | None = None
     trust: CheckView | None = None
     error: ErrorOut | None = None
 
@@ -125,6 +185,7 @@ class MetadataOut(msgspec.Struct, frozen=True):
     policy_decision_point: str
     access_evaluation_endpoint: str
     access_evaluations_endpoint: str
+    access_request_endpoint: str
     jwks_uri: str
     supported_obligations: tuple[str, ...]
     capabilities: tuple[str, ...]
@@ -136,9 +197,10 @@ def metadata(public_url: str) -> MetadataOut:
         public_url,
         public_url + EVALUATION,
         public_url + EVALUATIONS,
+        public_url + REQUESTS,
         public_url + "/.well-known/jwks.json",
         (STEP_UP,),
-        (),
+        (ACCESS_REQUEST,),
     )
 
 
@@ -178,9 +240,44 @@ def at_origin(error: InvalidRequest) -> InvalidRequest:
     return InvalidRequest(str(error), [Fault(_origin(fault.pointer), fault.detail) for fault in error.faults])
 
 
-def render(check: Check, principal: Principal, public_url: str) -> bytes:
-    """A settled check as the decision that this caller may see."""
-    return msgspec.json.encode(_decision(check, principal, public_url))
+def render(check: Check, principal: Principal, public_url: str, unusable: Unusable | None = None) -> bytes:
+    """A settled check as the decision that this caller may see; ``unusable`` is the approval that it came with."""
+    return msgspec.json.encode(_decision(check, principal, public_url, unusable))
+
+
+def render_approved(check: Check, principal: Principal, public_url: str, approval_id: str) -> bytes:
+    """The check that an approval has settled, as the decision."""
+    found = _decision(check, principal, public_url, None)
+    context = msgspec.structs.replace(found.context, approval=ApprovalOut(approval_id, check.valid_until))
+    return msgspec.json.encode(msgspec.structs.replace(found, context=context))
+
+
+def approval_in(members: Any) -> str | None:
+    """The id of the approval that an evaluation brings, where it brings one."""
+    approval = members.get("context", {}).get("approval") if isinstance(members, dict) else None
+    named = approval.get("id") if isinstance(approval, dict) else None
+    return named if isinstance(named, str) else None
+
+
+def to_access_request(members: Any) -> tuple[AccessRequestIn, str]:
+    """A request for access, and the justification in it.
+
+    Raises:
+        InvalidRequest: not one, or the justification is too long.
+    """
+    asked = wire.convert(members, AccessRequestIn)
+    why = asked.context.get("business_justification", "")
+    if not isinstance(why, str) or len(why) > JUSTIFICATION_MAX:
+        fault = Fault("/context/business_justification", f"send a text of at most {JUSTIFICATION_MAX} characters")
+        raise InvalidRequest("the justification cannot be taken", [fault])
+    return asked, why
+
+
+def task_out(task: AccessTask, public_url: str) -> AccessTaskOut:
+    """How a request for access stands, for whoever asked."""
+    shown = TaskOut(task.id, task.status, f"{public_url}{REQUESTS}/{task.id}", task.expires_at)
+    until = task.approved_until
+    return AccessTaskOut(shown, None if until is None else ResultOut(ApprovalOut(task.id, until)))
 
 
 def failed(error: BrokerError, status: int) -> bytes:
@@ -205,17 +302,28 @@ def sentence(error: BrokerError) -> str:
     return "; ".join([f"{error}", *(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults)])
 
 
-def _decision(check: Check, principal: Principal, public_url: str) -> DecisionOut:
+def _decision(check: Check, principal: Principal, public_url: str, unusable: Unusable | None) -> DecisionOut:
     shown = view(check, principal)
     permit = shown.decision == "allow"
+    human = next((step.expires_at for step in shown.next_steps if step.type == "review"), None)
     context = DecisionContextOut(
         evaluation_id=check.id,
         evaluated_at=check.settled_at,
-        reason=None if permit else shown.decision,
+        reason=None if permit else unusable or shown.decision,
         obligations=_obligations(shown, public_url),
+        access_request=None if human is None else AccessRequestOut(human),
+        next_action=None if permit or unusable is None else _next_action(unusable, askable=human is not None),
         trust=shown,
     )
     return DecisionOut(decision=permit, context=context)
+
+
+def _next_action(unusable: Unusable, *, askable: bool) -> Literal["request", "retry", "none"]:
+    """What to do after an approval that did not carry: the profile's own defaults."""
+    if unusable is Unusable.GRANT_PENDING:
+        return "retry"
+    again = unusable in {Unusable.APPROVAL_EXPIRED, Unusable.OUT_OF_SCOPE}
+    return "request" if again and askable else "none"
 
 
 def _obligations(shown: CheckView, public_url: str) -> tuple[ObligationOut, ...]:

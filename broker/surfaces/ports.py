@@ -31,6 +31,7 @@ from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.request_access import RequestAccess
 from broker.usecases.request_rights import RequestRights
 from broker.usecases.restrict_subject import RestrictSubject
 from broker.usecases.review_checks import ReviewChecks
@@ -90,6 +91,7 @@ class Services:
     disclose: OrderDisclosure
     figures: Figures
     reviews: ReviewChecks
+    request_access: RequestAccess
     webhooks: ManageWebhooks
     consents: ManageConsents
     consent_links: ConsentLinks

@@ -159,6 +159,18 @@ class ReviewChecks:
             raise NotFound("no such review")
         return handle(review)
 
+    async def handle_of(self, principal: Principal, review_id: str) -> ReviewHandle:
+        """The handle of a review that this very caller is behind.
+
+        Raises:
+            NotFound: there is none, or somebody else is.
+        """
+        authorize.require(principal, authorize.CHECK)
+        review = await self._find(principal, review_id)
+        if not is_requester(review, principal):
+            raise NotFound("no such review")
+        return handle(review)
+
     async def claim(self, principal: Principal, review_id: str, accept_language: str | None) -> ReviewFile:
         """Take a review, or keep it for longer; with its evidence.
 

@@ -306,3 +306,113 @@ def test_the_metadata_says_where_everything_is(stage: Stage) -> None:
     assert document["supported_obligations"] == ["step-up"]
     assert all(isinstance(urn, str) for urn in document["capabilities"])
     assert not [name for name in document if name.startswith("search_")]
+
+
+def denied(pep: httpx.Client, number: str = BOB, action: str = "write") -> tuple[dict[str, Any], dict[str, Any]]:
+    """An evaluation that a human may change, and its denial as the profile has it sent back."""
+    question = asked(number, action)
+    answer = pep.post("/access/v1/evaluation", json=question).raise_for_status().json()
+    assert answer["decision"] is False
+    context = answer["context"]
+    denial = {"evaluation_id": context["evaluation_id"], "expires_at": context["access_request"]["expires_at"]}
+    return question, {"denial": denial, "context": {"business_justification": "They are at the counter."}}
+
+
+def requested(pep: httpx.Client, question: dict[str, Any], more: dict[str, Any]) -> httpx.Response:
+    return pep.post("/access/v1/requests", json=question | more)
+
+
+def ruled(stage: Stage, task_id: str, ruling: str, code: str) -> None:
+    """Another person decides."""
+    key = stage.broker.key("acme", "trust:review", consumer="rosa")
+    with stage.broker.http(key) as rosa:
+        assert rosa.post(f"/v1/reviews/{task_id}/claim").is_success
+        answer = {"ruling": ruling, "code": code, "reason": "Looked at the papers."}
+        assert rosa.post(f"/v1/reviews/{task_id}/decide", json=answer).is_success
+
+
+def test_a_human_approves_a_denied_evaluation_and_the_next_one_permits(stage: Stage, pep: httpx.Client) -> None:
+    found = pep.get("/.well-known/authzen-configuration").json()
+    assert found["access_request_endpoint"] == f"{stage.broker.url}/access/v1/requests"
+    assert "urn:openid:authzen:capability:access-request" in found["capabilities"]
+    question, more = denied(pep)
+    answer = requested(pep, question, more)
+    assert (answer.status_code, answer.headers["retry-after"]) == (202, "5")
+    task = answer.json()["task"]
+    assert (task["status"], answer.headers["location"]) == ("pending", task["status_endpoint"])
+    assert requested(pep, question, more).json()["task"]["id"] == task["id"], "asked again, it is the same"
+    early = pep.post("/access/v1/evaluation", json=question | {"context": {"approval": {"id": task["id"]}}}).json()
+    assert (early["decision"], early["context"]["next_action"]) == (False, "retry")
+
+    own = stage.broker.key("acme", "trust:check", "trust:review", consumer="shop", agent="till")
+    with stage.broker.http(own) as requester:
+        assert requester.post(f"/v1/reviews/{task['id']}/claim").status_code == 403, "who asks does not approve"
+    ruled(stage, task["id"], "approve", "CUSTOMER_CONFIRMED")
+    told = pep.get(task["status_endpoint"]).json()
+    assert (told["task"]["status"], told["result"]["mode"]) == ("approved", "reevaluate")
+    approval = told["result"]["approval"]
+    permitted = pep.post("/access/v1/evaluation", json=question | {"context": {"approval": approval}}).json()
+    assert (permitted["decision"], permitted["context"]["approval"]) == (True, approval)
+    assert permitted["context"]["trust"]["receipt"]
+
+    for other, reason, action in (
+        (asked(ALICE, "write"), None, None),
+        (asked(BOB, "write", record("record-2")), "out_of_scope", "request"),
+        (asked(BOB, "write", soft=True), "out_of_scope", "request"),
+    ):
+        swapped = pep.post("/access/v1/evaluation", json=other | {"context": {"approval": approval}}).json()
+        assert swapped["context"].get("approval") is None
+        if reason:
+            context = swapped["context"]
+            assert (swapped["decision"], context["reason"], context["next_action"]) == (False, reason, action)
+    used = {"receipt": permitted["context"]["trust"]["receipt"]}
+    assert pep.post("/v1/receipts/consume", json=used).is_success
+    again = pep.post("/access/v1/evaluation", json=question | {"context": {"approval": approval}}).json()
+    assert (again["decision"], again["context"]["reason"]) == (False, "approval_expired")
+
+
+def test_a_denied_request_stays_denied(stage: Stage, pep: httpx.Client) -> None:
+    question, more = denied(pep)
+    task = requested(pep, question, more).json()["task"]
+    ruled(stage, task["id"], "deny", "SUSPECTED_FRAUD")
+    told = pep.get(task["status_endpoint"]).json()
+    assert (told["task"]["status"], "result" in told) == ("denied", False)
+    again = pep.post("/access/v1/evaluation", json=question | {"context": {"approval": {"id": task["id"]}}}).json()
+    assert (again["decision"], again["context"]["reason"]) == (False, "policy_denied")
+
+
+@pytest.mark.parametrize(
+    ("bend", "status", "kind"),
+    [
+        pytest.param(lambda q, m: (asked(ALICE, "write"), m), 400, "invalid_denial_binding", id="another person"),
+        pytest.param(lambda q, m: (asked(BOB, "write", ARCHIVED), m), 400, "invalid_denial_binding", id="resource"),
+        pytest.param(lambda q, m: (asked(BOB, "write", soft=True), m), 400, "invalid_denial_binding", id="action"),
+        pytest.param(
+            lambda q, m: (q, {"denial": m["denial"] | {"evaluation_id": "chk_0123456789ABCDEFGHJKMNPQRS"}}),
+            400, "invalid_denial_binding", id="an evaluation of nobody",
+        ),
+        pytest.param(
+            lambda q, m: (q, {"denial": m["denial"] | {"expires_at": "2099-01-01T00:00:00Z"}}),
+            400, "invalid_denial_binding", id="a longer time",
+        ),
+    ],
+)  # fmt: skip
+def test_a_request_that_does_not_fit_its_denial(pep: httpx.Client, bend: Any, status: int, kind: str) -> None:
+    question, more = bend(*denied(pep))
+    answer = requested(pep, question, more)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == f"urn:openid:authzen:access-request:error:{kind}"
+
+
+def test_tasks_and_permits_are_for_who_asked(stage: Stage, pep: httpx.Client) -> None:
+    question, more = denied(pep)
+    task = requested(pep, question, more).json()["task"]
+    with stage.broker.http(stage.broker.key("acme", "trust:check", consumer="other")) as stranger:
+        unknown = stranger.get(task["status_endpoint"])
+        assert (unknown.status_code, unknown.json()["type"].rpartition(":")[2]) == (404, "unknown_task")
+        assert requested(stranger, question, more).json()["type"].endswith("invalid_denial_binding")
+        bent = stranger.post("/access/v1/evaluation", json=question | {"context": {"approval": {"id": task["id"]}}})
+        assert bent.json()["context"]["reason"] == "approval_unverifiable"
+    permitted = pep.post("/access/v1/evaluation", json=asked(ALICE, "write")).json()
+    assert "access_request" not in permitted["context"]

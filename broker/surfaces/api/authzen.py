@@ -10,19 +10,22 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 
 from broker.domain.check import Principal
-from broker.errors import BrokerError, Fault, InvalidRequest, origin
+from broker.errors import AccessRequestRefused, BrokerError, Fault, InvalidRequest, origin
 from broker.surfaces import authzen, wire
 from broker.surfaces.api import contract, problems
 from broker.surfaces.api.checks import JSON
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked
+from broker.usecases.request_access import AccessTask, RequestFault, Unusable
 
 REQUEST_ID = "x-request-id"
 _REQUEST_ID_LENGTH_MAX = 256
 _AT_ONCE = 4
+_POLL_S = 5
 _ENDS_WITH = {"deny_on_first_deny": False, "permit_on_first_permit": True}
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,24 @@ _ERRORS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Res
     BrokerError: _on_error,
     HTTPException: _on_error,
     Exception: _on_error,
+}
+_REFUSED = {
+    RequestFault.NOT_REQUESTABLE: HTTPStatus.BAD_REQUEST,
+    RequestFault.INVALID_DENIAL_BINDING: HTTPStatus.BAD_REQUEST,
+    RequestFault.EXPIRED_DENIAL: HTTPStatus.GONE,
+    RequestFault.UNKNOWN_TASK: HTTPStatus.NOT_FOUND,
+}
+
+
+def _on_refused(_request: Request[Any, Any, Any], error: AccessRequestRefused) -> Response[bytes]:
+    """A problem document of the profile's own types."""
+    status = _REFUSED[RequestFault(error.code)]
+    kind = f"urn:openid:authzen:access-request:error:{error.code}"
+    return problems.respond(problems.Problem(status.phrase, status, error.code.upper(), str(error), kind), None)
+
+
+_REQUEST_ERRORS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
+    AccessRequestRefused: _on_refused
 }
 _REFUSALS = {
     status: ResponseSpec(str, description=text, generate_examples=False, media_type=MediaType.TEXT)
@@ -117,6 +138,59 @@ async def evaluate_several(request: Request[Any, Any, Any]) -> Response[bytes]:
     return _answer(request, b'{"evaluations":[' + b",".join(decisions) + b"]}")
 
 
+@post(
+    authzen.REQUESTS,
+    operation_class=contract.taking(authzen.AccessRequestIn, "The denied evaluation, and its denial"),
+    operation_id="requestAccess",
+    status_code=HTTPStatus.ACCEPTED,
+    tags=["AuthZEN"],
+    summary="Ask a human after a denial (AuthZEN access-request profile, draft 1)",
+    responses={
+        202: ResponseSpec(authzen.AccessTaskOut, description="Under way", generate_examples=False),
+        **contract.problem_responses(400, 401, 403, 410, 413, 415, 429, 503),
+    },
+    exception_handlers=_REQUEST_ERRORS,
+)
+async def request_access(request: Request[Any, Any, Any]) -> Response[authzen.AccessTaskOut]:
+    """Asked again about the same evaluation, it is the same task. Whoever asks never approves."""
+    services: Services = request.app.state.services
+    principal, members = await _read(request)
+    sent, why = authzen.to_access_request(members)
+    question = authzen.to_request(
+        members, deadline_min_ms=services.deadline_min_ms, deadline_cap_ms=services.deadline_cap_ms
+    )
+    denial = sent.denial
+    task = await services.request_access.submit(principal, denial.evaluation_id, question, denial.expires_at, why)
+    return _told(services, task, HTTPStatus.ACCEPTED)
+
+
+@get(
+    authzen.REQUESTS + "/{task_id:str}",
+    operation_id="readAccessRequest",
+    tags=["AuthZEN"],
+    summary="How a request for access stands (AuthZEN access-request profile, draft 1)",
+    responses={
+        200: ResponseSpec(authzen.AccessTaskOut, description="The task", generate_examples=False),
+        **contract.problem_responses(401, 403, 404, 503),
+    },
+    exception_handlers=_REQUEST_ERRORS,
+)
+async def read_access_request(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], task_id: FromPath[str]
+) -> Response[authzen.AccessTaskOut]:
+    """Once it is approved, evaluate again with ``result.approval`` as ``context.approval``."""
+    principal = await services.authenticate(credential(request.scope))
+    return _told(services, await services.request_access.status(principal, task_id), HTTPStatus.OK)
+
+
+def _told(services: Services, task: AccessTask, status: HTTPStatus) -> Response[authzen.AccessTaskOut]:
+    body = authzen.task_out(task, services.public_url)
+    headers = {"location": body.task.status_endpoint}
+    if task.status == "pending":
+        headers["retry-after"] = str(_POLL_S)
+    return Response(body, status_code=status, headers=headers)
+
+
 class _Evaluator:
     """Asks the broker for one caller."""
 
@@ -130,8 +204,17 @@ class _Evaluator:
         question = authzen.to_request(
             members, deadline_min_ms=services.deadline_min_ms, deadline_cap_ms=services.deadline_cap_ms
         )
+        approval_id, unusable = authzen.approval_in(members), None
+        if approval_id is not None:
+            found = await services.request_access.approved(principal, approval_id, question)
+            if not isinstance(found, Unusable):
+                return authzen.render_approved(found, principal, services.public_url, approval_id)
+            unusable = found
         asked = Asked(
-            principal, question, received_s, lambda check: authzen.render(check, principal, services.public_url)
+            principal,
+            question,
+            received_s,
+            lambda check: authzen.render(check, principal, services.public_url, unusable),
         )
         try:
             return (await services.run_check(asked)).body
@@ -181,5 +264,8 @@ def _request_id(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {REQUEST_ID: sent} if echoed else {}
 
 
-BODIES = (authzen.EvaluationIn, authzen.EvaluationsIn, authzen.DecisionOut, authzen.MetadataOut)
-ROUTES = (configuration, evaluate, evaluate_several)
+BODIES = (
+    *(authzen.EvaluationIn, authzen.EvaluationsIn, authzen.DecisionOut, authzen.MetadataOut),
+    *(authzen.AccessRequestIn, authzen.AccessTaskOut),
+)
+ROUTES = (configuration, evaluate, evaluate_several, request_access, read_access_request)

@@ -14,7 +14,7 @@ from broker.policy.rules import ON_THE_PHONE_NETWORK, ON_THE_SIM, StepUpMethod
 from broker.step_up.offer import Lifetimes, NextStep, Surroundings, offer, ways
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-LIFETIMES = Lifetimes(within_s=3600, clean_s=300)
+LIFETIMES = Lifetimes(within_s=3600, clean_s=300, review_s=1800)
 EVERY = tuple(str(method) for method in StepUpMethod)
 ABLE = frozenset(EVERY)
 CLEAN = Observed(
@@ -101,10 +101,12 @@ def test_what_the_decision_withheld_keeps_its_reason() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ALLOW, Outcome.REVIEW, Outcome.DENY])
-def test_there_are_ways_for_a_step_up_alone(outcome: Outcome) -> None:
-    assert found(decision(outcome), CLEAN) == Ways()
-    steps = offer(decision(outcome), Ways())
-    assert steps == ((NextStep("review"),) if outcome is Outcome.REVIEW else ())
+def test_there_are_ways_for_a_step_up_and_a_human_for_a_review(outcome: Outcome) -> None:
+    until = NOW + timedelta(seconds=1800)
+    looked = found(decision(outcome), CLEAN)
+    assert looked == (Ways(review_until=until) if outcome is Outcome.REVIEW else Ways())
+    steps = offer(decision(outcome), looked)
+    assert steps == ((NextStep("review", None, until),) if outcome is Outcome.REVIEW else ())
 
 
 def test_a_check_of_an_earlier_release_is_still_shown() -> None:
