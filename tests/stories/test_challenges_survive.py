@@ -1,11 +1,13 @@
 """What becomes of a challenge when the broker is killed at each step of it."""
 
 import asyncio
+import json
 import os
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +25,12 @@ from broker.step_up import rules
 from broker.storage.policy_store import Entry
 from broker.storage.store import Store
 from broker.usecases.challenge_desk import Held
-from tests.stories.test_challenges import PAYMENT, SWAPPED_3D
+from tests.stories.test_challenges import DEAR, PAYMENT, STEADY, SWAPPED_3D
 from tests.stories.test_processes import process
 from tests.stories.test_reviews import until
 from tests.stories.test_reviews_survive import made_keys
 from tests.support.broker import SECRET, configure, free_socket
-from tests.support.databases import execute, storing
+from tests.support.databases import BACKENDS, database, execute, storing
 from tests.support.mock_operator import RunningOperator, running_operator
 
 
@@ -37,21 +39,22 @@ class Scene(NamedTuple):
 
     folder: Path
     port: int
+    database: str
     operator: RunningOperator
     http: httpx.Client
     phone: Phone
 
-    def check(self) -> dict[str, Any]:
+    def check(self, number: str = SWAPPED_3D, action: dict[str, Any] = PAYMENT) -> dict[str, Any]:
         asked = {
-            "subject": {"phoneNumber": SWAPPED_3D},
-            "action": PAYMENT,
+            "subject": {"phoneNumber": number},
+            "action": action,
             "purpose": "FraudPreventionAndDetection",
             "deadlineMs": 4000,
         }
         return dict(self.http.post("/v1/trust-checks", json=asked).raise_for_status().json())
 
-    def start(self, check: dict[str, Any], method: str) -> dict[str, Any]:
-        wanted = {"method": method, "phoneNumber": SWAPPED_3D}
+    def start(self, check: dict[str, Any], method: str, number: str = SWAPPED_3D) -> dict[str, Any]:
+        wanted = {"method": method, "phoneNumber": number}
         answer = self.http.post(f"/v1/trust-checks/{check['id']}/challenges", json=wanted)
         return dict(answer.raise_for_status().json())
 
@@ -61,6 +64,19 @@ class Scene(NamedTuple):
     def status(self, challenge: dict[str, Any]) -> str:
         return str(self.http.get(challenge["href"]).raise_for_status().json()["status"])
 
+    def answer(self, challenge: dict[str, Any], **given: str) -> httpx.Response:
+        return self.http.post(f"{challenge['href']}/answer", json=given)
+
+    def code(self) -> str:
+        """The code in the last message that the person got."""
+        (*_, last) = self.operator.control.http.get(f"/subscribers/{STEADY}/messages").json()
+        found = re.search(r"\d{6}", last["text"])
+        assert found is not None, last
+        return found[0]
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in asyncio.run(execute(self.database, query))]
+
     def went_to_the_operator(self, challenge: dict[str, Any]) -> str:
         """The address that the operator sends the browser back to."""
         tapped = self.phone.http.post(challenge["link"], headers={"sec-fetch-site": "same-origin"})
@@ -68,8 +84,8 @@ class Scene(NamedTuple):
         return str(back.headers["location"])
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+@pytest.fixture(params=BACKENDS)
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     with free_socket() as bound:
         port: int = bound.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -77,7 +93,11 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     terms = profile.clients[0].model_copy(update={"redirect_uris": (f"{url}/v1/step-up/callback",)})
     client = register(terms, jwks=f"{url}/.well-known/client-jwks.json", secret=SECRET)
     with running_operator(profile, clients=[client]) as operator, ExitStack() as stack:
-        configure(tmp_path, {"alba": operator.url}, port)
+        database_url = stack.enter_context(database(request.param, tmp_path))
+        changes = {f"sqlite:///{tmp_path}/broker.db": database_url, "resend_s = 30": "resend_s = 5"}
+        configure(tmp_path, {"alba": operator.url}, port, changes)
+        alba = tmp_path / "config" / "operators" / "alba.toml"
+        alba.write_text(alba.read_text("utf-8").replace("# asked_hold_s = 120", "asked_hold_s = 10"), "utf-8")
         for name in ("borealis", "cadenza"):
             (tmp_path / "config" / "operators" / f"{name}.toml").unlink()
         (tmp_path / "config" / "routing" / "prefixes.toml").write_text('[prefixes]\n"+34600" = "alba"\n', "utf-8")
@@ -86,11 +106,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         http = stack.enter_context(httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20))
         phone = Phone(SWAPPED_3D)
         stack.callback(phone.close)
-        yield Scene(tmp_path, port, operator, http, phone)
-
-
-def rows(scene: Scene, query: str) -> list[tuple[Any, ...]]:
-    return asyncio.run(execute(f"sqlite:///{scene.folder}/broker.db", query))
+        yield Scene(tmp_path, port, database_url, operator, http, phone)
 
 
 @pytest.mark.proof
@@ -109,7 +125,7 @@ def test_a_challenge_outlives_a_broker_that_is_killed_at_each_step(scene: Scene)
     with process(scene.folder, scene.port) as running, ThreadPoolExecutor(1) as pool:
         scene.operator.control.fault("latency", name="slow", delayMs=1500)
         coming = pool.submit(scene.phone.http.get, address)  # killed after the person had tapped
-        until(lambda: rows(scene, "SELECT attempts_left FROM challenges") == [(0,)])
+        until(lambda: scene.rows("SELECT attempts_left FROM challenges") == [(0,)])
         os.kill(running.pid, signal.SIGKILL)
         assert isinstance(coming.exception(), httpx.HTTPError)
         scene.operator.control.no_faults()
@@ -124,21 +140,138 @@ def test_a_challenge_outlives_a_broker_that_is_killed_at_each_step(scene: Scene)
         unfollowed = scene.start(other, "operator_token")
         os.kill(running.pid, signal.SIGKILL)
 
-    died_between_end_and_check(scene.folder, unfollowed["id"])
+    died_between_end_and_check(scene, unfollowed["id"])
     with process(scene.folder, scene.port):
         assert (scene.status(again), scene.decision(check)) == ("met", "allow")
         until(lambda: scene.decision(other) == "allow")
-        until(lambda: rows(scene, "SELECT 1 FROM challenges WHERE due_ms IS NOT NULL OR length(sealed) > 0") == [])
+        until(lambda: scene.rows("SELECT 1 FROM challenges WHERE due_ms IS NOT NULL OR length(sealed) > 0") == [])
 
 
-def died_between_end_and_check(folder: Path, challenge_id: str) -> None:
+@contextmanager
+def killed_while_asking(
+    scene: Scene, running: Any, work: Callable[[], Any], asked: Callable[[], bool]
+) -> Iterator[None]:
+    """The operator takes its time; the broker dies once ``asked`` says that it is waiting."""
+    scene.operator.control.fault("latency", name="slow", delayMs=3000)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(work)
+        until(asked)
+        os.kill(running.pid, signal.SIGKILL)
+        assert isinstance(waiting.exception(), httpx.HTTPError)
+    scene.operator.control.no_faults()
+    yield
+
+
+@pytest.mark.proof
+def test_a_code_by_text_message_outlives_a_broker_that_is_killed_at_each_step(scene: Scene) -> None:
+    with process(scene.folder, scene.port) as running:
+        check = scene.check(STEADY, DEAR)
+        with killed_while_asking(
+            scene,
+            running,
+            lambda: scene.start(check, "sms_otp", STEADY),
+            lambda: scene.rows("SELECT 1 FROM challenges") == [(1,)],
+        ):
+            ((challenge_id,),) = scene.rows("SELECT challenge_id FROM challenges")
+    challenge = {"href": f"/v1/trust-checks/{check['id']}/challenges/{challenge_id}"}
+
+    with process(scene.folder, scene.port) as running:
+        assert scene.status(challenge) == "pending", "killed while the message was sent"
+        until(lambda: scene.http.post(f"{challenge['href']}/resend").is_success)
+        os.kill(running.pid, signal.SIGKILL)
+
+    with process(scene.folder, scene.port) as running:
+        wrong = "000000" if scene.code() != "000000" else "000001"
+        with killed_while_asking(
+            scene,
+            running,
+            lambda: scene.answer(challenge, code=wrong),
+            lambda: scene.rows("SELECT attempts_left FROM challenges") == [(2,)],
+        ):
+            assert scene.rows("SELECT state FROM challenges") == [("started",)]
+
+    with process(scene.folder, scene.port):
+        assert scene.decision(check) == "step_up"
+        assert scene.http.get(challenge["href"]).json()["attemptsLeft"] == 2, "what was begun is spent"
+        assert scene.answer(challenge, code=scene.code()).json()["status"] == "met"
+        assert scene.decision(check) == "allow"
+        assert scene.answer(challenge, code=scene.code()).status_code == 409
+
+
+@pytest.mark.proof
+def test_a_devices_token_outlives_a_broker_that_is_killed_at_each_step(scene: Scene) -> None:
+    with process(scene.folder, scene.port) as running:
+        check = scene.check()
+        challenge = scene.start(check, "operator_token")
+        os.kill(running.pid, signal.SIGKILL)
+
+    with process(scene.folder, scene.port) as running:
+        token = scene.operator.control.operator_token(SWAPPED_3D)
+        with killed_while_asking(
+            scene,
+            running,
+            lambda: scene.answer(challenge, operatorToken=token),
+            lambda: scene.rows("SELECT attempts_left FROM challenges") == [(2,)],
+        ):
+            assert scene.rows("SELECT state FROM challenges") == [("started",)]
+
+    with process(scene.folder, scene.port):
+        assert (scene.status(challenge), scene.decision(check)) == ("pending", "step_up")
+        again = scene.operator.control.operator_token(SWAPPED_3D)
+        assert scene.answer(challenge, operatorToken=again).json()["status"] == "met"
+        assert scene.decision(check) == "allow"
+
+
+@pytest.mark.proof
+def test_a_prompt_outlives_a_broker_that_is_killed_at_each_step(scene: Scene) -> None:
+    control = scene.operator.control
+    with process(scene.folder, scene.port) as running:
+        check = scene.check(STEADY, DEAR)
+        challenge = scene.start(check, "operator_prompt", STEADY)
+        os.kill(running.pid, signal.SIGKILL)
+
+    with process(scene.folder, scene.port) as running:
+        page = scene.phone.look(challenge["link"])
+        assert said(page)[0] == "Is this you?", "killed after it was started"
+        with killed_while_asking(
+            scene, running, lambda: scene.phone.tap(challenge["link"], page), lambda: len(control.prompts(STEADY)) == 1
+        ):
+            assert scene.rows("SELECT state FROM challenges") == [("opened",)]
+
+    with process(scene.folder, scene.port) as running:
+        # Nobody knows whether the phone rang: it is left in peace for a while, and then rings again.
+        until(lambda: len(control.prompts(STEADY)) == 2)
+        until(lambda: json.loads(scene.rows("SELECT body FROM pending_authentications")[0][0]).get("heard", False))
+        os.kill(running.pid, signal.SIGKILL)
+
+    control.answer(STEADY, approve=True)
+    with process(scene.folder, scene.port) as running:
+        until(lambda: scene.decision(check) == "allow")  # a worker took it up where it was left
+        assert scene.status(challenge) == "met"
+        other = scene.check(STEADY, DEAR)
+        second = scene.start(other, "operator_prompt", STEADY)
+        scene.phone.tap(second["link"], scene.phone.look(second["link"]))
+        until(lambda: len(control.prompts(STEADY)) == 3)
+        control.fault("latency", name="slow", delayMs=3000)
+        control.answer(STEADY, approve=True)
+        until(lambda: control.prompts(STEADY)[-1]["standing"] == "collected")
+        os.kill(running.pid, signal.SIGKILL)
+    control.no_faults()
+
+    with process(scene.folder, scene.port):  # killed between the operator's yes and our record of it: no yes
+        until(lambda: scene.status(second) == "failed")
+        assert scene.decision(other) == "step_up"
+        assert len(control.prompts(STEADY)) == 3, "and nobody is asked again by itself"
+
+
+def died_between_end_and_check(scene: Scene, challenge_id: str) -> None:
     """Do what a node does up to the end of a challenge, and nothing of what it does then."""
 
     async def end() -> None:
-        async with storing(f"sqlite:///{folder}/broker.db") as store:
+        async with storing(scene.database) as store:
             challenge = await store.challenges.find("acme", challenge_id)
             assert challenge is not None
-            sealed = await sealed_end(folder, store, challenge)
+            sealed = await sealed_end(scene.folder, store, challenge)
             met = rules.end(challenge, ChallengeState.MET, None, challenge.opened_ms + 1, sealed=sealed, due_ms=0)
             assert await store.challenges.move(met, Entry("cev_last", b"{}", b"h" * 32))
 

@@ -22,7 +22,7 @@ from tests.stories.test_processes import process
 from tests.stories.test_reviews import RULING, until
 from tests.stories.test_webhooks import QUICKLY
 from tests.support.broker import configure, free_socket
-from tests.support.databases import storing
+from tests.support.databases import BACKENDS, database, storing
 from tests.support.mock_operator import running_operator
 from tests.support.sinks import Sink, running_sink
 
@@ -39,23 +39,25 @@ class Scene(NamedTuple):
     port: int
     keys: dict[str, str]
     sink: Sink
+    database: str
 
     def http(self, who: str) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.keys[who]}"}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, trust_env=False, timeout=20)
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+@pytest.fixture(params=BACKENDS)
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     with free_socket() as bound:
         port: int = bound.getsockname()[1]
-    with running_operator("alba") as operator, running_sink() as sink:
-        configure(tmp_path, {"alba": operator.url}, port, changes=CHANGES)
+    with running_operator("alba") as operator, running_sink() as sink, database(request.param, tmp_path) as url:
+        changes = CHANGES | {f"sqlite:///{tmp_path}/broker.db": url}
+        configure(tmp_path, {"alba": operator.url}, port, changes=changes)
         for name in ("borealis", "cadenza"):
             (tmp_path / "config" / "operators" / f"{name}.toml").unlink()
         (tmp_path / "config" / "routing" / "prefixes.toml").write_text('[prefixes]\n"+34600" = "alba"\n', "utf-8")
         scopes = {"shop": "trust:check", "ana": "trust:review", "ops": "events:manage"}
-        yield Scene(tmp_path, port, asyncio.run(made_keys(tmp_path / "config", scopes)), sink)
+        yield Scene(tmp_path, port, asyncio.run(made_keys(tmp_path / "config", scopes)), sink, url)
 
 
 async def made_keys(config: Path, scopes: dict[str, str]) -> dict[str, str]:
@@ -88,7 +90,7 @@ def test_a_review_outlives_processes_that_are_killed_and_all_of_it_is_told(scene
             path = f"/v1/reviews/{review['id']}"
             ana.post(f"{path}/claim").raise_for_status()
             os.kill(running.pid, signal.SIGKILL)
-        died_between_ruling_and_check(scene.folder, review["id"])
+        died_between_ruling_and_check(scene.database, review["id"])
         with process(scene.folder, scene.port):
             assert ana.post(f"{path}/decide", json=RULING).status_code == 409, "it was decided before the process died"
             until(lambda: shop.get(f"/v1/trust-checks/{check['id']}").json()["status"] == "settled")
@@ -107,11 +109,11 @@ def told(sink: Sink) -> list[str]:
     return [one.event["type"].removeprefix("trust-broker.").removesuffix(".v1") for one in sink.arrivals()]
 
 
-def died_between_ruling_and_check(folder: Path, review_id: str) -> None:
+def died_between_ruling_and_check(url: str, review_id: str) -> None:
     """Do what a node does up to the ruling, and nothing of what it does then."""
 
     async def rule() -> None:
-        async with storing(f"sqlite:///{folder}/broker.db") as store:
+        async with storing(url) as store:
             review = await store.reviews.find("acme", review_id)
             assert review is not None
             assert await store.reviews.move(decided(review), Entry("rev_last", b"{}", b"h" * 32))
