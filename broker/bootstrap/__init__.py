@@ -17,7 +17,7 @@ from broker.bootstrap import privacy
 from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.beside import Beside
-from broker.bootstrap.caution import look_back
+from broker.bootstrap.caution import journeys, look_back
 from broker.bootstrap.challenging import challenge_desk, find_ways, sweeping_challenges
 from broker.bootstrap.consuming import Consuming, administration
 from broker.bootstrap.doctor import Doctor
@@ -60,6 +60,7 @@ from broker.usecases.examine_policy import Rulebook
 from broker.usecases.findings import Finding
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
+from broker.usecases.journeys import Journeys
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.learn import Learn
 from broker.usecases.manage_disclosures import ManageDisclosures
@@ -288,6 +289,9 @@ class Deployment:
     def _new_id(self, prefix: str) -> str:
         return new_id(prefix, self._clock.now(), os.urandom)
 
+    def _journeys(self, parts: Parts, store: Store, private: Privacy) -> Journeys:
+        return journeys(self._settings, store, private.opened, self._clock, parts.pseudonyms)
+
     def _composer(self) -> Composer:
         return Composer(self._settings.server.public_url, self._new_id)
 
@@ -327,6 +331,7 @@ class Deployment:
             late_answers=beside.late_answers,
             settled=settled,
             look_back=look_back(self._settings, store, self._clock, parts.pseudonyms),
+            journeys=self._journeys(parts, store, private),
             budget=beside.consuming.budget,
         )
         return RunCheck(tools, Settle(settling)), network_tools(tools, store, self._new_id)
@@ -388,6 +393,7 @@ class Deployment:
             receipts=receipts,
             request_access=RequestAccess(AccessTools(beside.reviews, opened, receipts, parts.pseudonyms, self._clock)),
             explain=record.explain(opened),
+            journeys=self._journeys(parts, store, private),
             ready=Readiness(store.ping, self._clock),
             receipt_keys=parts.receipt_keys.published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},

@@ -8,7 +8,9 @@ from broker.policy.caution import CautionLimits
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
 from broker.storage.store import Store
+from broker.usecases.journeys import JourneyLimits, Journeys
 from broker.usecases.look_back import LookBack
+from broker.usecases.open_checks import OpenChecks, OpenConversations
 
 
 def look_back(settings: Settings, store: Store, clock: Clock, pseudonyms: Pseudonyms) -> LookBack:
@@ -20,3 +22,12 @@ def look_back(settings: Settings, store: Store, clock: Clock, pseudonyms: Pseudo
         amount_window=timedelta(seconds=caution.amount_window_s),
     )
     return LookBack(store, clock, pseudonyms, limits, Pace(PaceLimits(**settings.pace.model_dump())))
+
+
+def journeys(settings: Settings, store: Store, opened: OpenChecks, clock: Clock, pseudonyms: Pseudonyms) -> Journeys:
+    """Knows conversations as the settings say."""
+    limits = JourneyLimits(
+        possession=timedelta(seconds=settings.journeys.possession_s),
+        denial=timedelta(seconds=settings.journeys.denial_s),
+    )
+    return Journeys(OpenConversations(store, opened), opened, pseudonyms, limits, clock)

@@ -75,6 +75,7 @@ class Recording:
                 ends=self._store.receipts,
                 outcomes=self._store,
                 deliveries=self._store.events,
+                requests=self._store.rights,
                 places=self.prove,
                 issuer=self._settings.server.public_url,
             )

@@ -88,7 +88,8 @@ class Check(msgspec.Struct, frozen=True):
     answer rests on, as ``cns_…@version``, where it rests on one; ``leaf`` is the base64url hash of the
     log leaf. ``policy_digest`` and ``table_digest`` name, by the SHA-256 of their texts in hex, the rules that it was
     decided by; ``stop`` is the id of the stop that halted it. ``counterfactual`` is absent where no clean answer would
-    loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking back asked for.
+    loosen the decision, ``cost`` where the operator has no prices. ``floors`` are what looking
+    back asked for. ``carried`` are signals that an earlier check of the same conversation heard, and which one.
     ``revisions`` say how often it settled again, the first reason first; ``proofs`` and ``ruling`` what people added.
     ``ways`` are those in which the person could prove more when it settled last.
     """
@@ -129,6 +130,7 @@ class Check(msgspec.Struct, frozen=True):
     delegation: Delegation | None = None
     floors: tuple[Floor, ...] = ()
     revisions: tuple[Revision, ...] = ()
+    carried: dict[SignalName, str] = {}
     proofs: tuple[Proof, ...] = ()
     ruling: HumanRuling | None = None
     consents: dict[SignalName, str] = {}

@@ -113,6 +113,10 @@ REASONS: Mapping[ReasonCode | SafeCode, Phrases] = {
         "This very action was refused or left to a human a short while ago.",
         "Esta misma acción se rechazó o se dejó a una persona hace poco.",
     ),
+    ReasonCode.JOURNEY_ADVERSE: _phrases(
+        "Something was refused a short while ago in the same conversation.",
+        "Hace poco se rechazó algo en la misma conversación.",
+    ),
     ReasonCode.CLASS_RAISED: _phrases(
         "Something more sensitive was asked about this number a short while ago.",
         "Hace poco se consultó algo más delicado sobre este número.",

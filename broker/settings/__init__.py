@@ -16,6 +16,7 @@ from broker.settings.sections import (
     EvidenceSettings,
     GuardSettings,
     HttpSettings,
+    JourneySettings,
     KeySettings,
     OAuthSettings,
     PaceSettings,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     reviews: ReviewSettings = ReviewSettings()
     rights: RightsSettings = RightsSettings()
+    journeys: JourneySettings = JourneySettings()
     challenges: ChallengeSettings = ChallengeSettings()
     webhooks: WebhookSettings = WebhookSettings()
     waiting: WaitSettings = WaitSettings()

@@ -208,6 +208,13 @@ class CautionSettings(Section):
     amount_window_s: int = Field(default=86_400, ge=0, le=604_800)
 
 
+class JourneySettings(Section):
+    """How long, within one conversation, a proven SIM and a denial count for what is asked next; 0 forgets at once."""
+
+    possession_s: int = Field(default=600, ge=0, le=3600)
+    denial_s: int = Field(default=3600, ge=0, le=86_400)
+
+
 class PaceSettings(Section):
     """When an agent is conspicuous, in people a minute and neighbouring numbers in a row; 0 switches a rule off."""
 

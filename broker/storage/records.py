@@ -173,6 +173,16 @@ class RevisionCommit(msgspec.Struct, frozen=True, kw_only=True):
         return f"RevisionCommit({self.tenant}, {self.check_id}, {self.revision})"
 
 
+class JourneyStep(msgspec.Struct, frozen=True):
+    """A check of a conversation; payloads as they are kept."""
+
+    check_id: str
+    subject: bytes | None
+    settled_ms: int
+    record: bytes
+    evidence: bytes
+
+
 class StoredRevision(msgspec.Struct, frozen=True):
     """What a check was before it settled again; the first one is revision 0. Payloads are sealed."""
 

@@ -119,6 +119,20 @@ _LAST_WORD = (
     .subquery("last_word")
 )
 
+SELECT_JOURNEY = (
+    select(checks.c.check_id, checks.c.subject, checks.c.settled_ms, checks.c.record, evidence.c.payload)
+    .join(evidence, and_(evidence.c.tenant == checks.c.tenant, evidence.c.check_id == checks.c.check_id))
+    .where(
+        checks.c.tenant == bindparam("tenant"),
+        checks.c.conversation_id == bindparam("conversation"),
+        checks.c.settled_ms >= bindparam("since_ms"),
+        checks.c.status == literal("settled"),
+    )
+    .order_by(checks.c.settled_ms.desc())
+    .limit(bindparam("rows"))
+)
+"""The newest checks of a conversation, in the order of a :class:`broker.storage.records.JourneyStep`."""
+
 SELECT_HISTORY = (
     select(
         checks.c.check_id,

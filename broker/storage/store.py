@@ -32,6 +32,7 @@ from broker.storage.records import (
     CheckCommit,
     IdempotencyClaim,
     Intent,
+    JourneyStep,
     PastCheck,
     PendingAt,
     StorageLimits,
@@ -183,6 +184,17 @@ class Store:
         return past_statements.past(
             await self._reader.rows(past_statements.SELECT_PAST, **values, rows=self._bounded(limit))
         )
+
+    async def journey(self, tenant: str, conversation: str, since_ms: int, limit: int) -> list[JourneyStep]:
+        """The newest checks of a conversation, by the tenant's mark of it."""
+        rows = await self._reader.rows(
+            statements.SELECT_JOURNEY,
+            tenant=tenant,
+            conversation=conversation,
+            since_ms=since_ms,
+            rows=self._bounded(limit),
+        )
+        return [JourneyStep(*_fields(row)) for row in rows]
 
     async def history(self, tenant: str, since_ms: int, until_ms: int) -> AsyncIterator[PastCheck]:
         """A tenant's settled checks from ``since_ms`` to before ``until_ms``, oldest first, a page at a time."""

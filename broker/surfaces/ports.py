@@ -20,6 +20,7 @@ from broker.usecases.explain_check import ExplainCheck
 from broker.usecases.govern_policies import GovernPolicies
 from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
+from broker.usecases.journeys import Journeys
 from broker.usecases.keep_retention import KeepRetention
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_consents import ManageConsents
@@ -105,6 +106,7 @@ class Services:
     prove: ProveLog
     receipts: UseReceipts
     explain: ExplainCheck
+    journeys: Journeys
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
     receipt_keys: Callable[[], Mapping[str, Any]]

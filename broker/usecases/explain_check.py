@@ -15,6 +15,7 @@ from broker.domain.check import Principal
 from broker.domain.outcome import OutcomeReport
 from broker.domain.record import Check
 from broker.domain.review import Review
+from broker.domain.rights import SubjectRequest
 from broker.domain.signal import SignalName, Unavailability
 from broker.storage.event_store import WaitingDelivery
 from broker.storage.receipt_store import ReceiptEnd
@@ -31,7 +32,10 @@ NOT_ASKED = frozenset(
 
 
 class AskedView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who asked for what. ``subject`` is the tenant's pseudonym, other marks are keyed digests of what was sent."""
+    """Who asked for what. ``subject`` is the tenant's pseudonym, other marks are keyed digests of what was sent.
+
+    ``carried`` are signals that an earlier check of the same conversation heard, and which one.
+    """
 
     tenant: str
     consumer: str
@@ -45,6 +49,7 @@ class AskedView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     resource_mark: str | None = None
     channel: str | None = None
     conversation: str | None = None
+    carried: dict[SignalName, str] = {}
 
 
 class RulesView(msgspec.Struct, frozen=True, rename="camel"):
@@ -122,6 +127,14 @@ class Revisions(Protocol):
         ...
 
 
+class Requests(Protocol):
+    """Where requests of people are kept."""
+
+    async def about(self, tenant: str, check_id: str) -> list[SubjectRequest]:
+        """Disputes and corrections of a check."""
+        ...
+
+
 class Places(Protocol):
     """Where the log says what is in it."""
 
@@ -139,6 +152,7 @@ class ExplainTools(msgspec.Struct, frozen=True):
     ends: Ends
     outcomes: Outcomes
     deliveries: Deliveries
+    requests: Requests
     places: Places
     issuer: str
 
@@ -180,6 +194,7 @@ class ExplainCheck:
             ends=tuple(await tools.ends.of_check(*where)),
             outcomes=tuple(await tools.outcomes.outcomes(*where)),
             deliveries=tuple(await tools.deliveries.waiting_of(*where)),
+            requests=tuple(await tools.requests.about(*where)),
         )
         return Explanation(
             asked=_asked(check),
@@ -219,6 +234,7 @@ def _asked(check: Check) -> AskedView:
         resource_mark=check.action.resource_mark,
         channel=check.channel,
         conversation=check.conversation_id,
+        carried=check.carried,
     )
 
 

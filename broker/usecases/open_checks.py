@@ -8,7 +8,7 @@ import msgspec
 from broker.errors import Erased
 from broker.privacy.vault import Vault
 from broker.storage.policy_store import RecordedCheck
-from broker.storage.records import PastCheck, StoredCheck
+from broker.storage.records import JourneyStep, PastCheck, StoredCheck
 
 _CLEAR = b"{"
 """How a payload begins that was stored before there was a vault."""
@@ -52,6 +52,14 @@ class SealedChecks(Protocol):
         ...
 
 
+class SealedConversations(Protocol):
+    """Where checks are kept by the conversation that they belong to, sealed."""
+
+    async def journey(self, tenant: str, conversation: str, since_ms: int, limit: int) -> list[JourneyStep]:
+        """The newest checks of a conversation."""
+        ...
+
+
 class SealedRecords(Protocol):
     """Where checks are kept in the order of their ids, sealed."""
 
@@ -62,7 +70,7 @@ class SealedRecords(Protocol):
         ...
 
 
-_Kept = TypeVar("_Kept", StoredCheck, PastCheck, RecordedCheck)
+_Kept = TypeVar("_Kept", StoredCheck, PastCheck, RecordedCheck, JourneyStep)
 
 
 class OpenChecks:
@@ -91,16 +99,17 @@ class OpenChecks:
     async def history(self, tenant: str, since_ms: int, until_ms: int) -> AsyncIterator[PastCheck]:
         """A tenant's settled checks in order of time."""
         async for past in self._checks.history(tenant, since_ms, until_ms):
-            yield await self._opened_or_empty(tenant, past)
+            yield await self.or_empty(tenant, past)
 
     async def recorded(
         self, tenant: str, *, after: str, from_ms: int, until_ms: int, limit: int
     ) -> list[RecordedCheck]:
         """Settled checks of a period with an id above ``after``."""
         page = await self._records.recorded(tenant, after=after, from_ms=from_ms, until_ms=until_ms, limit=limit)
-        return [await self._opened_or_empty(tenant, one) for one in page]
+        return [await self.or_empty(tenant, one) for one in page]
 
-    async def _opened_or_empty(self, tenant: str, kept: _Kept) -> _Kept:
+    async def or_empty(self, tenant: str, kept: _Kept) -> _Kept:
+        """What is kept, opened; empty where the person was erased."""
         try:
             return await self._opened(tenant, kept)
         except Erased:
@@ -116,3 +125,16 @@ class OpenChecks:
         if kept.evidence:
             evidence = await self._vault.open(tenant, kept.subject, evidence_use(kept.check_id), kept.evidence)
         return msgspec.structs.replace(kept, record=record, evidence=evidence)
+
+
+class OpenConversations:
+    """Checks of a conversation with records and evidence in the clear; of an erased person's both are empty."""
+
+    def __init__(self, conversations: SealedConversations, opened: OpenChecks) -> None:
+        self._conversations = conversations
+        self._opened = opened
+
+    async def journey(self, tenant: str, conversation: str, since_ms: int, limit: int) -> list[JourneyStep]:
+        """The newest checks of a conversation."""
+        steps = await self._conversations.journey(tenant, conversation, since_ms, limit)
+        return [await self._opened.or_empty(tenant, one) for one in steps]

@@ -14,6 +14,7 @@ from broker.domain.record import Check
 from broker.domain.route import Route
 from broker.domain.signal import SignalName
 from broker.policy.document import PolicyDocument
+from broker.policy.journey import Carried
 from broker.storage.records import IdempotencyClaim
 
 Render = Callable[[Check], bytes]
@@ -71,5 +72,6 @@ class Case(msgspec.Struct, frozen=True):
     stop: str | None = None
     floors: tuple[Floor, ...] = ()
     calls: tuple[Call, ...] = ()
+    carried: Carried | None = None
     consents: Mapping[SignalName, str] = {}
     forbidden: bool = False

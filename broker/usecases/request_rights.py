@@ -232,7 +232,10 @@ class RequestRights:
             received_s=self._tools.clock.monotonic_s(),
             render=lambda check: check.id.encode("ascii"),
         )
-        answered = await self._tools.run_check(asked)
+        try:
+            answered = await self._tools.run_check(asked)
+        except InvalidRequest as error:  # a tenant that is older than the policy, or has replaced it
+            raise Conflict("no policy says how a number is proven: publish `rights`, or let staff vouch") from error
         return await self._desk.check(principal.tenant, answered.body.decode("ascii"))
 
     async def _require_room(self, principal: Principal, subject: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -20,6 +20,7 @@ from broker.domain.record import Check
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, SignalName, Unavailability
 from broker.errors import BrokerError, Conflict, Fault, IdempotencyMismatch, InvalidRequest, NotPermitted
+from broker.policy import journey
 from broker.policy import plan as planning
 from broker.policy.cost import calls_of, cost_of
 from broker.policy.document import PolicyDocument
@@ -32,13 +33,14 @@ from broker.routing.country import country_of
 from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import Errand
-from broker.storage.records import IdempotencyClaim, Intent, Mismatch, Replay, Running
+from broker.storage.records import Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
 from broker.usecases.budget import Budget, Reserved, most_of
+from broker.usecases.idempotency import claim_of
+from broker.usecases.journeys import Before, Journeys
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.look_back import Bearing, LookBack
-from broker.usecases.marks import idempotency_mark
 from broker.usecases.open_checks import open_answer
 from broker.usecases.permit import OnRecord, Permit
 from broker.usecases.permitted import PermittedNetwork
@@ -48,9 +50,7 @@ from broker.usecases.settle import Settle
 
 Tariffs = Mapping[SignalName, Tariff]
 
-_LEASE_EXTRA_MS = 10_000
 _ABANDON_EXTRA_MS = 30_000
-_IDEMPOTENCY_RETENTION = timedelta(hours=24)
 # A swap older than this weighs nothing in any policy, so nobody is asked about more.
 _WINDOW_S = 30 * 86_400.0
 
@@ -91,6 +91,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     limits: CheckLimits
     settled: Callable[[Check, Action], None]
     look_back: LookBack
+    journeys: Journeys
     budget: Budget
     late_answers: LateAnswers
 
@@ -105,6 +106,7 @@ class _Begun(msgspec.Struct, frozen=True):
     enquiry: Enquiry
     started_at: datetime
     record: OnRecord
+    before: Before
 
 
 class RunCheck:
@@ -135,18 +137,22 @@ class RunCheck:
         enquiry = self._enquiry(asked)
         with self._tools.look_back.under_way(asked, enquiry.subject, action_class, started_at) as ours:
             # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
-            bearing, _, record = await asyncio.gather(
+            bearing, _, record, before = await asyncio.gather(
                 self._tools.look_back.bearing(asked, enquiry.subject, document, ours),
                 self._tools.vault.key(asked.principal.tenant, enquiry.subject),
                 self._tools.permit.on_record(asked.principal.tenant, enquiry.subject),
+                self._tools.journeys.before(asked, enquiry.subject),
             )
-            begun = _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at, record)
+            begun = _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at, record, before)
             return await self._run(asked, begun)
 
     async def _run(self, asked: Asked, begun: "_Begun") -> Answered:
         document, enquiry = begun.document, begun.enquiry
         # (4) Plan, (5) route, (6) bind to what the operator offers, (7) pass the consent gate.
-        plan = self._permitted(self._draft(asked, document, begun.bearing.action_class), asked, begun)
+        plan = self._draft(asked, document, begun.bearing.action_class)
+        if begun.before.carried is not None:
+            plan = journey.expecting(plan, document.rules(plan.action_class))
+        plan = self._permitted(plan, asked, begun)
         standing = self._tools.resolver.known(enquiry)
         if begun.governing.stopping(asked.principal, asked.request.action, document.id):
             return await self._halt(self._open(asked, begun, plan, standing.route))
@@ -181,7 +187,7 @@ class RunCheck:
                 answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
             )
             case = msgspec.structs.replace(case, consents=usable.consents)
-            evidence = Evidence.of([*case.plan.unavailable, *usable.signals])
+            evidence = journey.sound(Evidence.of([*case.plan.unavailable, *usable.signals]), case.carried)
             cost, case = self._cost(case, evidence, answers.asked)
             check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
             self._tools.budget.settle(reserved, cost.total)
@@ -256,7 +262,11 @@ class RunCheck:
 
     def _recall(self, case: Case, errand: Errand) -> dict[SignalName, Observed]:
         adapter = self._tools.through(case.route.sources)
-        return self._tools.asking.gatherer.recall(case.plan, adapter, errand) if adapter else {}
+        recalled = self._tools.asking.gatherer.recall(case.plan, adapter, errand) if adapter else {}
+        possession = None if case.carried is None else case.carried.possession
+        if possession is not None and any(item.signal is possession.name for item in case.plan.items):
+            recalled[possession.name] = possession  # what this conversation has proven to another agent
+        return recalled
 
     async def _gather(
         self, case: Case, enquiry: Enquiry, errand: Errand, recalled: dict[SignalName, Observed]
@@ -303,7 +313,7 @@ class RunCheck:
 
     def _open(self, asked: Asked, begun: "_Begun", plan: Plan, route: Route) -> Case:
         check_id = self._tools.new_id()
-        claim = self._claim(asked, check_id, begun.started_at, plan.deadline_ms)
+        claim = claim_of(asked, check_id, begun.started_at, plan.deadline_ms, self._tools.pseudonyms)
         return Case(
             id=check_id,
             asked=asked,
@@ -314,7 +324,8 @@ class RunCheck:
             route=route,
             started_at=begun.started_at,
             claim=claim,
-            floors=begun.bearing.floors,
+            floors=begun.bearing.floors + begun.before.floors,
+            carried=begun.before.carried,
             forbidden=self._tools.permit.forbids_proving(asked.request, begun.record),
         )
 
@@ -375,21 +386,6 @@ class RunCheck:
         if case.claim is not None:
             with contextlib.suppress(BrokerError):
                 self._tools.store.release_soon(case.claim)
-
-    def _claim(self, asked: Asked, check_id: str, at: datetime, deadline_ms: int) -> IdempotencyClaim | None:
-        if asked.idempotency is None:
-            return None
-        tenant = asked.principal.tenant
-        return IdempotencyClaim(
-            tenant=tenant,
-            endpoint=asked.idempotency.endpoint,
-            key=idempotency_mark(asked.idempotency.key, tenant, self._tools.pseudonyms),
-            fingerprint=self._tools.pseudonyms.fingerprint(tenant, asked.idempotency.fingerprint),
-            check_id=check_id,
-            now_ms=_ms(at),
-            lease_until_ms=_ms(at) + deadline_ms + _LEASE_EXTRA_MS,
-            expires_ms=_ms(at + _IDEMPOTENCY_RETENTION),
-        )
 
 
 def _ms(at: datetime) -> int:

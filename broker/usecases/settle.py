@@ -119,6 +119,7 @@ class Settle:
             started_at=case.started_at,
             settled_at=now,
             floors=case.floors,
+            carried=_carried(case, evidence),
             valid_until=self._tools.signer.valid_until(now),
             leaf="",
             receipt="",
@@ -175,3 +176,10 @@ class Settle:
             calls=msgspec.json.encode(case.calls),
             event=settled_event(self._tools.compose, check),
         )
+
+
+def _carried(case: Case, evidence: Evidence) -> dict[SignalName, str]:
+    """Which signals an earlier check of the conversation heard, as far as they are in the evidence still."""
+    if case.carried is None or evidence.get(case.carried.possession.name) != case.carried.possession:
+        return {}
+    return {case.carried.possession.name: case.carried.check_id}

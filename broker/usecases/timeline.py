@@ -9,6 +9,7 @@ import msgspec
 from broker.domain.outcome import OutcomeReport
 from broker.domain.record import Check
 from broker.domain.review import Review
+from broker.domain.rights import SubjectRequest
 from broker.storage.event_store import WaitingDelivery
 from broker.storage.receipt_store import ReceiptEnd
 from broker.usecases.view import ExplainedCheckView, SignalView
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     RECEIPT = "receipt"
     REPORTED = "reported"
     WAITING = "waiting"
+    REQUEST = "request"
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -45,6 +47,7 @@ class Beside(msgspec.Struct, frozen=True):
     ends: tuple[ReceiptEnd, ...]
     outcomes: tuple[OutcomeReport, ...]
     deliveries: tuple[WaitingDelivery, ...]
+    requests: tuple[SubjectRequest, ...] = ()
 
 
 def timeline(check: Check, shown: ExplainedCheckView, beside: Beside) -> tuple[Moment, ...]:
@@ -117,6 +120,8 @@ def _later(beside: Beside) -> Iterator[Moment]:
         yield Moment(_instant(end.at_ms), Kind.RECEIPT, f"{end.receipt} {end.how} by {end.by}{reason}")
     for report in beside.outcomes:
         yield Moment(report.reported_at, Kind.REPORTED, f"{report.consumer} says that it was {report.outcome}")
+    for request in beside.requests:
+        yield from _request(request)
     for waiting in beside.deliveries:
         state = f"{waiting.kind} has not reached {waiting.webhook_id} yet, after {waiting.attempts} attempts"
         yield Moment(_instant(waiting.created_ms), Kind.WAITING, state)
@@ -129,6 +134,17 @@ def _review(review: Review) -> Iterator[Moment]:
     if review.closed_ms is not None:
         who = f"{review.closed_by} decided" if review.closed_by else "nobody decided in time:"
         yield Moment(_instant(review.closed_ms), Kind.REVIEW, f"{who} {review.ruling} {review.code}")
+
+
+def _request(request: SubjectRequest) -> Iterator[Moment]:
+    """What the person themself has to say about it. Before they have proven who they are, they have said nothing."""
+    if request.proven_ms is None:
+        return
+    proven = f"the person's {request.kind} ({request.request_id}), proven by {request.proven_by}"
+    yield Moment(_instant(request.proven_ms), Kind.REQUEST, proven)
+    if request.closed_ms is not None:
+        answered = f"{request.closed_by} answers the {request.kind}: {request.state} {request.code}"
+        yield Moment(_instant(request.closed_ms), Kind.REQUEST, answered)
 
 
 def _instant(ms: int) -> datetime:

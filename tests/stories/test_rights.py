@@ -261,6 +261,13 @@ def test_a_disputed_allow_is_paused_and_somebody_uninvolved_decides(bank: Bank) 
     ]
     kept = json.loads(bank.stage.kept(check["id"], bank.tenant).record)
     assert [(one["cause"], one["by"], one["before"]) for one in kept["revisions"]] == [("dispute", request, 0)]
+    with broker.http(broker.key(bank.tenant, "trust:explain", consumer="desk")) as desk:
+        explained = desk.get(f"/v1/trust-checks/{check['id']}/explanation").raise_for_status()
+    told = [one["text"] for one in explained.json()["timeline"] if one["kind"] == "request"]
+    assert told == [
+        f"the person's dispute ({request}), proven by network_auth",
+        "judge answers the dispute: answered UPHELD",
+    ]
 
 
 def test_a_disputed_refusal_stands_until_a_human_says_otherwise(bank: Bank) -> None:

@@ -120,7 +120,7 @@ checks = Table(
     ),
     Index(None, "tenant", "subject", "settled_ms"),
     Index("ix_checks_in_time", "tenant", "settled_ms", "check_id"),
-    Index(None, "tenant", "conversation_id"),
+    Index(None, "tenant", "conversation_id", "settled_ms"),
 )
 
 # What of a subject's past counts for what is asked next. Each part has an index of its own, in which its answer lies

@@ -1,0 +1,24 @@
+"""Checks of one conversation in order of time.
+
+Revision ID: 0020
+Revises: 0019
+"""
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+_BEFORE, _NOW = "ix_checks_tenant_conversation_id", "ix_checks_tenant_conversation_id_settled_ms"
+
+
+def upgrade() -> None:
+    op.create_index(_NOW, "checks", ["tenant", "conversation_id", "settled_ms"])
+    op.drop_index(_BEFORE, "checks")
+
+
+def downgrade() -> None:
+    op.create_index(_BEFORE, "checks", ["tenant", "conversation_id"])
+    op.drop_index(_NOW, "checks")
