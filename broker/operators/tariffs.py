@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from broker.adapter_kit.adapter import Capability
+from broker.adapter_kit.camara import SIGNALS
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.domain.cost import Tariff
 from broker.domain.signal import SignalName
@@ -32,6 +33,18 @@ def tariffs(operator: str, settings: OperatorSettings, capabilities: Mapping[Sig
     return {
         name: Tariff(prices.get(one.api), currency, settings.latency.typical_ms.get(one.api, _TYPICAL_MS))
         for name, one in capabilities.items()
+    }
+
+
+def of_file(settings: OperatorSettings) -> Tariffs:
+    """The tariff of each signal whose API the file names, as far as one can tell without the adapter's manifest."""
+    prices = settings.price.per_call if settings.price else {}
+    currency = settings.price.currency if settings.price else ""
+    named = {**prices, **settings.latency.typical_ms}
+    return {
+        SIGNALS[api]: Tariff(prices.get(api), currency, settings.latency.typical_ms.get(api, _TYPICAL_MS))
+        for api in named
+        if api in SIGNALS
     }
 
 

@@ -10,7 +10,7 @@ from broker.domain.decision import ActionClass, Outcome
 from broker.figures import Band, Point, Rate, Row
 from broker.policy.costs import cheapest
 from broker.policy.rules import ClassRules, Costs
-from broker.simulation.play import Tally, outcome_names
+from broker.simulation.tally import Tally, outcome_names
 from broker.simulation.traffic import Behaviour
 
 BAND_EDGES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1, 0.3)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,9 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 _HOUR_S = 3600.0
 _WINDOWS_S = {"window_240h": 240 * _HOUR_S, "window_72h": 72 * _HOUR_S}
+_AT_ONCE = frozenset({Unavailability.UNSUPPORTED, Unavailability.NOT_PERMITTED})
+_CUT_OFF_MS = 1200.0
+"""When the broker gives an attempt up (``attempt_timeout_ms``)."""
 _WITHIN_REACH_OF_ATTACKERS = frozenset({SignalName.LOCATION, SignalName.NUMBER_VERIFICATION})
 
 
@@ -28,36 +32,45 @@ class Line(msgspec.Struct, frozen=True):
     suppressed: float = 0.0
 
 
+class Answer(NamedTuple):
+    """What is said of one signal, and after how long."""
+
+    signal: Signal
+    after_ms: float
+
+
 class Network:
     """One operator for the whole time.
 
     Args:
         operator: its parameters.
         days: how long the world runs.
-        answer_within_ms: later answers are late.
         random: its own source of chance.
     """
 
-    def __init__(self, operator: Operator, days: int, answer_within_ms: float, random: Random) -> None:
+    def __init__(self, operator: Operator, days: int, random: Random) -> None:
         self.operator = operator
-        self._within_ms = answer_within_ms
         self._random = random
         self._outages = sorted(random.uniform(0.0, days * DAY_S) for _ in range(operator.outages))
 
-    def ask(self, names: Collection[SignalName], line: Line, at_s: float) -> dict[SignalName, Signal]:
-        """One answer, or the reason for none, for each name."""
+    def ask(self, names: Collection[SignalName], line: Line, at_s: float) -> dict[SignalName, Answer]:
+        """One answer, or the reason for none, for each name: what comes whenever and however it is asked."""
         down = any(start <= at_s < start + self.operator.outage_h * _HOUR_S for start in self._outages)
         return {name: self._answer(name, line, at_s, down=down) for name in sorted(names)}
 
-    def _answer(self, name: SignalName, line: Line, at_s: float, *, down: bool) -> Signal:
-        if missing := self._missing(name, line, down=down):
-            return Unavailable(name, missing)
-        latency_ms = self.operator.latency_ms * math.exp(self._random.gauss(0.0, self.operator.spread))
-        if latency_ms > self._within_ms:
-            return Unavailable(name, Unavailability.LATE)
+    def _answer(self, name: SignalName, line: Line, at_s: float, *, down: bool) -> Answer:
+        missing = self._missing(name, line, down=down)
+        if missing is not None and missing in _AT_ONCE:
+            return Answer(Unavailable(name, missing), 0.0)
+        if missing is Unavailability.TIMEOUT:
+            return Answer(Unavailable(name, missing), _CUT_OFF_MS)
+        after_ms = self.operator.latency_ms * math.exp(self._random.gauss(0.0, self.operator.spread))
+        if missing is not None:
+            return Answer(Unavailable(name, missing), after_ms)
         source = Source(self.operator.name, name.value, "1")
         instant = EPOCH + timedelta(seconds=at_s)
-        return Observed(name, self._said(name, line.episode, at_s), instant, source, latency_ms=latency_ms)
+        said = self._said(name, line.episode, at_s)
+        return Answer(Observed(name, said, instant, source, latency_ms=after_ms), after_ms)
 
     def _missing(self, name: SignalName, line: Line, *, down: bool) -> Unavailability | None:
         if name not in self.operator.answers:

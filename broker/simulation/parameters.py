@@ -45,9 +45,13 @@ class Agents(Written):
 
 
 class Operator(Written):
-    """One operator: ``latency_ms`` is a median, ``spread`` the log-normal's sigma; ``outages`` in the whole time."""
+    """One operator: ``latency_ms`` is a median, ``spread`` the log-normal's sigma; ``outages`` in the whole time.
+
+    ``priced_as`` names the file in ``config/operators`` whose prices and typical times it has; none without.
+    """
 
     name: str
+    priced_as: str | None = None
     country: str
     share: Share
     latency_ms: Positive

@@ -3,9 +3,9 @@
 The work is cut into shards with a seed each, so that the result is the same on one core and on many.
 """
 
-from array import array
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
@@ -13,41 +13,57 @@ from typing import NamedTuple
 import msgspec
 
 from broker.domain.check import Action
-from broker.domain.decision import ActionClass, Floor, Outcome
+from broker.domain.cost import Tariff
+from broker.domain.decision import ActionClass, Floor
 from broker.domain.evidence import Evidence
-from broker.domain.signal import AgeRange, Observed, Signal, SignalName
+from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Unavailability
+from broker.errors import Misconfigured
 from broker.policy.book import PolicyBook
 from broker.policy.caution import CautionLimits, Recent, caution
-from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.proving import require_proven
 from broker.policy.rules import ClassRules
-from broker.policy.scenarios import TableFile
-from broker.policy.score import assess
+from broker.policy.scenarios import STATES, TableFile
+from broker.policy.waves import WaveMemory, WavePlanner
+from broker.policy.what_if import WhatIf
 from broker.policy.yaml_text import YamlText
 from broker.simulation import parameters
+from broker.simulation.asking import Answers, Asker, Told
 from broker.simulation.lives import DAY_S
 from broker.simulation.network import EPOCH, Network
-from broker.simulation.parameters import WorldFile
+from broker.simulation.parameters import Operator, WorldFile
+from broker.simulation.tally import Names, Tally
 from broker.simulation.traffic import Adaptation, Behaviour, Question, Traffic
 
 SHARDS = 16
 _LIMITS = CautionLimits()
+_WAVES_MAX = 100_000
 _NEVER_AGAIN = frozenset({SignalName.NUMBER_VERIFICATION})
 _NAIVE_WINDOW_S = 7 * DAY_S
 
 
+class PriceList(msgspec.Struct, frozen=True):
+    """What one operator file says of prices and typical times."""
+
+    name: str
+    tariffs: tuple[tuple[SignalName, Tariff], ...]
+
+
 class Inputs(msgspec.Struct, frozen=True):
-    """The texts that a world and a policy are made from: ``(name, text)`` each, so that any process can read them."""
+    """The texts that a world and a policy are made from: ``(name, text)`` each, so that any process can read them.
+
+    ``prices`` are those of the operator files that the world names.
+    """
 
     world: tuple[str, str]
     table: tuple[str, str]
     policies: tuple[tuple[str, str], ...]
+    prices: tuple[PriceList, ...] = ()
 
 
 class Shard(msgspec.Struct, frozen=True):
-    """One part of a run; equal shards give equal tallies."""
+    """One part of a run; equal shards give equal tallies. ``everything``: each class wants whatever can be weighed."""
 
     inputs: Inputs
     seed: int
@@ -56,67 +72,25 @@ class Shard(msgspec.Struct, frozen=True):
     attack_factor: float = 1.0
     adaptation: Adaptation | None = None
     answer_within_ms: float = 1350.0
-
-
-class Names(msgspec.Struct, frozen=True):
-    """What the numbers in a tally stand for."""
-
-    scenarios: tuple[str, ...]
-    operators: tuple[str, ...]
-    countries: tuple[str, ...]
-    """The country of each operator."""
-
-
-class Tally(msgspec.Struct):
-    """One row a question, in columns; attempts after the first belong to the same session.
-
-    ``naive`` says whether the operator reported a SIM change within seven days; ``asked`` counts questions to
-    operators.
-    """
-
-    names: Names
-    probability: "array[float]"
-    weight: "array[float]"
-    attack: bytearray
-    outcome: bytearray
-    action_class: bytearray
-    scenario: bytearray
-    operator: bytearray
-    behaviour: bytearray
-    naive: bytearray
-    asked: bytearray
-    attempt: bytearray
-    session: "array[int]"
-
-    @classmethod
-    def empty(cls, names: Names) -> "Tally":
-        """No rows yet."""
-        columns = {name: bytearray() for name in _BYTES}
-        return cls(names=names, probability=array("d"), weight=array("d"), session=array("q"), **columns)
-
-    def __len__(self) -> int:
-        return len(self.attack)
-
-    def extend(self, other: "Tally") -> None:
-        """Add the rows of another shard, whose sessions are numbered on from ours."""
-        offset = max(self.session, default=0)
-        for column in _COLUMNS:
-            getattr(self, column).extend(getattr(other, column))
-        self.session.extend(offset + number for number in other.session)
-
-
-_BYTES = ("attack", "outcome", "action_class", "scenario", "operator", "behaviour", "naive", "asked", "attempt")
-_COLUMNS = ("probability", "weight", *_BYTES)
+    everything: bool = False
 
 
 def shards(
-    inputs: Inputs, *, questions: int, seed: int, attack_factor: float = 1.0, adaptation: Adaptation | None = None
+    inputs: Inputs,
+    *,
+    questions: int,
+    seed: int,
+    attack_factor: float = 1.0,
+    adaptation: Adaptation | None = None,
+    everything: bool = False,
 ) -> list[Shard]:
     """The parts of a run of ``questions``."""
     each, more = divmod(questions, SHARDS)
     sizes = [each + (number < more) for number in range(SHARDS)]
     return [
-        Shard(inputs, seed, number, size, attack_factor, adaptation) for number, size in enumerate(sizes) if size > 0
+        Shard(inputs, seed, number, size, attack_factor, adaptation, everything=everything)
+        for number, size in enumerate(sizes)
+        if size > 0
     ]
 
 
@@ -129,38 +103,56 @@ def play(shard: Shard) -> Tally:
     return _Player(shard).run()
 
 
-def merged(tallies: Iterable[Tally]) -> Tally:
-    """All shards of a run in one, in the order given."""
-    whole: Tally | None = None
-    for tally in tallies:
-        if whole is None:
-            whole = Tally.empty(tally.names)
-        whole.extend(tally)
-    if whole is None:
-        raise ValueError("no shard was played")
-    return whole
-
-
 class _Prepared(NamedTuple):
-    """What follows from the texts alone."""
+    """What follows from the texts alone, and the waves that were worked out: alike for whoever knows alike."""
 
     world: WorldFile
     scenarios: TableFile
     table: EvidenceTable
     book: PolicyBook
+    tariffs: Mapping[str, Mapping[SignalName, Tariff]]
+    """By operator of the world."""
+    currencies: Mapping[str, str]
+    widened: Mapping[tuple[str, ActionClass], ClassRules]
+    """The rules of each class of each document as if it wanted whatever can be weighed."""
+    waves: WaveMemory
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _prepared(inputs: Inputs) -> _Prepared:
     """Remembered, for compiling policies takes as long as playing a thousand questions."""
     world_name, world_text = inputs.world
     table_name, table_text = inputs.table
+    world = parameters.read(world_text, source=world_name)
     table = EvidenceTable.read(table_text, source=table_name)
+    tariffs = {one.name: _tariffs(one, inputs, world_name) for one in world.operators}
+    book = PolicyBook(_proven(text, name, table) for name, text in inputs.policies)
     return _Prepared(
-        world=parameters.read(world_text, source=world_name),
+        world=world,
         scenarios=TableFile.model_validate(YamlText(table_text, table_name).value),
         table=table,
-        book=PolicyBook(_proven(text, name, table) for name, text in inputs.policies),
+        book=book,
+        widened={
+            (one.id, action_class): msgspec.structs.replace(rules, wanted=tuple(STATES))
+            for one in book.documents.values()
+            for action_class, rules in one.classes.items()
+        },
+        waves=WaveMemory(entries_max=_WAVES_MAX),
+        tariffs=tariffs,
+        currencies={name: next((one.currency for one in found.values()), "") for name, found in tariffs.items()},
+    )
+
+
+def _tariffs(operator: Operator, inputs: Inputs, world: str) -> Mapping[SignalName, Tariff]:
+    if operator.priced_as is None:
+        return {}
+    for one in inputs.prices:
+        if one.name == operator.priced_as:
+            return dict(one.tariffs)
+    there = ", ".join(one.name for one in inputs.prices) or "none"
+    raise Misconfigured(
+        f"{world}, key operators: {operator.name} is priced_as {operator.priced_as}, which is no file with prices in "
+        f"the folder of operators; there are {there}"
     )
 
 
@@ -175,9 +167,11 @@ class _Player:
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self._world, self._scenarios, self._table, self._book = _prepared(shard.inputs)
+        prepared = _prepared(shard.inputs)
+        self._world, self._scenarios = prepared.world, prepared.scenarios
+        self._table, self._book, self._tariffs = prepared.table, prepared.book, prepared.tariffs
         self._networks = {
-            one.name: Network(one, self._world.days, shard.answer_within_ms, self._random("operator", one.name))
+            one.name: Network(one, self._world.days, self._random("operator", one.name))
             for one in self._world.operators
         }
         sides = self._scenarios.scenarios
@@ -185,10 +179,15 @@ class _Player:
             scenarios=(*sides.legitimate, *sides.attack),
             operators=tuple(one.name for one in self._world.operators),
             countries=tuple(one.country for one in self._world.operators),
+            currencies=tuple(prepared.currencies[one.name] for one in self._world.operators),
         )
         self._scenario_at = {name: at for at, name in enumerate(self._names.scenarios)}
         self._operator_at = {name: at for at, name in enumerate(self._names.operators)}
+        self._waves = prepared.waves
+        self._asker = Asker(self._waves, shard.answer_within_ms)
+        self._widened = prepared.widened
         self._earlier: dict[SignalName, Observed] = {}
+        self._earlier_all: dict[SignalName, Observed] = {}
         self._recent: list[Recent] = []
         self._session = 0
 
@@ -214,51 +213,96 @@ class _Player:
         document, action_class = self._book.resolve(action)
         return action_class, document.rules(action_class).prior
 
+    def _rules(self, document: PolicyDocument, action_class: ActionClass) -> ClassRules:
+        """The rules of a class, the same object each time, for waves are remembered by it."""
+        return self._widened[document.id, action_class] if self._shard.everything else document.rules(action_class)
+
     def _answer(self, question: Question, tally: Tally) -> None:
         if question.session != self._session:
-            self._session, self._earlier, self._recent = question.session, {}, []
+            self._session, self._earlier, self._earlier_all, self._recent = question.session, {}, {}, []
         action = question.action
         document, asked_class = self._book.resolve(action)
         now = EPOCH + timedelta(seconds=question.at_s)
         ours = Recent(now, action.type, asked_class, msgspec.json.encode(action), None, action.amount)
         care = caution(document, action, ours, self._recent, _LIMITS)
-        action_class, rules = care.action_class, document.rules(care.action_class)
-        evidence, asked = self._evidence(question, rules)
-        assessment = assess(self._table, rules, evidence, now)
-        decision = decide(assessment, evidence, rules, document, tuple(Floor(code, care.floor) for code in care.codes))
-        self._recent.append(msgspec.structs.replace(ours, action_class=action_class, outcome=decision.outcome))
+        rules = self._rules(document, care.action_class)
+        floors = tuple(Floor(code, care.floor) for code in care.codes)
+        what_if = WhatIf(self._table, document, rules, now, floors, self._waves.ends(self._table, rules))
+        told, whole = self._told(question, rules, what_if, now)
+        assessment = what_if.assess(told.evidence)
+        outcome = what_if.suppose(told.evidence).outcome
+        self._recent.append(msgspec.structs.replace(ours, action_class=care.action_class, outcome=outcome))
+        alike = told.evidence == whole.evidence
         tally.probability.append(assessment.probability)
         tally.weight.append(question.weight)
         tally.attack.append(question.attack)
-        tally.outcome.append(decision.outcome)
-        tally.action_class.append(action_class)
+        tally.outcome.append(outcome)
+        tally.outcome_all.append(outcome if alike else what_if.suppose(whole.evidence).outcome)
+        tally.action_class.append(care.action_class)
         tally.scenario.append(self._scenario_at[question.line.episode.scenario])
         tally.operator.append(self._operator_at[question.operator.name])
         tally.behaviour.append(_BEHAVIOURS.index(question.behaviour))
-        tally.naive.append(_recently_swapped(evidence))
-        tally.asked.append(asked)
+        tally.naive.append(_recently_swapped(told.evidence))
         tally.attempt.append(question.attempt)
         tally.session.append(question.session)
+        self._count(question.operator.name, told, whole, tally)
 
-    def _evidence(self, question: Question, rules: ClassRules) -> tuple[Evidence, int]:
-        """What is known within this session, and the operator's answers to the rest."""
-        known = self._still_good(question, rules)
-        rest = [name for name in rules.wanted if name not in known]
-        network = self._networks[question.operator.name]
-        answers = network.ask(rest, question.line, question.at_s)
-        self._earlier |= {name: one for name, one in answers.items() if isinstance(one, Observed)}
-        asked = sum(name in question.operator.answers for name in rest)
-        return Evidence.of([*known.values(), *answers.values()]), asked
+    def _count(self, operator: str, told: Told, whole: Told, tally: Tally) -> None:
+        """What asking came to, and what asking everything would have."""
+        tally.asked.append(len(told.asked))
+        tally.asked_all.append(len(whole.asked))
+        tally.waves.append(told.waves)
+        tally.cost.append(self._cost(operator, told.asked))
+        tally.cost_all.append(self._cost(operator, whole.asked))
+        tally.took.append(told.took_ms)
+        tally.took_all.append(whole.took_ms)
 
-    def _still_good(self, question: Question, rules: ClassRules) -> Mapping[SignalName, Signal]:
+    def _cost(self, operator: str, asked: Iterable[SignalName]) -> float:
+        """Operators bill questions, not answers."""
+        tariffs = self._tariffs[operator]
+        return float(sum((one.price or 0 for one in map(tariffs.get, asked) if one is not None), Decimal(0)))
+
+    def _told(self, question: Question, rules: ClassRules, what_if: WhatIf, now: datetime) -> tuple[Told, Told]:
+        """What is known within this session and what operators say: asked in waves, and asked everything at once."""
+        answers = self._networks[question.operator.name].ask(rules.wanted, question.line, question.at_s)
+        beyond = {name: one.signal for name, one in answers.items() if _known_beforehand(one.signal)}
+        tariffs = self._tariffs[question.operator.name]
+        planner = WavePlanner(self._table, rules, what_if, tariffs, now)
+        known, open_ = self._open(self._earlier, beyond, answers, question, rules)
+        told = self._asker.in_waves(known, open_, planner, tariffs)
+        known, open_ = self._open(self._earlier_all, beyond, answers, question, rules)
+        whole = self._asker.at_once(known, open_)
+        self._earlier |= {one.name: one for one in told.evidence.signals if isinstance(one, Observed)}
+        self._earlier_all |= {one.name: one for one in whole.evidence.signals if isinstance(one, Observed)}
+        return told, whole
+
+    @staticmethod
+    def _open(
+        earlier: Mapping[SignalName, Observed],
+        beyond: Mapping[SignalName, Signal],
+        answers: Answers,
+        question: Question,
+        rules: ClassRules,
+    ) -> tuple[list[Signal], Answers]:
+        """What is known before anybody is asked, and the answers to the rest."""
         oldest = EPOCH + timedelta(seconds=question.at_s - rules.max_age_s)
-        return {
+        known = dict(beyond) | {
             name: one
-            for name, one in self._earlier.items()
+            for name, one in earlier.items()
             if name in rules.wanted and name not in _NEVER_AGAIN and one.observed_at >= oldest
         }
+        return list(known.values()), {name: one for name, one in answers.items() if name not in known}
 
 
+def _known_beforehand(signal: Signal) -> bool:
+    """Whether the broker knows without asking: not offered, not permitted, and no session whose possession to prove."""
+    if isinstance(signal, Observed):
+        return False
+    without_session = signal.name in _NEVER_AGAIN and signal.reason is Unavailability.NOT_APPLICABLE
+    return without_session or signal.reason in _NOT_ASKED
+
+
+_NOT_ASKED = frozenset({Unavailability.UNSUPPORTED, Unavailability.NOT_PERMITTED})
 _BEHAVIOURS = tuple(Behaviour)
 
 
@@ -269,8 +313,3 @@ def _recently_swapped(evidence: Evidence) -> bool:
         return False
     latest = seen.value.at_most_s
     return latest is not None and (latest <= _NAIVE_WINDOW_S or seen.value.at_least_s < _NAIVE_WINDOW_S)
-
-
-def outcome_names() -> tuple[str, ...]:
-    """The decision behind each number in ``outcome``."""
-    return tuple(one.wire for one in Outcome)

@@ -1,7 +1,7 @@
 """Hop 8 in waves: ask what settles the decision, look again, and stop when nothing could change it."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -11,13 +11,9 @@ from broker.domain.cost import Tariff
 from broker.domain.evidence import Evidence
 from broker.domain.plan import Plan
 from broker.domain.signal import Observed, Signal, SignalName
+from broker.policy.patience import has_room, patience_s
 from broker.policy.waves import WaveMemory, WavePlanner
 from broker.signals.gather import Errand, Gatherer
-
-_PATIENCE = 2.0
-"""A wave may take this many times its typical time before everything else is sent after it."""
-_TYPICAL_MS = 300.0
-"""For an API without a figure of its own."""
 
 
 class AskingTools(msgspec.Struct, frozen=True):
@@ -76,7 +72,7 @@ class Asking:
         tasks = [asyncio.create_task(self._gather(plan, errand, first))]
         try:
             if rest:
-                await asyncio.wait(tasks, timeout=self._patience_s(first))
+                await asyncio.wait(tasks, timeout=patience_s(first, self._tariffs))
                 if not tasks[0].done():
                     tasks.append(asyncio.create_task(self._gather(plan, errand, rest)))
             return [signal for answers in await asyncio.gather(*tasks) for signal in answers]
@@ -88,10 +84,5 @@ class Asking:
         part = msgspec.structs.replace(plan, items=tuple(item for item in plan.items if item.signal in names))
         return await self._gatherer.gather(part, self._adapter, errand, {})
 
-    def _has_room(self, names: Iterable[SignalName], errand: Errand) -> bool:
-        """Whether there is time for this wave at its slowest, and for as long a one after it."""
-        return errand.query.deadline_s - self._clock.monotonic_s() >= 2 * self._patience_s(names)
-
-    def _patience_s(self, names: Iterable[SignalName]) -> float:
-        tariffs = (self._tariffs.get(name) for name in names)
-        return _PATIENCE * max(_TYPICAL_MS if one is None else one.typical_ms for one in tariffs) / 1000.0
+    def _has_room(self, names: Collection[SignalName], errand: Errand) -> bool:
+        return has_room(errand.query.deadline_s - self._clock.monotonic_s(), names, self._tariffs)

@@ -1,17 +1,21 @@
 """Play the policies of a deployment over a simulated world, on several processes, and say what came of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
 
+from broker.adapter_kit.deployment import load_operators
 from broker.errors import Misconfigured
+from broker.operators.tariffs import of_file
 from broker.simulation import play
 from broker.simulation.findings import Findings, findings, stopped_share
-from broker.simulation.play import Inputs, Shard, Tally
+from broker.simulation.planning import ALL, Planned, Planning, misses, planned
+from broker.simulation.play import Inputs, PriceList, Shard
 from broker.simulation.report import Report, Stress, html
+from broker.simulation.tally import Tally, merged
 from broker.simulation.traffic import Adaptation
 
 _TAKEOVER = "sim_takeover"
@@ -33,8 +37,8 @@ class Run(msgspec.Struct, frozen=True):
     stress: bool = True
 
 
-def texts(world: Path, table: Path, policies: Path) -> Inputs:
-    """The files of a run: a world, a scenario table, and every document of a folder of policies.
+def texts(world: Path, table: Path, policies: Path, operators: Path) -> Inputs:
+    """The files of a run: a world, a scenario table, each document of a folder of policies, and what operators cost.
 
     Raises:
         Misconfigured: a file that cannot be read, or a folder without documents.
@@ -42,7 +46,16 @@ def texts(world: Path, table: Path, policies: Path) -> Inputs:
     documents = sorted(policies.glob("*.yaml"))
     if not documents:
         raise Misconfigured(f"{policies}: no policy documents (*.yaml) here")
-    return Inputs(_text(world), _text(table), tuple(_text(path) for path in documents))
+    return Inputs(_text(world), _text(table), tuple(_text(path) for path in documents), prices(operators))
+
+
+def prices(folder: Path) -> tuple[PriceList, ...]:
+    """Prices and typical times of every operator file, without opening its adapter.
+
+    Raises:
+        Misconfigured: a file that is wrong.
+    """
+    return tuple(PriceList(name, tuple(of_file(settings).items())) for name, settings in load_operators(folder).items())
 
 
 def as_html(report: Report) -> str:
@@ -72,12 +85,37 @@ def summary(report: Report) -> str:
     lines += ["", "sessions of attackers in which nothing was allowed"]
     for name, one in found.attacks_stopped.items():
         lines.append(f"  {name:22}{one.stopped.value:>10.1%}   ({one.stopped.low:.1%} to {one.stopped.high:.1%})")
+    lines += ["", *_planning_lines(report.planning)]
     lines += ["", "if the world were otherwise"] if report.stresses else []
     for stress in report.stresses:
         takeovers = stress.takeovers_stopped
         stopped = "" if takeovers is None else f", takeovers stopped {takeovers.value:.1%}"
         lines.append(f"  {stress.name:36}area {stress.auc:.3f}, recall {stress.recall:.1%}{stopped}")
     return "\n".join(lines)
+
+
+def _planning_lines(planning: Planning) -> Iterable[str]:
+    for title, found in (("the policies as they are", planning.shipped), ("if they wanted everything", planning.wide)):
+        if found is None:
+            continue
+        yield f"{f'asked in waves, {title}':50}{'same':>9}{'looser':>8}{'asked':>14}{'saved':>14}"
+        for name, one in found.items():
+            asked = f"{one.asked:.2f} of {one.asked_all:.2f}"
+            yield f"  {name:48}{one.same:>9.2%}{one.looser:>8}{asked:>14}{_saved(one):>14}"
+    if planning.wide is not None:
+        told = ", ".join(misses(planning.wide))
+        yield f"  against asking everything: {f'the aim is missed, {told}' if told else 'as was aimed at, or better'}"
+        yield f"  the policies as they are cost {_against(planning.shipped, planning.wide)} less than asking everything"
+
+
+def _saved(one: Planned) -> str:
+    return ", ".join(f"{saved:.1%} {name}" for name, saved in one.saved.items()) or "-"
+
+
+def _against(shipped: Mapping[str, Planned], wide: Mapping[str, Planned]) -> str:
+    """What the policies as they are pay, against asking everybody everything."""
+    ours, everything = shipped[ALL].cost, wide[ALL].cost_all
+    return ", ".join(f"{1 - ours.get(name, 0.0) / whole:.1%} {name}" for name, whole in everything.items()) or "-"
 
 
 def _text(path: Path) -> tuple[str, str]:
@@ -91,8 +129,10 @@ class _Variation(msgspec.Struct, frozen=True):
     name: str
     attack_factor: float = 1.0
     adaptation: Adaptation | None = None
+    everything: bool = False
 
 
+_EVERYTHING = _Variation("every class wants everything", everything=True)
 _VARIATIONS = (
     _Variation("as assumed"),
     _Variation("attacks three times as frequent", attack_factor=3.0),
@@ -110,11 +150,14 @@ def simulate(run: Run, progress: Progress) -> Report:
     """
     parts = play.shards(run.inputs, questions=run.questions, seed=run.seed, attack_factor=run.attack_factor)
     varied = [(one, _varied(run, one)) for one in (_VARIATIONS if run.stress else ())]
-    every = [*parts, *(part for _, some in varied for part in some)]
+    wide = _varied(run, _EVERYTHING) if run.stress else []
+    every = [*parts, *(part for _, some in varied for part in some), *wide]
     tallies = iter(_played(every, run.jobs, progress))
-    found = findings(play.merged(next(tallies) for _ in parts))
-    stresses = [_stress(variation.name, play.merged(next(tallies) for _ in some)) for variation, some in varied]
-    return Report("What these policies would do", _described(run, found), found, tuple(stresses))
+    tally = merged(next(tallies) for _ in parts)
+    found = findings(tally)
+    stresses = [_stress(variation.name, merged(next(tallies) for _ in some)) for variation, some in varied]
+    planning = Planning(planned(tally), planned(merged(tallies)) if wide else None)
+    return Report("What these policies would do", _described(run, found), found, planning, tuple(stresses))
 
 
 def _varied(run: Run, variation: _Variation) -> list[Shard]:
@@ -124,6 +167,7 @@ def _varied(run: Run, variation: _Variation) -> list[Shard]:
         seed=run.seed,
         attack_factor=run.attack_factor * variation.attack_factor,
         adaptation=variation.adaptation,
+        everything=variation.everything,
     )
 
 

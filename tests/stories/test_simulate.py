@@ -29,6 +29,7 @@ def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
     assert page.count("<svg") == 4
     assert "deceived_victim" in page
     assert "What the network cannot see" in page
+    assert "Asking in waves" in page
 
 
 def test_machines_get_every_figure() -> None:
@@ -36,6 +37,8 @@ def test_machines_get_every_figure() -> None:
     report = json.loads(done.stdout)
     assert report["findings"]["questions"] == 400
     assert sum(report["findings"]["decisions"]["honest"].values()) == pytest.approx(1.0)
+    whole = report["planning"]["shipped"]["all"]
+    assert 0 < whole["cost"]["EUR"] <= whole["cost_all"]["EUR"]
 
 
 def test_a_world_that_cannot_be_is_refused_with_its_line(tmp_path: Path) -> None:

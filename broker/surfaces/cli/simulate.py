@@ -43,6 +43,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
             world or deployment.folder / "simulation" / "default.yaml",
             deployment.evidence_table,
             policies or deployment.folder / "policies",
+            deployment.folder / "operators",
         )
         run = simulation.Run(inputs, checks, seed, jobs or os.cpu_count() or 1, attack_factor, stress)
         started_s = time.perf_counter()

@@ -18,7 +18,7 @@ def network(**changes: Any) -> Network:
     """One that answers everything at once, with these changes."""
     answers = dict.fromkeys((SIM, LOCATION, POSSESSION), 1.0)
     told = {"name": "one", "country": "ES", "share": 1.0, "latency_ms": 1.0, "reads": "date", "answers": answers}
-    return Network(Operator.model_validate(told | changes), 30, 1000.0, Random(1))
+    return Network(Operator.model_validate(told | changes), 30, Random(1))
 
 
 def line(age_s: float = 0.0, **changes: Any) -> Line:
@@ -36,14 +36,14 @@ def line(age_s: float = 0.0, **changes: Any) -> Line:
     ],
 )
 def test_ages(reads: str, age_s: float, said: AgeRange) -> None:
-    answer = network(reads=reads).ask([SIM], line(age_s), 0.0)[SIM]
+    answer = network(reads=reads).ask([SIM], line(age_s), 0.0)[SIM].signal
     assert isinstance(answer, Observed)
     assert answer.value == said
 
 
 def test_a_liar_says_that_nothing_ever_happens() -> None:
     said = network(lies=True).ask([SIM, POSSESSION], line(HOUR_S), 0.0)
-    sim, possession = said[SIM], said[POSSESSION]
+    sim, possession = said[SIM].signal, said[POSSESSION].signal
     assert isinstance(sim, Observed)
     assert isinstance(possession, Observed)
     assert possession.value == Match(matched=True)
@@ -57,7 +57,6 @@ def test_a_liar_says_that_nothing_ever_happens() -> None:
         ({"answers": {}}, {}, SIM, Unavailability.UNSUPPORTED),
         ({"answers": {SIM: 0.0}}, {}, SIM, Unavailability.OPERATOR_ERROR),
         ({"answers": {POSSESSION: 0.0}}, {}, POSSESSION, Unavailability.NOT_APPLICABLE),
-        ({"latency_ms": 1e9}, {}, SIM, Unavailability.LATE),
         ({"outages": 1000, "outage_h": 100.0}, {}, SIM, Unavailability.TIMEOUT),
         ({}, {"refused": frozenset({LOCATION})}, LOCATION, Unavailability.NOT_PERMITTED),
         ({}, {"suppressed": 1.0}, LOCATION, Unavailability.NOT_APPLICABLE),
@@ -66,11 +65,11 @@ def test_a_liar_says_that_nothing_ever_happens() -> None:
 def test_silence_has_a_reason(
     operator: dict[str, Any], asked_of: dict[str, Any], name: SignalName, reason: Unavailability
 ) -> None:
-    answer = network(**operator).ask([name], line(**asked_of), 15 * DAY_S)[name]
+    answer = network(**operator).ask([name], line(**asked_of), 15 * DAY_S)[name].signal
     assert isinstance(answer, Unavailable)
     assert answer.reason is reason
 
 
 def test_nobody_can_keep_the_change_of_sim_away() -> None:
-    answer = network().ask([SIM], line(HOUR_S, suppressed=1.0), 0.0)[SIM]
+    answer = network().ask([SIM], line(HOUR_S, suppressed=1.0), 0.0)[SIM].signal
     assert isinstance(answer, Observed)

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from broker.domain.decision import Outcome
+from broker.errors import Misconfigured
 from broker.simulation import play
 from broker.simulation.findings import findings
-from broker.simulation.play import Tally
+from broker.simulation.planning import ALL, Planned, misses, planned
+from broker.simulation.tally import Tally, merged
 from broker.simulation.traffic import Adaptation, Behaviour
 from broker.usecases.simulate import Run, as_html, as_json, simulate, summary
 from tests.unit.simulation.worlds import inputs, operators
@@ -15,15 +17,23 @@ from tests.unit.simulation.worlds import inputs, operators
 OBSERVED_OVER_EXPECTED = (0.9, 1.1)
 
 
-def played(questions: int, seed: int = 7, *, adaptation: Adaptation | None = None, **changes: Any) -> Tally:
-    parts = play.shards(inputs(**changes), questions=questions, seed=seed, adaptation=adaptation)
-    return play.merged(map(play.play, parts))
+def played(
+    questions: int, seed: int = 7, *, adaptation: Adaptation | None = None, everything: bool = False, **changes: Any
+) -> Tally:
+    parts = play.shards(inputs(**changes), questions=questions, seed=seed, adaptation=adaptation, everything=everything)
+    return merged(map(play.play, parts))
 
 
 @pytest.fixture(scope="module")
 def honest_operators() -> Tally:
     """The shipped world with operators that give dates and do not lie."""
-    return played(12_000, operators=operators(reads="date", lies=False))
+    return played(8_000, operators=operators(reads="date", lies=False))
+
+
+@pytest.fixture(scope="module")
+def usual() -> Tally:
+    """The shipped world."""
+    return played(3_000)
 
 
 def test_the_same_run_on_one_process_and_on_two_gives_the_same_bytes() -> None:
@@ -74,18 +84,60 @@ def test_critical_without_its_required_evidence_is_never_allowed(honest_operator
     assert max(honest_operators.action_class[at] for at in allowed) < 3
 
 
-def test_attackers_who_adapt_do_better() -> None:
-    usual = findings(played(5_000)).attacks_stopped["sim_takeover"].stopped.value
-    waiting = findings(played(5_000, adaptation=Adaptation.WAITS)).attacks_stopped["sim_takeover"].stopped.value
-    assert waiting < usual
+def test_attackers_who_adapt_do_better(usual: Tally) -> None:
+    stopped = findings(usual).attacks_stopped["sim_takeover"].stopped.value
+    waiting = findings(played(3_000, adaptation=Adaptation.WAITS)).attacks_stopped["sim_takeover"].stopped.value
+    assert waiting < stopped
 
 
-def test_a_session_of_several_attempts_counts_once() -> None:
-    tally = played(4_000)
-    found = findings(tally)
-    sessions = {tally.session[at] for at in range(len(tally)) if tally.attack[at]}
+def test_a_session_of_several_attempts_counts_once(usual: Tally) -> None:
+    found = findings(usual)
+    sessions = {usual.session[at] for at in range(len(usual)) if usual.attack[at]}
     assert sum(one.stopped.seen for one in found.behaviours_stopped.values()) == len(sessions)
     assert set(found.behaviours_stopped) <= {one.value for one in Behaviour}
+
+
+def test_waves_pay_less_than_asking_everything_and_decide_the_same() -> None:
+    assert misses(planned(played(600, everything=True))) == []
+
+
+def test_the_policies_as_they_are_leave_nothing_to_chance(honest_operators: Tally) -> None:
+    """They ask for little, so that a plan finds little to leave; what it leaves changes nothing."""
+    for name, one in planned(honest_operators).items():
+        assert one.looser == 0, name
+        assert one.same > 0.999, name
+        assert one.asked <= one.asked_all, name
+
+
+def test_a_miss_is_told() -> None:
+    bad = Planned(9, 0.99, 1, 0, 2.0, 2.0, 1.0, 99.0, 99.0, {"EUR": 0.7}, {"EUR": 1.0})
+    assert misses({"low": bad, "high": bad, ALL: bad}) == [
+        "30.0% saved in EUR",
+        "99.00% decided the same",
+        "1 looser in high",
+    ]
+
+
+def test_a_world_priced_like_an_operator_that_is_not_there_is_refused() -> None:
+    with pytest.raises(Misconfigured, match=r"op-1 is priced_as nobody.* there are alba, borealis, cadenza"):
+        played(1, operators=operators(priced_as="nobody"))
+
+
+def test_a_world_without_prices_counts_questions_alone() -> None:
+    whole = planned(played(200, operators=operators(priced_as=None)))[ALL]
+    assert (whole.cost, whole.saved) == ({}, {})
+    assert whole.asked > 0.5
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("attack_factor", [1.0, 50.0])
+def test_waves_keep_their_promise_at_length(attack_factor: float) -> None:
+    """Also where attacks are as frequent as can be: nothing is looser where it matters."""
+    parts = play.shards(inputs(), questions=40_000, seed=7, attack_factor=attack_factor, everything=True)
+    found = planned(merged(map(play.play, parts)))
+    assert found["high"].looser == found["critical"].looser == 0
+    if attack_factor == 1.0:
+        assert misses(found) == []
 
 
 @pytest.mark.proof

@@ -10,10 +10,12 @@ from broker.policy.yaml_text import YamlText
 from broker.simulation import parameters
 from broker.simulation.parameters import WorldFile
 from broker.simulation.play import Inputs
+from broker.usecases.simulate import prices
 
 CONFIG = Path(__file__).parents[3] / "config"
 WORLD = (CONFIG / "simulation" / "default.yaml").read_text("utf-8")
 TABLE = (CONFIG / "evidence" / "default.yaml").read_text("utf-8")
+PRICES = prices(CONFIG / "operators")
 
 
 def inputs(**changes: Any) -> Inputs:
@@ -21,7 +23,7 @@ def inputs(**changes: Any) -> Inputs:
     world = yaml.safe_load(WORLD) | changes
     policies = sorted((CONFIG / "policies").glob("*.yaml"))
     texts = tuple((path.name, path.read_text("utf-8")) for path in policies)
-    return Inputs(("world", yaml.safe_dump(world)), ("table", TABLE), texts)
+    return Inputs(("world", yaml.safe_dump(world)), ("table", TABLE), texts, PRICES)
 
 
 def operators(**changes: Any) -> list[dict[str, Any]]:
