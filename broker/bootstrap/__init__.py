@@ -24,7 +24,7 @@ from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, rights_terms, secret_files, text_of
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
-from broker.bootstrap.network import network_tools
+from broker.bootstrap.network import billed, network_tools
 from broker.bootstrap.parts import Parts
 from broker.bootstrap.privacy import Privacy, PrivacyNeeds, keeping_private
 from broker.bootstrap.recording import Recording, ring_file
@@ -53,6 +53,7 @@ from broker.usecases.admission import Admission
 from broker.usecases.ask_network import AskNetwork, NetworkTools
 from broker.usecases.asking import AskingTools
 from broker.usecases.await_check import Stirrings
+from broker.usecases.billing import BillingTools
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.consent_links import ConsentLinks
@@ -139,13 +140,15 @@ class Deployment:
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
             network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms)
+            consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
+            billing = BillingTools(consuming.budget, store.consumers, parts.registry.charge, self._clock, self._new_id)
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)
             desk = challenge_desk(
                 resettling,
                 store,
                 parts.registry,
-                network,
+                billed(network, parts.registry, billing),
                 self._new_id,
                 self._settings.server.public_url,
                 self._settings.challenges,
@@ -158,7 +161,6 @@ class Deployment:
             webhooks = await stack.enter_async_context(
                 telling(store, self._clock, self._new_id, parts.pseudonyms, self._settings.webhooks)
             )
-            consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
             await stack.enter_async_context(consuming.running())
             late_answers = await stack.enter_async_context(
                 hearing_late(parts.gatherer, resettling, private.permit, parts.rulebook.table, self._settings.checks)
@@ -334,7 +336,8 @@ class Deployment:
             journeys=self._journeys(parts, store, private),
             budget=beside.consuming.budget,
         )
-        return RunCheck(tools, Settle(settling)), network_tools(tools, store, self._new_id)
+        through, quotas = beside.desk.tools.through, beside.consuming.quotas
+        return RunCheck(tools, Settle(settling)), network_tools(tools, through, quotas, store, self._new_id)
 
     def _services(
         self,

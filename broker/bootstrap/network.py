@@ -2,13 +2,24 @@
 
 from collections.abc import Callable
 
+from broker.consumers.quotas import Quotas
+from broker.operators.registry import Registry
 from broker.storage.store import Store
 from broker.usecases.ask_network import NetworkTools
+from broker.usecases.billing import BilledSources, BillingTools
+from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.run_check import CheckTools
 
 
-def network_tools(tools: CheckTools, store: Store, new_id: Callable[[str], str]) -> NetworkTools:
-    """The same routes, gate and operators, with all the time that a check may have at most."""
+def billed(network: PermittedNetwork, registry: Registry, tools: BillingTools) -> PermittedNetwork:
+    """The same gate, with the bill behind it: what it lets nobody ask costs nothing."""
+    return network.over(BilledSources(registry.through, tools))
+
+
+def network_tools(
+    tools: CheckTools, through: PermittedNetwork, quotas: Quotas, store: Store, new_id: Callable[[str], str]
+) -> NetworkTools:
+    """The routes and the gate of checks, with all the time that a check may have at most."""
     limits = tools.limits
     return NetworkTools(
         clock=tools.clock,
@@ -16,8 +27,9 @@ def network_tools(tools: CheckTools, store: Store, new_id: Callable[[str], str])
         new_correlator=tools.new_correlator,
         policies=tools.policies,
         resolver=tools.resolver,
-        through=tools.through,
+        through=through,
         gate=tools.gate,
+        quotas=quotas,
         permit=tools.permit,
         pseudonyms=tools.pseudonyms,
         record=store,

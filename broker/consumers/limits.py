@@ -18,6 +18,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 class Limits(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
     """What is left out is not limited here; a platform's limits hold for all its tenants together.
 
+    A question through the CAMARA facade, and an order for personal data, count as a check does.
+
     ``budget`` is what operators may charge in a calendar month (UTC), as decimals by ISO 4217 code. The agent's is for
     each agent by itself.
     """

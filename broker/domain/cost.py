@@ -34,9 +34,12 @@ class CheckCost(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One question that an operator was asked, for whoever pays; without amount where no price is known."""
+    """One question that an operator was asked, for whoever pays; without amount where no price is known.
+
+    ``signal`` names a signal or an instrument.
+    """
 
     operator: str | None
-    signal: SignalName
+    signal: str
     currency: str | None = None
     amount: Decimal | None = None

@@ -9,13 +9,15 @@ from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.prompts import AsksPeople
+from broker.domain.cost import Charge
+from broker.domain.instrument import Category
 from broker.domain.signal import SignalName
 from broker.operators.consents import AsksConsentFirst, ConsentMemory
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.sources import InPreference
-from broker.operators.tariffs import Tariffs, of_sources, tariffs
+from broker.operators.tariffs import Tariffs, charges, of_sources, tariffs
 
 
 class Registry:
@@ -42,8 +44,12 @@ class Registry:
             name: _asking_first(guarded.adapter, self.consents) for name, guarded in self._guarded.items()
         }
         self.tariffs: Mapping[str, Tariffs] = MappingProxyType(
-            {name: tariffs(name, settings, self._adapters[name].capabilities) for name, settings in operators.items()}
+            {name: tariffs(name, settings, self._adapters[name]) for name, settings in operators.items()}
         )
+        self._charges = {
+            name: charges(settings, one.capabilities) | charges(settings, one.instruments)
+            for (name, settings), one in zip(operators.items(), self._adapters.values(), strict=True)
+        }
         self._tariffs_together: dict[tuple[str, ...], Tariffs] = {}
         self._limits, self._clock = limits, surroundings.clock
         self._together: dict[tuple[str, ...], Adapter] = {}
@@ -64,6 +70,10 @@ class Registry:
         if found is None:
             found = self._tariffs_together[sources] = of_sources(sources, self.tariffs)
         return found
+
+    def charge(self, operator: str, category: Category) -> Charge | None:
+        """What one question, or one order, costs at an operator; ``None`` where no price is known."""
+        return self._charges.get(operator, {}).get(category)
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:

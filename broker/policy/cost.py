@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from broker.domain.cost import Call, Charge, CheckCost, Tariff
 from broker.domain.evidence import Evidence
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.domain.signal import Observed, Signal, SignalName, Source, Unavailability
 
 Tariffs = Mapping[SignalName, Tariff]
 
@@ -68,10 +68,13 @@ def _sums(charges: Iterable[Charge]) -> dict[str, Decimal]:
     return dict(sorted(sums.items()))
 
 
+def never_sent(reason: Unavailability, source: Source | None) -> bool:
+    """Whether no operator heard of a question without an answer. What our own gate does not permit has no source."""
+    return reason in _NEVER_SENT or (reason is Unavailability.NOT_PERMITTED and source is None)
+
+
 def _was_sent(signal: Signal) -> bool:
-    """Whether an operator heard of the question. What our own gate does not permit has no source."""
-    ours = _reason(signal) is Unavailability.NOT_PERMITTED and signal.source is None
-    return _reason(signal) not in _NEVER_SENT and not ours
+    return isinstance(signal, Observed) or not never_sent(signal.reason, signal.source)
 
 
 def _reason(signal: Signal) -> Unavailability | None:

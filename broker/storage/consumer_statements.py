@@ -89,6 +89,7 @@ SELECT_METERING = (
     .limit(bindparam("rows"))
 )
 
+INSERT_METERING = insert(metering)
 OPEN_BUDGET = insert(budgets).on_conflict_do_nothing()
 # The guard of every paid call: nobody spends what would go beyond the limit, on any number of nodes.
 SPEND = (

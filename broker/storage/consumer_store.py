@@ -1,6 +1,7 @@
 """Who calls, durably: tenants within tenants, OAuth clients, trusted issuers, used ids, what was spent."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
 
 _NO_LIMIT = 2**62
+_log = logging.getLogger(__name__)
 
 
 class TenantRow(msgspec.Struct, frozen=True):
@@ -73,7 +75,7 @@ class UsedId(msgspec.Struct, frozen=True):
 
 
 class MeteredRow(msgspec.Struct, frozen=True):
-    """What one check cost; ``calls`` is JSON."""
+    """What one check cost, or one call outside checks (``use_…`` in the place of the check); ``calls`` is JSON."""
 
     tenant: str
     check_id: str
@@ -81,6 +83,11 @@ class MeteredRow(msgspec.Struct, frozen=True):
     consumer: str
     agent: str | None
     calls: bytes
+
+    @property
+    def is_check(self) -> bool:
+        """Whether a check is behind it."""
+        return not self.check_id.startswith("use_")
 
 
 class Purse(msgspec.Struct, frozen=True):
@@ -200,6 +207,13 @@ class ConsumerStore:
                 yield metered
             if len(rows) < self._rows_max:
                 return
+
+    def meter_soon(self, row: MeteredRow) -> None:
+        """Keep what one call outside checks cost, with the next commit and before whatever is written after it."""
+        try:
+            self._writer.post(Write((sql.INSERT_METERING,), msgspec.structs.asdict(row)))
+        except BrokerError as error:
+            _log.error("a call at an operator is not on the meter: %s", error.code)
 
     async def spend(self, purse: Purse, amount: int, most: int) -> bool:
         """Spend from a budget, or not at all where it would go beyond ``most``; negative amounts give back."""

@@ -14,6 +14,7 @@ from broker.adapter_kit.adapter import SignalQuery
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
+from broker.consumers.quotas import Quotas
 from broker.domain.check import Action, Circle, Claims, Principal
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import Route
@@ -67,6 +68,7 @@ class NetworkTools(msgspec.Struct, frozen=True):
     through: PermittedNetwork
     permit: Permit
     gate: ConsentGate
+    quotas: Quotas
     pseudonyms: Pseudonyms
     record: Record
     ask_within_s: float
@@ -85,6 +87,7 @@ class AskNetwork:
         Raises:
             NotPermitted: the scope is missing, the purpose does not cover this, or somebody stopped the caller.
             InvalidRequest: the purpose is not known.
+            QuotaExceeded: a quota is used up; a question counts as a check does.
             Unrecorded, Overloaded: nothing was asked or told; try again.
         """
         tools = self._tools
@@ -93,6 +96,7 @@ class AskNetwork:
             raise NotPermitted("agents ask for trust, not for the network's answers: use a credential without an agent")
         self._require_known(question.purpose)
         await self._require_going(principal, question)
+        await tools.quotas.take(principal)
         subject = tools.pseudonyms.subject(principal.tenant, question.phone)
         ask_id = tools.new_id("ask")
         grant = await tools.permit.before(

@@ -1,7 +1,8 @@
 """Budgets in money: what operators may charge in a month. The most that a check can cost is reserved before it asks."""
 
 import calendar
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -37,10 +38,21 @@ class Reserved(msgspec.Struct, frozen=True):
     purses: tuple[tuple[Purse, int], ...] = ()
 
 
+class Bill:
+    """What a question came to, while it is asked: nothing, then nobody knows, then what was ``spent``."""
+
+    def __init__(self) -> None:
+        self.spent: Mapping[str, Decimal] | None = {}
+
+    def asking(self) -> None:
+        """From now on an operator may have been asked, whatever becomes of us."""
+        self.spent = None
+
+
 class Budget:
     """The hard stop: on any number of nodes nobody spends what would go beyond a limit.
 
-    A check that dies after it asked keeps what it reserved, for operators may have been asked.
+    What dies while operators are asked keeps what it reserved: a budget may stop too early, and never too late.
     """
 
     def __init__(self, keeper: PurseKeeper, standings: Standings, clock: Clock) -> None:
@@ -64,22 +76,28 @@ class Budget:
                 amount = _micros(worst.get(currency, Decimal(0)))
                 purse = Purse(owner, f"{now:%Y-%m}", currency)
                 if amount and not await self._keeper.spend(purse, amount, most):
-                    self.give_back(Reserved(tuple(taken)))
+                    self._settle(Reserved(tuple(taken)), {})
                     name = f"{'tenant' if owner == tenant else 'platform'}-budget-{currency.lower()}"
                     raise QuotaExceeded(name, most // MICROS, _MONTH_S, retry_after_s=_until_next_month_s(now))
                 taken += [(purse, amount)] if amount else []
         return Reserved(tuple(taken))
 
-    def settle(self, reserved: Reserved, spent: Mapping[str, Decimal]) -> None:
+    @contextlib.contextmanager
+    def spending(self, reserved: Reserved) -> Iterator[Bill]:
+        """Spend from what is reserved; at the end, however it comes, what is known not to be spent is given back."""
+        bill = Bill()
+        try:
+            yield bill
+        finally:
+            if bill.spent is not None:
+                self._settle(reserved, bill.spent)
+
+    def _settle(self, reserved: Reserved, spent: Mapping[str, Decimal]) -> None:
         """Give back what was reserved beyond what was spent."""
         for purse, amount in reserved.purses:
             rest = amount - _micros(spent.get(purse.currency, Decimal(0)))
             if rest > 0:
                 self._keeper.give_back_soon(purse, rest)
-
-    def give_back(self, reserved: Reserved) -> None:
-        """Give back everything: nobody was asked."""
-        self.settle(reserved, {})
 
 
 def most_of(names: Iterable[SignalName], tariffs: Sequence[Mapping[SignalName, Tariff]]) -> dict[str, Decimal]:

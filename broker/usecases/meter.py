@@ -83,7 +83,7 @@ class Meter:
         calls: Counter[tuple[date, str, str | None, Call]] = Counter()
         async for row in self._store.metered(tenant, _ms(since), _ms(until)):
             whose = (datetime.fromtimestamp(row.at_ms / 1000, UTC).date(), row.consumer, row.agent)
-            checks[whose] += 1
+            checks[whose] += row.is_check
             calls.update((*whose, call) for call in _CALLS.decode(row.calls))
         return _summed(tenant, since, until, checks, calls)
 
@@ -109,7 +109,7 @@ def _summed(
     checks: Counter[tuple[date, str, str | None]],
     calls: Counter[tuple[date, str, str | None, Call]],
 ) -> MeterOut:
-    lines = [MeterLine(*whose, "check", count) for whose, count in checks.items()]
+    lines = [MeterLine(*whose, "check", count) for whose, count in checks.items() if count]
     totals: dict[str, Decimal] = {}
     for (day, consumer, agent, call), count in calls.items():
         amount = None if call.amount is None else call.amount * count

@@ -116,6 +116,7 @@ class OrderDisclosure:
             NotPermitted: the scope is missing, the caller is an agent, or somebody stopped it.
             DisclosureRefused: no grant, one that is over, an operator that does not disclose, or the person's wish.
             InvalidRequest: the purpose is not known.
+            QuotaExceeded: a quota is used up; an order counts as a check does.
             Unrecorded, Overloaded: nothing was asked or told; try again.
         """
         authorize.require(principal, authorize.DISCLOSE)
@@ -123,6 +124,7 @@ class OrderDisclosure:
         if principal.agent is not None:
             raise NotPermitted("nothing is told in clear to agents: use a credential without an agent")
         await self._require_going(principal, wanted)
+        await self._tools.quotas.take(principal)
         subject = self._tools.pseudonyms.subject(principal.tenant, wanted.phone)
         leave = await self._permitted(About(principal.tenant, subject, wanted.phone, wanted.purpose), wanted)
         grant = await self._granted(principal, wanted)

@@ -29,6 +29,10 @@ class PermittedNetwork:
         self.permit = permit
         self._pseudonyms = pseudonyms
 
+    def over(self, sources: Sources) -> "PermittedNetwork":
+        """The same gate before other sources."""
+        return PermittedNetwork(sources, self.permit, self._pseudonyms)
+
     def __call__(self, sources: tuple[str, ...]) -> Adapter | None:
         """One adapter over operators in order of preference; ``None`` over none."""
         adapter = self._sources(sources)

@@ -164,38 +164,34 @@ class RunCheck:
         errand = self._errand(case, enquiry)
         recalled = {} if standing.ask_first else self._recall(case, errand)
         reserved = await self._reserve(case, recalled, routed=not standing.ask_first)
-        try:
+        with self._tools.budget.spending(reserved) as bill:
             replay = await self._begin(case, asks=len(case.plan.items) > len(recalled))
-        except BaseException:
-            self._tools.budget.give_back(reserved)
-            raise
-        if replay is not None:
-            self._tools.budget.give_back(reserved)
-            return Answered(replay, replayed=True)
-
-        try:
-            # (5, again) Where a range is only a guess, a finder knows better.
-            if standing.ask_first and case.plan.items:
-                deadline_s = errand.query.deadline_s
-                route = await self._tools.resolver.look_up(enquiry, standing.route, deadline_s=deadline_s)
-                case = self._bound(case, route)
-                recalled = self._recall(case, errand)
-            # (8) Gather; (9) to (12) score, decide, offer, commit.
-            case, answers = await self._gather(case, enquiry, errand, recalled)
-            # (7, again) A consent may have been taken back while operators were asked.
-            usable = await self._tools.permit.still(
-                answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
-            )
-            case = msgspec.structs.replace(case, consents=usable.consents)
-            evidence = journey.sound(Evidence.of([*case.plan.unavailable, *usable.signals]), case.carried)
-            cost, case = self._cost(case, evidence, answers.asked)
-            check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
-            self._tools.budget.settle(reserved, cost.total)
-            self._tools.settled(check, asked.request.action)
-        except BaseException:
-            self._tools.late_answers.give_up(errand)
-            self._give_back(case)
-            raise
+            if replay is not None:
+                return Answered(replay, replayed=True)
+            try:
+                # (5, again) Where a range is only a guess, a finder knows better.
+                if standing.ask_first and case.plan.items:
+                    deadline_s = errand.query.deadline_s
+                    route = await self._tools.resolver.look_up(enquiry, standing.route, deadline_s=deadline_s)
+                    case = self._bound(case, route)
+                    recalled = self._recall(case, errand)
+                # (8) Gather; (9) to (12) score, decide, offer, commit.
+                bill.asking()
+                case, answers = await self._gather(case, enquiry, errand, recalled)
+                # (7, again) A consent may have been taken back while operators were asked.
+                usable = await self._tools.permit.still(
+                    answers.signals, asked.request, asked.principal.tenant, case.subject, begun.record
+                )
+                case = msgspec.structs.replace(case, consents=usable.consents)
+                evidence = journey.sound(Evidence.of([*case.plan.unavailable, *usable.signals]), case.carried)
+                cost, case = self._cost(case, evidence, answers.asked)
+                bill.spent = cost.total
+                check, body = await self._settle(case, evidence, cost, wait_s=self._record_wait_s(case))
+                self._tools.settled(check, asked.request.action)
+            except BaseException:
+                self._tools.late_answers.give_up(errand)
+                self._give_back(case)
+                raise
         # (8, again) What operators say later amends the check.
         self._tools.late_answers.expect(check, case.document, errand)
         # (13) Answer.

@@ -140,6 +140,57 @@ def test_the_meter_adds_up_to_the_record(stage: Stage, platform: httpx.Client) -
     assert {row["agent"] for row in rows} == {"'=till"}
 
 
+def by_text(http: httpx.Client) -> httpx.Response:
+    """A code by text message after a check that wants more."""
+    asked = question()
+    asked["action"]["attributes"] = {"newPayee": True}
+    check = http.post(PATH, json=asked).json()
+    return http.post(
+        f"/v1/trust-checks/{check['id']}/challenges", json={"method": "sms_otp", "phoneNumber": "+34600000101"}
+    )
+
+
+def test_what_is_asked_outside_checks_is_on_the_meter_too(stage: Stage, platform: httpx.Client) -> None:
+    tenant, key = customer(platform, "mixed")
+    backend = stage.broker.key(tenant, "network:read", consumer="backend")
+    with stage.broker.http(key) as http, stage.broker.http(backend) as camara:
+        assert by_text(http).status_code == 201
+        for _ in range(3):
+            asked = camara.post("/camara/sim-swap/v2/check", json={"phoneNumber": "+34600000101", "maxAge": 24})
+            assert asked.status_code == 200
+        metered = http.get("/v1/metering").json()
+    calls = {(line["consumer"], line["signal"]): line["count"] for line in metered["lines"] if line["kind"] == "call"}
+    assert metered["checks"] == 1
+    assert calls["backend", "sim_swap"] == 3
+    assert calls["shop", "one_time_password"] == 1
+    assert calls["shop", "sim_swap"] == 1
+    answered = stage.rows("SELECT count(*) FROM log_leaves WHERE tenant = ? AND check_id LIKE 'ask_%.answer'", tenant)
+    assert answered == [(3,)]
+
+
+def test_the_budget_holds_outside_checks_too(stage: Stage, platform: httpx.Client) -> None:
+    tenant, _ = customer(platform, "frugal", budget={"EUR": "0.05"})
+    with stage.broker.http(stage.broker.key(tenant, "network:read", consumer="backend")) as camara:
+        statuses = []
+        for _ in range(4):
+            before = stage.operator_calls()
+            asked = camara.post("/camara/sim-swap/v2/check", json={"phoneNumber": "+34600000101", "maxAge": 24})
+            statuses.append(asked.status_code)
+            assert (stage.operator_calls() > before) is asked.is_success
+    assert statuses == [200, 200, 429, 429]
+    assert asked.json()["code"] == "QUOTA_EXCEEDED"
+
+
+def test_a_question_through_the_facade_counts_as_a_check_does(stage: Stage, platform: httpx.Client) -> None:
+    tenant, _ = customer(platform, "counted", checksPerDay=2)
+    with stage.broker.http(stage.broker.key(tenant, "network:read", consumer="backend")) as camara:
+        asked = [
+            camara.post("/camara/sim-swap/v2/check", json={"phoneNumber": "+34600000101", "maxAge": 24})
+            for _ in range(3)
+        ]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+
+
 def test_the_meter_of_others_is_not_found(stage: Stage, platform: httpx.Client) -> None:
     tenant, _ = customer(platform, "discreet")
     with stage.broker.http(stage.broker.key("globex", "tenant:admin")) as stranger:

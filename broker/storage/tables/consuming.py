@@ -59,7 +59,8 @@ used_ids = Table(
     sqlite_with_rowid=False,
 )
 
-# One row a settled check, written with it: who asked, and what each operator call cost. `calls` is JSON.
+# One row a settled check, written with it, and one each call outside checks (`use_…` for the check): who asked, and
+# what each operator call cost. `calls` is JSON.
 metering = Table(
     "metering",
     metadata,

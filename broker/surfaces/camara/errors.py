@@ -12,9 +12,11 @@ from broker.errors import (
     NotFound,
     NotPermitted,
     Overloaded,
+    QuotaExceeded,
     TooManyRequests,
     Unrecorded,
 )
+from broker.usecases.billing import BUDGET
 
 _MESSAGE_MAX = 512
 
@@ -62,6 +64,8 @@ _UNAVAILABLE: dict[Unavailability, tuple[int, str, str]] = {
 
 def of_signal(signal: Unavailable) -> CamaraError:
     """Why there is no answer. None of these can be read as a good one."""
+    if signal.code == BUDGET:
+        return CamaraError(429, "QUOTA_EXCEEDED", "the month's budget for operators' charges is spent")
     if signal.code in {"TOO_MANY_REQUESTS", "QUOTA_EXCEEDED"}:
         return CamaraError(
             429, "TOO_MANY_REQUESTS", "the network asks to be left alone", retry_after_s=signal.retry_after_s
@@ -76,6 +80,7 @@ _OURS: dict[type[BrokerError], tuple[int, str]] = {
     NotPermitted: (403, "PERMISSION_DENIED"),
     NotFound: (404, "NOT_FOUND"),
     TooManyRequests: (429, "TOO_MANY_REQUESTS"),
+    QuotaExceeded: (429, "QUOTA_EXCEEDED"),
     Overloaded: (503, "UNAVAILABLE"),
     Unrecorded: (503, "UNAVAILABLE"),
 }
