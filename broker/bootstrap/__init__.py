@@ -1,11 +1,9 @@
 """The one place that builds things: settings in, a running broker out."""
 
-import asyncio
 import contextlib
-import os
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
 
@@ -13,15 +11,14 @@ from broker import settings as settings_module
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import load_operators
 from broker.audit.receipts import ReceiptSigner
-from broker.bootstrap import privacy
+from broker.bootstrap.administered import Administered
 from broker.bootstrap.amending import hearing_late
 from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.beside import Beside
 from broker.bootstrap.caution import journeys, look_back
 from broker.bootstrap.challenging import challenge_desk, find_ways, sweeping_challenges
-from broker.bootstrap.consuming import Consuming, administration
-from broker.bootstrap.doctor import Doctor
-from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, rights_terms, secret_files, text_of
+from broker.bootstrap.consuming import Consuming
+from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, rights_terms, secret_files
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
 from broker.bootstrap.network import billed, network_tools
@@ -33,22 +30,17 @@ from broker.bootstrap.rights import RightsNeeds, rights_desk, watching_deadlines
 from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
 from broker.bootstrap.waiting import awaiting
-from broker.clock import Clock, SystemClock
-from broker.domain.ids import new_id
+from broker.clock import SystemClock
 from broker.events.compose import Composer
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
-from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WaveMemory
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.settings import Settings
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
-from broker.storage.migrate import upgrade
-from broker.storage.records import StorageLimits
-from broker.storage.store import Store, open_store
-from broker.surfaces.ports import Administration, Services
+from broker.storage.store import Store
+from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
 from broker.usecases.ask_network import AskNetwork, NetworkTools
 from broker.usecases.asking import AskingTools
@@ -57,29 +49,20 @@ from broker.usecases.billing import BillingTools
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.consent_links import ConsentLinks
-from broker.usecases.examine_policy import Rulebook
-from broker.usecases.findings import Finding
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.journeys import Journeys
-from broker.usecases.keep_retention import KeepRetention
-from broker.usecases.learn import Learn
 from broker.usecases.manage_disclosures import ManageDisclosures
-from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.open_checks import OpenChecks
 from broker.usecases.open_keys import open_pseudonyms, require_apart
 from broker.usecases.order_disclosure import OrderDisclosure
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock
-from broker.usecases.publish_log import PublishLog
 from broker.usecases.readiness import Readiness
 from broker.usecases.recorded_rules import RecordedRules
 from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.request_access import AccessTools, RequestAccess
 from broker.usecases.request_rights import RequestRights
 from broker.usecases.resettle import ResettleTools
-from broker.usecases.rotate_keys import RotateKeys
-from broker.usecases.rotate_signing import RotateSigning
 from broker.usecases.run_check import CheckTools, RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.shadow import Shadows
@@ -101,29 +84,8 @@ def open_deployment(folder: Path | None = None) -> "Deployment":
     return Deployment(found, settings_module.load(found), SystemClock())
 
 
-class Deployment:
+class Deployment(Administered):
     """One configuration folder, and the broker that follows from it."""
-
-    def __init__(self, folder: Path, settings: Settings, clock: Clock) -> None:
-        self.folder = folder
-        self.evidence_table = folder / settings.evidence.table
-        self.host = settings.server.host
-        self.port = settings.server.port
-        self.request_read_s = settings.server.request_read_s
-        self.log_style = settings.server.log
-        self._keys = settings.keys.directory
-        self._settings = settings
-        self._clock = clock
-
-    async def examine(self, told: Callable[[str], None]) -> tuple[Finding, ...]:
-        """What is wrong with this set-up; nothing is made, migrated or asked about anybody."""
-        return await Doctor(self.folder, self._settings, self._clock).examine(told)
-
-    def rulebook(self) -> Rulebook:
-        """What policy documents are judged by here; no database is opened."""
-        text = text_of(self.evidence_table)
-        table = EvidenceTable.read(text, source=str(self.evidence_table))
-        return Rulebook(table, text, frozenset(consent_gate(self.folder / "purposes.toml").known()))
 
     @contextlib.asynccontextmanager
     async def services(self) -> AsyncIterator[Services]:
@@ -205,59 +167,6 @@ class Deployment:
             forget=(parts.freshness.forget, parts.resolver.forget, parts.registry.consents.forget),
         )
 
-    @contextlib.asynccontextmanager
-    async def retention(self) -> AsyncIterator[KeepRetention]:
-        """What is kept for how long, and how far that is enforced."""
-        async with self._store() as store:
-            yield privacy.retention(self._settings.retention, store, self._clock)
-
-    @contextlib.asynccontextmanager
-    async def key_ring(self) -> AsyncIterator[ManageKeys]:
-        """The administration of keys."""
-        async with self._store() as store:
-            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
-            yield ManageKeys(store, self._clock, secrets.token_bytes, pseudonyms.sealing_key())
-
-    @contextlib.asynccontextmanager
-    async def consumers(self) -> AsyncIterator[Administration]:
-        """The administration of who calls."""
-        async with self._store() as store:
-            pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
-            yield administration(store, self._clock, pseudonyms.sealing_key())
-
-    @contextlib.asynccontextmanager
-    async def key_rotation(self) -> AsyncIterator[RotateKeys]:
-        """The rotation of the vault's root and tenant keys."""
-        async with self._store() as store:
-            yield await privacy.key_rotation(self._settings.keys, store, self._clock)
-
-    def signing_keys(self) -> RotateSigning:
-        """The life of the keys that sign receipts."""
-        return RotateSigning(ring_file(self._keys, self._clock), self._clock)
-
-    @contextlib.asynccontextmanager
-    async def log(self) -> AsyncIterator[PublishLog]:
-        """The transparency log, as it stands."""
-        async with self._store() as store:
-            yield Recording(self._settings, store, self._clock, self._new_id).publish()
-
-    @contextlib.asynccontextmanager
-    async def learner(self) -> AsyncIterator[Learn]:
-        """What past checks teach."""
-        async with self._store() as store:
-            vault = await privacy.open_vault(self._settings.keys, store, self._clock)
-            yield Learn(OpenChecks(store, store.policies, vault), self.rulebook().table, self._clock)
-
-    @contextlib.asynccontextmanager
-    async def _store(self) -> AsyncIterator[Store]:
-        url = self._settings.storage.url
-        await asyncio.to_thread(upgrade, url)
-        store = await open_store(url, StorageLimits(**self._settings.storage.model_dump(exclude={"url"})))
-        try:
-            yield store
-        finally:
-            await store.aclose()
-
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> Parts:
         operators = load_operators(self.folder / "operators")
         finder = open_finder(self.folder, self._settings)
@@ -287,9 +196,6 @@ class Deployment:
     def _policies(self, parts: Parts, store: Store) -> PoliciesInForce:
         pace = PolicyClock(**self._settings.policies.model_dump())
         return PoliciesInForce(store.policies, parts.seeds, parts.rulebook, self._clock, pace)
-
-    def _new_id(self, prefix: str) -> str:
-        return new_id(prefix, self._clock.now(), os.urandom)
 
     def _journeys(self, parts: Parts, store: Store, private: Privacy) -> Journeys:
         return journeys(self._settings, store, private.opened, self._clock, parts.pseudonyms)
