@@ -101,8 +101,8 @@ class Deployment(Administered):
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
-            network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms)
             consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
+            network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms, consuming.circles)
             billing = BillingTools(consuming.budget, store.consumers, parts.registry.charge, self._clock, self._new_id)
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)

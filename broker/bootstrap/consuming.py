@@ -28,6 +28,7 @@ from broker.storage.kv import Kv, MemoryKv
 from broker.storage.store import Store
 from broker.surfaces.ports import Administration, OAuthMetadata
 from broker.usecases.budget import Budget
+from broker.usecases.circles import CircleLimits, Circles
 from broker.usecases.issue_token import IssueToken, IssueTools
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_keys import ManageKeys
@@ -50,6 +51,8 @@ class Consuming:
         self._resources = Resources(public_url)
         limits, kv = MemoryLimits(), _kv(settings.shared, clock)
         self._kv, self._store, self._clock = kv, store, clock
+        places = settings.places
+        self.circles = Circles(kv, pseudonyms, CircleLimits(places.circles_daily, places.asked_daily))
         sealing_key = pseudonyms.sealing_key()
         mint = TokenMint(self._key.jwk, self._key.kid, public_url, secrets.token_bytes)
         proofs = Proofs(

@@ -20,6 +20,7 @@ from broker.settings.sections import (
     KeySettings,
     OAuthSettings,
     PaceSettings,
+    PlaceSettings,
     PolicySettings,
     ReceiptSettings,
     RetentionSettings,
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     reviews: ReviewSettings = ReviewSettings()
     rights: RightsSettings = RightsSettings()
     journeys: JourneySettings = JourneySettings()
+    places: PlaceSettings = PlaceSettings()
     challenges: ChallengeSettings = ChallengeSettings()
     webhooks: WebhookSettings = WebhookSettings()
     waiting: WaitSettings = WaitSettings()

@@ -208,6 +208,13 @@ class CautionSettings(Section):
     amount_window_s: int = Field(default=86_400, ge=0, le=604_800)
 
 
+class PlaceSettings(Section):
+    """Of one person at one tenant in a day: how many different circles are asked, and how often any; 0 is no limit."""
+
+    circles_daily: int = Field(default=3, ge=0, le=10_000)
+    asked_daily: int = Field(default=24, ge=0, le=10_000)
+
+
 class JourneySettings(Section):
     """How long, within one conversation, a proven SIM and a denial count for what is asked next; 0 forgets at once."""
 

@@ -11,11 +11,14 @@ from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
 from broker.errors import BrokerError
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.usecases.circles import Circles
 from broker.usecases.permit import About, Grant, Permit, refused
 
 UNKNOWN = "CONSENT_UNKNOWN"
 """Nobody could look, and what is not known is not permitted."""
 NOBODY = "NO_TENANT"
+TOO_MANY_PLACES = "TOO_MANY_PLACES"
+"""So many circles were asked about this person that one more would find them."""
 
 Sources = Callable[[tuple[str, ...]], Adapter | None]
 """One adapter over operators in order of preference; ``None`` over none."""
@@ -24,8 +27,11 @@ Sources = Callable[[tuple[str, ...]], Adapter | None]
 class PermittedNetwork:
     """Every operator of a deployment, behind the gate. Use cases take this, and no adapter that is not behind it."""
 
-    def __init__(self, sources: Sources, permit: Permit, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self, sources: Sources, permit: Permit, pseudonyms: Pseudonyms, circles: Circles | None = None
+    ) -> None:
         self._sources = sources
+        self._circles = circles
         self.permit = permit
         self._pseudonyms = pseudonyms
 
@@ -36,14 +42,15 @@ class PermittedNetwork:
     def __call__(self, sources: tuple[str, ...]) -> Adapter | None:
         """One adapter over operators in order of preference; ``None`` over none."""
         adapter = self._sources(sources)
-        return None if adapter is None else Permitted(adapter, self.permit, self._pseudonyms)
+        return None if adapter is None else Permitted(adapter, self.permit, self._pseudonyms, self._circles)
 
 
 class Permitted:
     """An adapter that asks nothing about a person that must not be asked, and tells nothing that must not be used."""
 
-    def __init__(self, inner: Adapter, permit: Permit, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, inner: Adapter, permit: Permit, pseudonyms: Pseudonyms, circles: Circles | None = None) -> None:
         self._inner = inner
+        self._circles = circles
         self._permit = permit
         self._pseudonyms = pseudonyms
 
@@ -68,6 +75,8 @@ class Permitted:
         grant = await self._before(query.signal, about)
         if isinstance(grant, str):
             return Unavailable(query.signal, Unavailability.NOT_PERMITTED, grant)
+        if await self._closes_in(query, about):
+            return Unavailable(query.signal, Unavailability.NOT_PERMITTED, TOO_MANY_PLACES)
         if grant.basis is LegalBasis.CONSENT:
             query = msgspec.structs.replace(query, consent_of=about.subject)
         answer = await self._inner.observe(query)
@@ -91,6 +100,12 @@ class Permitted:
 
     async def aclose(self) -> None:
         """The operators belong to the registry."""
+
+    async def _closes_in(self, query: SignalQuery, about: About) -> bool:
+        """Whether this is one circle too many around somebody."""
+        if self._circles is None or query.signal is not SignalName.LOCATION or query.location is None:
+            return False
+        return not await self._circles.may_ask(about.tenant, about.subject, query.location)
 
     def _about(self, asked: SignalQuery | Order[A]) -> About:
         subject = self._pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""

@@ -1,5 +1,9 @@
 """The answer explained: what it cost, what would have changed it, what another model thinks, and all of it in words."""
 
+import base64
+import json
+import re
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -81,3 +85,38 @@ def test_an_agent_gets_none_of_it(stage: Stage) -> None:
     with stage.broker.http() as http:
         document = http.post("/v1/trust-checks", json=QUESTION).raise_for_status().json()
     assert not {"cost", "counterfactual", "challenger", "words"} & document.keys()
+
+
+_DATE = re.compile(r"20[0-9]{2}-[01][0-9]")
+_MEMBERS = {
+    *("id", "status", "decision", "verdict", "trustBand", "confidence", "reasons", "nextSteps", "policy", "degraded"),
+    *("calibrated", "validUntil", "receipt", "revision", "withheld"),
+}
+
+
+@pytest.mark.parametrize("last", range(101, 136))
+def test_whatever_the_situation_an_agent_sees_codes_and_nothing_of_the_person(stage: Stage, last: int) -> None:
+    number, correlator = f"+34600000{last}", str(uuid.uuid4())
+    place = dict(zip(("latitude", "longitude", "radiusM"), MADRID, strict=True))
+    asked = QUESTION | {
+        "subject": {
+            "phoneNumber": number,
+            "location": place,
+            "boundSince": "2020-02-03",
+            "claims": {"name": "Ana Canary"},
+        },
+        "context": {"channel": "voice", "conversationId": "canary-conversation"},
+    }
+    with stage.broker.http() as http:
+        answer = http.post("/v1/trust-checks", json=asked, headers={"x-correlator": correlator}).raise_for_status()
+    body = answer.json()
+    assert answer.headers["x-correlator"] == correlator
+    assert body.keys() <= _MEMBERS
+    told = [dict(body) | {"validUntil": "", "receipt": ""}]
+    _, claims, _ = body["receipt"].split(".")
+    told.append(json.loads(base64.urlsafe_b64decode(claims + "==")))
+    for canary in (number[1:], correlator, "anary", "40.41", "3.70", "5000", "2020-02-03", "alba"):
+        assert canary not in json.dumps(told), canary
+    dates = json.dumps([told[0] | {"nextSteps": [step | {"expiresAt": ""} for step in told[0]["nextSteps"]]}])
+    assert not _DATE.search(dates)
+    assert all(set(reason) == {"code", "effect"} for reason in body["reasons"])

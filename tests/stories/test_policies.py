@@ -118,7 +118,10 @@ def looser(version: int) -> str:
 
 def stricter(version: int) -> str:
     """No code over the phone network any more."""
-    return changed(version, ("[network_auth, operator_token, tenant_factor, sms_otp]", "[network_auth, tenant_factor]"))
+    return changed(
+        version,
+        ("[network_auth, operator_token, tenant_factor, operator_prompt, sms_otp]", "[network_auth, tenant_factor]"),
+    )
 
 
 def publish(who: httpx.Client, text: str) -> httpx.Response:

@@ -60,7 +60,9 @@ def test_a_rotation_under_load_fails_no_request_and_every_receipt_verifies(stage
         for thread in threads:
             thread.join()
     with stage.broker.http() as http:
-        keys = http.get("/.well-known/jwks.json").json()
+        published = http.get("/.well-known/jwks.json")
+    keys = published.json()
+    assert published.headers["cache-control"] == "public, max-age=60", "verifiers hear of a revocation within a minute"
     assert faults == []
     assert {receipts.kid(token) for token in tokens} <= {key["kid"] for key in keys["keys"]}
     for token in tokens:

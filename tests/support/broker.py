@@ -83,6 +83,7 @@ FORGETFUL = {
     "subjects_flagged = 60": "subjects_flagged = 0",
     "subjects_max = 600": "subjects_max = 0",
     "run_flagged = 10": "run_flagged = 0",
+    "circles_daily = 3": "circles_daily = 0",
     # Consents of our own are the story of test_consents.
     'ledger = "required"': 'ledger = "operators"',
 }

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, MediaType, get
+from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
@@ -43,6 +43,9 @@ from broker.surfaces.pages import ceremony, consent
 from broker.surfaces.ports import Services
 from broker.surfaces.wire import BODY_BYTES_MAX
 
+KEYS_AGE_S = 60
+"""For so long a verifier may go on with the keys that it has: a revoked one is believed no longer than that."""
+
 
 @get(
     "/health/live",
@@ -80,9 +83,9 @@ async def ready(services: NamedDependency[Services]) -> str:
     tags=["Keys"],
     summary="Keys that verify receipts (RFC 7517)",
 )
-async def receipt_keys(services: NamedDependency[Services]) -> dict[str, Any]:
-    """The public keys of receipts."""
-    return dict(services.receipt_keys())
+async def receipt_keys(services: NamedDependency[Services]) -> Response[dict[str, Any]]:
+    """The public keys of receipts. Ask again within a minute: a key that was revoked is not among them any more."""
+    return Response(dict(services.receipt_keys()), headers={"Cache-Control": f"public, max-age={KEYS_AGE_S}"})
 
 
 @get(
