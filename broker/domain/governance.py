@@ -88,6 +88,15 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
         subjects = {StopKind.AGENT: agent, StopKind.ACTION: action_type, StopKind.POLICY: policy_id}
         return self.kind is StopKind.TENANT or subjects[self.kind] == self.value
 
+    def takes_back(self, given_ms: int, *, agent: str | None, action_type: str, policy_id: str) -> bool:
+        """Whether what was allowed at that instant may not be done any more: all that was allowed before it ended.
+
+        Also what was allowed after it began, by a node that had not heard of it yet; and resuming brings nothing back.
+        """
+        held = msgspec.structs.replace(self, resumed_ms=None)
+        over = self.resumed_ms is not None and given_ms > self.resumed_ms
+        return not over and held.covers(agent=agent, action_type=action_type, policy_id=policy_id)
+
 
 class Shadow(msgspec.Struct, frozen=True):
     """A candidate beside a policy: the digest of its text, and since when. ``ended_ms`` is ``None`` while it runs."""

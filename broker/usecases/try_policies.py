@@ -1,6 +1,7 @@
 """Try a candidate without letting it decide: replay a check, backtest on recorded evidence, run beside live traffic."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,6 +11,7 @@ from broker.consumers import authorize
 from broker.domain.check import Action, Principal
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
+from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
 from broker.errors import Erased, Fault, InvalidRequest, Misconfigured, NotFound
 from broker.policy.caution import RAISING, defined
 from broker.policy.document import PolicyDocument
@@ -23,6 +25,7 @@ from broker.usecases.recorded_rules import RecordedRules
 
 BACKTEST_MAX = 20_000
 _PAGE = 500
+_PROVEN = frozenset({SignalName.NUMBER_VERIFICATION})
 
 
 class ScoreView(msgspec.Struct, frozen=True, rename="camel"):
@@ -200,15 +203,15 @@ def beside(
     if RAISING & {floor.code for floor in check.floors}:
         # What came before is not told again: the class that it led to stands.
         action_class = defined(candidate, max(action_class, check.action_class))
+    wanted, there = set(candidate.rules(action_class).wanted), {signal.name for signal in evidence.signals}
     again = redo(
         candidate,
         table,
         action_class=action_class,
-        evidence=evidence,
+        evidence=_as_asked(candidate, wanted, check, evidence),
         at=check.settled_at,
         beside=Beside.of(check),
     )
-    wanted, there = set(candidate.rules(again.action_class).wanted), {signal.name for signal in evidence.signals}
     costs = check.decision.expected_costs
     cost = costs[check.decision.outcome.wire]
     return Comparison(
@@ -223,6 +226,24 @@ def beside(
         unanswered=len(wanted - there),
         unneeded=len(there - wanted),
     )
+
+
+def _as_asked(candidate: PolicyDocument, wanted: Collection[SignalName], check: Check, evidence: Evidence) -> Evidence:
+    """The evidence that the candidate would have had: nothing that it does not want, or does not ask there.
+
+    What somebody proved, or failed to, in a challenge is known whoever wants it.
+    """
+    proven = _PROVEN if check.proofs else frozenset[SignalName]()
+    return Evidence.of(
+        _within_limits(candidate, check, one) for one in evidence.signals if one.name in wanted or one.name in proven
+    )
+
+
+def _within_limits(candidate: PolicyDocument, check: Check, signal: Signal) -> Signal:
+    limit = candidate.limits.get(signal.name)
+    country = None if check.route is None else check.route.country
+    code = None if limit is None else limit.bars(country, check.bases.get(signal.name))
+    return signal if code is None else Unavailable(signal.name, Unavailability.NOT_PERMITTED, code)
 
 
 def trial_view(policy: str, tally: Tally, *, more_recorded: bool = False, erased: int = 0) -> TrialView:

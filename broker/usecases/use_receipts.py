@@ -171,11 +171,9 @@ class UseReceipts:
         return found
 
     async def _stop(self, receipt: Receipt, given_ms: int) -> Stop | None:
-        """A stop that came after the receipt, be it resumed: what was allowed before it has to be asked again."""
+        """A stop that takes the receipt back, be it resumed: what was allowed before that has to be asked again."""
         for stop in await self._tools.stops.stops(receipt.tenant):
-            after = stop.resumed_ms is None or stop.stopped_ms >= given_ms
-            held = msgspec.structs.replace(stop, resumed_ms=None)
-            if after and held.covers(agent=receipt.agent, action_type=receipt.action, policy_id=receipt.policy):
+            if stop.takes_back(given_ms, agent=receipt.agent, action_type=receipt.action, policy_id=receipt.policy):
                 return stop
         return None
 

@@ -90,10 +90,16 @@ def test_an_agent_that_tries_out_numbers_is_flagged_and_then_has_to_wait(stage: 
     assert ask(stage, stage.broker.analyst_key, "+34600000101", "sign_in.hint").status_code == 200
 
 
-def test_a_check_that_was_raised_is_replayed_to_the_last_bit(stage: Stage) -> None:
+def test_what_the_past_asked_for_is_replayed_to_the_last_bit(stage: Stage) -> None:
+    """Each rule of the past and what it led to stands in the record, for nobody looks back again."""
     decided(stage, "+34600000101", "sim.order")
-    raised = decided(stage, "+34600000101", "payment.transfer", "20.00")
-    key = stage.broker.key("acme", "policy:read")
-    with stage.broker.http(key) as http:
-        replayed = http.post(f"/v1/trust-checks/{raised['id']}/replay").raise_for_status().json()
-    assert replayed["identical"] is True
+    checks = [decided(stage, "+34600000101", "payment.transfer", "20.00")]
+    checks += [decided(stage, "+34600000117", "payment.transfer", "45.00") for _ in range(3)]
+    checks += [decided(stage, "+34600000102", "payment.transfer", "950.00") for _ in range(2)]
+    told = {code for one in checks for code in one["gates"]}
+    assert {"CLASS_RAISED", "AMOUNT_ACCUMULATED", "ADVERSE_STANDS"} <= told
+    with stage.broker.http(stage.broker.key("acme", "policy:read")) as http:
+        for one in checks:
+            found = http.post(f"/v1/trust-checks/{one['id']}/replay").raise_for_status().json()
+            assert found["identical"], one
+            assert found["replayed"]["actionClass"] == one["policy"]["actionClass"]

@@ -113,6 +113,8 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
     after = till.now(check)
     assert (after["decision"], after["nextSteps"], after["status"]) == ("allow", [], "settled")
     assert after["receipt"] != check["receipt"]
+    with till.stage.broker.http(till.stage.broker.key(till.tenant, "policy:read")) as http:
+        assert http.post(f"/v1/trust-checks/{check['id']}/replay").json()["identical"]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def test_an_adverse_answer_amends_the_check_and_its_receipt_is_good_for_nothing(
         assert (second["decision"], place_of(second)) == ("step_up", ("observed", "outside"))
         refused = http.post("/v1/receipts/consume", json={"receipt": first["receipt"]})
         assert refused.status_code == 409
+    with stage.broker.http(stage.broker.key("acme", "policy:read")) as http:
+        assert http.post(f"/v1/trust-checks/{first['id']}/replay").json()["identical"]
     assert stage.rows("select count(*) from log_leaves where check_id like ?", f"{first['id']}%") == [(2,)]
 
 

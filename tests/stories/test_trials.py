@@ -51,6 +51,38 @@ def test_a_halted_check_replays_as_the_denial_that_it_was(office: Office) -> Non
     assert (found["identical"], found["replayed"]["decision"]) == (True, "deny")
 
 
+def replayed(office: Office, check_id: str) -> dict[str, Any]:
+    """A check decided again, which must come out the same."""
+    found: dict[str, Any] = office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()
+    assert found["identical"], found
+    again: dict[str, Any] = found["replayed"]
+    assert found["stored"] == again
+    return again
+
+
+def test_what_was_remembered_is_as_old_again_when_it_is_replayed(office: Office) -> None:
+    ids(office, STEADY)
+    office.clock.advance(21.5)
+    again = office.decision(STEADY)
+    assert any(one["source"]["cached"] for one in again["signals"] if one["state"] == "observed")
+    office.clock.advance(30)
+    assert replayed(office, again["id"])["trustScore"] == again["trustScore"]
+
+
+def test_what_a_human_ruled_is_replayed_with_the_ruling(office: Office) -> None:
+    check = office.decision(action={"type": "sim.order"})
+    review = office.till.post(f"/v1/trust-checks/{check['id']}/reviews", json={}).json()
+    with office.person("rosa", "trust:review") as rosa:
+        rosa.post(f"/v1/reviews/{review['id']}/claim").raise_for_status()
+        ruling = {"ruling": "approve", "code": "CUSTOMER_CONFIRMED", "reason": "called back on the number on file"}
+        office.clock.advance(7)
+        rosa.post(f"/v1/reviews/{review['id']}/decide", json=ruling).raise_for_status()
+    until_s = time.monotonic() + 20
+    while (found := replayed(office, check["id"]))["decision"] != "allow":
+        assert time.monotonic() < until_s, found
+        time.sleep(0.05)
+
+
 def test_a_record_that_was_tampered_with_does_not_replay(office: Office) -> None:
     """By somebody who holds all keys."""
     (check_id,) = ids(office, STEADY)
@@ -130,6 +162,24 @@ def test_a_candidate_that_wants_to_know_more_says_that_it_could_not(office: Offi
     wanting = changed(2, (f"{medium}]", f"{medium}, device_swap]"))
     found = office.ana.post("/v1/policies:backtest", json={"document": wanting}).json()
     assert (found["incomplete"], found["signalsUnanswered"]) == (1, 1)
+
+
+ELSEWHERE = {"phoneNumber": STEADY, "location": {"latitude": 41.3874, "longitude": 2.1686, "radiusM": 5000}}
+MEDIUM = "wanted: [sim_swap, number_verification, location, number_recycling"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param((MEDIUM, "wanted: [sim_swap, number_verification, number_recycling"), id="not wanted"),
+        pytest.param(("\ngates:", "\nsignals:\n  location: {countries: [FR]}\n\ngates:"), id="not asked in Spain"),
+    ],
+)
+def test_a_candidate_is_decided_by_what_it_would_have_asked(office: Office, change: tuple[str, str]) -> None:
+    """What the policy in force came to know is not known to a candidate that would never ask it."""
+    assert office.decision(subject=ELSEWHERE)["decision"] == "step_up"
+    found = office.ana.post("/v1/policies:backtest", json={"document": changed(2, change)}).json()
+    assert (found["checks"], found["looser"], found["moves"]) == (1, 1, {"step_up -> allow": 1})
 
 
 def test_a_shadow_counts_after_the_answer_and_decides_nothing(office: Office) -> None:

@@ -71,3 +71,15 @@ def test_a_stop_covers_what_it_names_and_nothing_else() -> None:
 
 def test_a_stop_of_an_agent_does_not_cover_who_has_none() -> None:
     assert not a_stop(StopKind.AGENT, "till").covers(agent=None, action_type="pay", policy_id="payment")
+
+
+def test_a_stop_takes_back_all_that_was_allowed_until_somebody_resumed_it() -> None:
+    """A node may allow for a moment after a stop that it has not heard of; resuming does not make that good."""
+
+    def taken(given_ms: int, resumed_ms: int | None) -> bool:
+        stop = a_stop(StopKind.AGENT, "till", stopped_ms=100, resumed_ms=resumed_ms)
+        assert not stop.takes_back(given_ms, agent="other", action_type="pay", policy_id="payment")
+        return stop.takes_back(given_ms, agent="till", action_type="pay", policy_id="payment")
+
+    assert [taken(given_ms, None) for given_ms in (1, 100, 101, 10**6)] == [True] * 4
+    assert [taken(given_ms, 200) for given_ms in (1, 100, 101, 200, 201)] == [True, True, True, True, False]
