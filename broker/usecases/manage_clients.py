@@ -51,6 +51,24 @@ class NewClient(msgspec.Struct, frozen=True, kw_only=True):
     delegates: bool = False
 
 
+class ClientOut(msgspec.Struct, frozen=True, rename="camel"):
+    """A client as it may be shown."""
+
+    client_id: str
+    consumer: str
+    agent: str | None
+    scopes: tuple[str, ...]
+    bound: bool
+    delegates: bool
+    disabled: bool
+
+
+def client_out(row: ClientRow) -> ClientOut:
+    """A client without its keys."""
+    disabled = row.disabled_ms is not None
+    return ClientOut(row.client_id, row.consumer, row.agent, row.scopes, row.bound, row.delegates, disabled)
+
+
 class ManageClients:
     """The administration of clients. ``tenant_made`` makes the tenant where there is none."""
 

@@ -160,7 +160,7 @@ class ManageTenants:
     async def keys(self, by: Principal | None, tenant: str) -> KeysOut:
         """The keys of one's own tenant, or of one below it."""
         await self._require(by, tenant, own=True)
-        return KeysOut(tuple(_key(key) for key in await self._keys.of_tenant(tenant)))
+        return KeysOut(tuple(key_out(key) for key in await self._keys.of_tenant(tenant)))
 
     async def rotate_key(self, by: Principal | None, tenant: str, key_id: str, overlap_s: int) -> KeySecretOut:
         """A new key in the place of an old one, which holds for ``overlap_s`` more; also in one's own tenant."""
@@ -204,7 +204,8 @@ def new_key(tenant: str, consumer: str, agent: str | None, scopes: tuple[str, ..
     return NewKey(tenant, consumer, agent, scopes, timedelta(days=days) if days is not None else None)
 
 
-def _key(key: ApiKey) -> KeyOut:
+def key_out(key: ApiKey) -> KeyOut:
+    """A key as it may be shown."""
     return KeyOut(key.key_id, key.consumer, key.agent, key.scopes, _at(key.expires_ms), _at(key.revoked_ms))
 
 

@@ -8,6 +8,7 @@ Run: ``python -m tests.bench.operator_double PORT DELAY_MS``.
 """
 
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -31,6 +32,7 @@ MORE_BODIES = {
     b"/kyc-match/v0.4/match": '{"nameMatch": "true"}',
 }
 _ALL = BODIES | MORE_BODIES
+_CONSENT = b"/consent-info/v0.2/retrieve"
 
 
 class State:
@@ -92,6 +94,8 @@ def _content_length(head: bytes) -> int:
 
 def _answer(path: bytes, head: bytes, body: bytes, state: State) -> bytes:
     text = state.steer(path) if path.startswith(b"/bench/") else _ALL.get(path)
+    if path == _CONSENT:
+        text = _agreed(body)
     if text is None:  # the token endpoint grants whatever scope was asked for; in an assertion, it is not looked up
         scope = body.partition(b"scope=")[2].partition(b"&")[0].replace(b"+", b" ").replace(b"%3A", b":").decode()
         said = f', "scope": "{scope}"' if scope else ""
@@ -105,6 +109,13 @@ def _answer(path: bytes, head: bytes, body: bytes, state: State) -> bytes:
         len(payload),
         payload,
     )
+
+
+def _agreed(body: bytes) -> str:
+    """The person permits whatever is asked about."""
+    asked = json.loads(body)
+    entry = {"scopes": asked["scopes"], "purpose": asked["purpose"], "statusValidForProcessing": True}
+    return json.dumps({"statusInfo": [entry]})
 
 
 async def main(port: int, delay_ms: float) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from broker.clock import SystemClock
 from broker.domain.phone import PhoneNumber
+from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
 
 _WIDTH = 160
@@ -26,18 +27,22 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     def new(
         name: Name,
         folder: Annotated[Path | None, typer.Option(help="Where to write it; ./trust-broker-NAME by default")] = None,
+        as_json: AsJson = False,
     ) -> None:
         """Write a package for a new adapter, ready to install and to verify."""
         from broker.usecases.manage_adapters import start
 
-        for path in start(name, folder or Path(f"trust-broker-{name}")):
-            typer.echo(path)
+        written = [str(path) for path in start(name, folder or Path(f"trust-broker-{name}"))]
+        tell(written, written, as_json=as_json)
 
     @group.command("list")
-    def list_adapters() -> None:
+    def list_adapters(as_json: AsJson = False) -> None:
         """List the adapters that are installed, and what each can be asked."""
         from broker.usecases.manage_adapters import installed
 
+        if as_json:
+            tell(installed(), (), as_json=True)
+            return
         table = Table(box=box.SIMPLE_HEAD)
         for column in ("adapter", "operator", "asked today", "declared only"):
             table.add_column(column)
@@ -54,14 +59,15 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         live: Annotated[bool, typer.Option("--live", help="Ask the real operators of this deployment too")] = False,
         phone: Annotated[str | None, typer.Option(help="With --live: a number that you may ask about")] = None,
         purpose: Annotated[str, typer.Option(help="With --live: why, a W3C DPV term")] = "FraudPreventionAndDetection",
-        as_json: Annotated[bool, typer.Option("--json", help="The report for machines")] = False,
+        as_json: AsJson = False,
         config: Annotated[Path | None, typer.Option("--config", help="With --live: configuration folder")] = None,
     ) -> None:
         """Run the acceptance suite over an adapter. Exit code 1 if a check fails."""
         if live and phone is None:
             raise typer.BadParameter("--live needs --phone, a number that you may ask about")
         folder = open_deployment(config).folder / "operators" if live else None
-        passed, text = asyncio.run(_verify(name, folder, phone or "", purpose, as_json=as_json))
+        with busy(f"trying {name}"):
+            passed, text = asyncio.run(_verify(name, folder, phone or "", purpose, as_json=as_json))
         typer.echo(text)
         raise typer.Exit(0 if passed else 1)
 

@@ -17,8 +17,9 @@ from broker.audit.note import NoteInvalid, NoteKey
 from broker.audit.verify_export import Bad, Known, Verified
 from broker.audit.verify_export import verify as verify_export
 from broker.surfaces.cli.check import KEY_VARIABLE
+from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.surfaces.cli.remote import AsJson, Key, Url, call, part, tell
+from broker.surfaces.cli.remote import Key, Url, call, part
 from broker.usecases.publish_log import PublishLog
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -31,14 +32,15 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True)
 
     @group.command("key")
-    def key(config: Config = None) -> None:
+    def key(config: Config = None, as_json: AsJson = False) -> None:
         """Print the public key of the log. Give it to whoever shall verify, by another way than the export."""
 
         async def told() -> str:
             async with open_deployment(config).log() as log:
                 return log.vkey()
 
-        typer.echo(asyncio.run(told()))
+        found = asyncio.run(told())
+        tell({"key": found}, [found], as_json=as_json)
 
     @group.command("export")
     def export_log(
@@ -52,7 +54,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).log() as log:
                 await _write(log, target, tenant)
 
-        asyncio.run(within())
+        with busy("writing the log out"):
+            asyncio.run(within())
 
     group.command("verify")(verify)
     group.command("explain")(explain)
@@ -65,6 +68,7 @@ def verify(
     known: Annotated[
         list[Path] | None, typer.Option(help="A checkpoint or an export that you kept from earlier; repeat")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Verify an export without asking anybody, and name the first entry that is not what was signed.
 
@@ -73,7 +77,7 @@ def verify(
     keys = [_key(each) for each in key]
     try:
         kept = _known(known or [], keys)
-        with _items(source) as items:
+        with busy(f"verifying {source}"), _items(source) as items:
             found = verify_export(items, keys, kept)
         folder = Path(source)
         if isinstance(found, Verified) and folder.is_dir():
@@ -81,13 +85,17 @@ def verify(
     except (ExportUnreadable, NoteInvalid, OSError) as error:
         raise typer.BadParameter(f"{source}: {error}") from error
     if isinstance(found, Bad):
+        if as_json:
+            tell({"good": False, "fault": str(found)}, (), as_json=True)
         typer.secho(str(found), err=True, fg=typer.colors.RED)
         raise typer.Exit(_BAD)
     checkpoint = found.checkpoint
-    typer.echo(
+    counts = {"entries": checkpoint.size, "texts": found.texts, "checkpoints": found.checkpoints}
+    line = (
         f"{checkpoint.origin}: {checkpoint.size} entries are what was signed, {found.texts} of them with their text,"
         f" under {found.checkpoints} checkpoints"
     )
+    tell({"good": True, "origin": checkpoint.origin, **counts}, [line], as_json=as_json)
 
 
 def explain(

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from broker.client import DEFAULT_PURPOSE, ClientError, TrustBroker
 from broker.domain.outcome import TurnedOut
+from broker.surfaces.cli.output import AsJson, tell
 
 URL_VARIABLE = "TRUST_BROKER_URL"
 KEY_VARIABLE = "TRUST_BROKER_KEY"
@@ -39,7 +40,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker")] = None,
     language: Annotated[str | None, typer.Option(help="Of the explanation in words: en or es")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as it came")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask whether an action may be done for a number now. Exit 0 for allow, 1 for anything else, 2 for no decision."""
     if (amount is None) != (currency is None):
@@ -71,6 +72,7 @@ def outcome(
     turned_out: Annotated[TurnedOut, typer.Argument(help="What it was; unknown takes an earlier word back")],
     url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")] = None,
     key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Report what a check turned out to be. Exit 0 when the broker has kept it."""
     where = credentials(url, key)
@@ -80,7 +82,8 @@ def outcome(
     except ClientError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from error
-    typer.echo(f"{kept.check_id} {kept.outcome}")
+    found = {"checkId": kept.check_id, "outcome": kept.outcome}
+    tell(found, [f"{kept.check_id} {kept.outcome}"], as_json=as_json)
 
 
 def show(document: Mapping[str, Any]) -> None:

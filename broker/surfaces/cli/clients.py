@@ -7,8 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.manage_clients import ManageClients, NewClient
+from broker.usecases.manage_clients import ClientOut, ManageClients, NewClient, client_out
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -37,6 +38,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         bound: Annotated[bool, typer.Option(help="Give it nothing but DPoP tokens")] = True,
         delegates: Annotated[bool, typer.Option(help="Let it act for users (token exchange, ID-JAG)")] = False,
         config: Config = None,
+        as_json: AsJson = False,
     ) -> None:
         """Register a client and print its id; it proves itself with one of the keys (private_key_jwt)."""
         wanted = NewClient(
@@ -48,33 +50,37 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             bound=bound,
             delegates=delegates,
         )
-        typer.echo(in_registry(config, lambda registry: registry.register(wanted)).client_id)
+        made = in_registry(config, lambda registry: registry.register(wanted))
+        tell({"clientId": made.client_id}, [made.client_id], as_json=as_json)
 
     @group.command("list")
-    def list_clients(tenant: Tenant, config: Config = None) -> None:
+    def list_clients(tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """List a tenant's clients."""
-        for client in in_registry(config, lambda registry: registry.of_tenant(tenant)):
-            marks = [name for name in ("bound", "delegates") if getattr(client, name)]
-            state = "disabled" if client.disabled_ms is not None else "enabled"
-            words = (client.client_id, client.consumer, client.agent or "-", " ".join(client.scopes), state, *marks)
-            typer.echo("  ".join(words))
+        found = [client_out(row) for row in in_registry(config, lambda registry: registry.of_tenant(tenant))]
+        tell(found, map(_line, found), as_json=as_json)
 
     @group.command("disable")
-    def disable_client(client_id: str, tenant: Tenant, config: Config = None) -> None:
+    def disable_client(client_id: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """Disable a client; its tokens are refused within seconds."""
         in_registry(config, lambda registry: registry.disable(tenant, client_id))
-        typer.echo(f"{client_id} disabled")
+        tell({"clientId": client_id, "state": "disabled"}, [f"{client_id} disabled"], as_json=as_json)
 
     @group.command("trust")
-    def trust(issuer: str, tenant: Tenant, jwks: Keys, config: Config = None) -> None:
+    def trust(issuer: str, tenant: Tenant, jwks: Keys, config: Config = None, as_json: AsJson = False) -> None:
         """Take an identity provider's word for who the tenant's users are."""
         in_registry(config, lambda registry: registry.trust(tenant, issuer, jwks.read_text("utf-8")))
-        typer.echo(f"{issuer} trusted")
+        tell({"issuer": issuer, "trusted": True}, [f"{issuer} trusted"], as_json=as_json)
 
     @group.command("distrust")
-    def distrust(issuer: str, tenant: Tenant, config: Config = None) -> None:
+    def distrust(issuer: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """Take it no longer; tokens that it vouched for end within five minutes."""
         in_registry(config, lambda registry: registry.distrust(tenant, issuer))
-        typer.echo(f"{issuer} not trusted")
+        tell({"issuer": issuer, "trusted": False}, [f"{issuer} not trusted"], as_json=as_json)
 
     return group
+
+
+def _line(client: ClientOut) -> str:
+    marks = [name for name in ("bound", "delegates") if getattr(client, name)]
+    state = "disabled" if client.disabled else "enabled"
+    return "  ".join((client.client_id, client.consumer, client.agent or "-", " ".join(client.scopes), state, *marks))

@@ -8,7 +8,7 @@ import typer
 
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import AsJson, Key, Url, call, tell
-from broker.usecases.keep_retention import RetentionsOut
+from broker.usecases.keep_retention import RetentionOut, RetentionsOut
 
 Number = Annotated[str, typer.Argument(help="Whose, as +34600000101")]
 
@@ -25,6 +25,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     def retention(
         tenant: Annotated[str, typer.Option(help="Whose data")],
         config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
+        as_json: AsJson = False,
     ) -> None:
         """Show what is kept for how long, and how far that is enforced."""
 
@@ -32,9 +33,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).retention() as kept:
                 return await kept.of(tenant)
 
-        for one in asyncio.run(within()).categories:
-            until = f"nothing older than {one.enforced_until:%Y-%m-%d}" if one.enforced_until else "not enforced yet"
-            typer.echo(f"{one.category}: {one.days} days, {until}  ({one.holds})")
+        found = asyncio.run(within())
+        tell(found, (_kept(one) for one in found.categories), as_json=as_json)
 
     return group
 
@@ -66,3 +66,8 @@ def erasures(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     found = call(url, key, "GET", "/v1/subjects/erasures")
     lines = [f"{one['id']}  {one['erasedAt']}  by {one['erasedBy']}" for one in found["erasures"]]
     tell(found, lines, as_json=as_json)
+
+
+def _kept(one: RetentionOut) -> str:
+    until = f"nothing older than {one.enforced_until:%Y-%m-%d}" if one.enforced_until else "not enforced yet"
+    return f"{one.category}: {one.days} days, {until}  ({one.holds})"

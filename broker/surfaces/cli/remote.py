@@ -1,19 +1,18 @@
 """What commands share that work on a running broker: where it is, whose key, and how an answer is told."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from broker.client import ClientError, TrustBroker
 from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials
+from broker.surfaces.cli.output import AsJson, busy, tell
 
+__all__ = ["EXIT_REFUSED", "AsJson", "Key", "Url", "call", "part", "tell"]
 Url = Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="The broker")]
 Key = Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="A key of the broker, of a person")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as it came")]
 EXIT_REFUSED = 1
 _TIMEOUT_S = 60
 
@@ -24,21 +23,11 @@ def call(
     """One operation of the published contract; a refusal is told, and ends the command with exit code 1."""
     where = credentials(url, key)
     try:
-        with TrustBroker(where.url, where.key, timeout_s=_TIMEOUT_S) as broker:
+        with busy(f"asking {where.url}"), TrustBroker(where.url, where.key, timeout_s=_TIMEOUT_S) as broker:
             return broker.call(method, path, members)
     except ClientError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(EXIT_REFUSED) from error
-
-
-def tell(found: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
-    """The answer as it came, or in lines for people."""
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    for line in lines:
-        console.print(line, markup=False)
 
 
 def part(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from broker.domain.phone import PhoneNumber
+from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -16,15 +17,18 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True)
 
     @group.command("build")
-    def build(config: Config = None) -> None:
+    def build(config: Config = None, as_json: AsJson = False) -> None:
         """Write routing/ranges.tsv anew from the installed libphonenumber."""
         from broker.usecases.manage_routing import build as write
 
         path = open_deployment(config).folder / "routing" / "ranges.tsv"
-        typer.echo(f"{path}: {write(path)} prefixes")
+        prefixes = write(path)
+        tell({"file": str(path), "prefixes": prefixes}, [f"{path}: {prefixes} prefixes"], as_json=as_json)
 
     @group.command("show")
-    def show(number: Annotated[str, typer.Argument(help="E.164, with +")], config: Config = None) -> None:
+    def show(
+        number: Annotated[str, typer.Argument(help="E.164, with +")], config: Config = None, as_json: AsJson = False
+    ) -> None:
         """Show where the tables lead for a number. No finder and no operator is asked."""
         from broker.usecases.manage_routing import show as look
 
@@ -35,8 +39,11 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         folder = open_deployment(config).folder
         operators = frozenset(path.stem for path in (folder / "operators").glob("*.toml"))
         route, movable = look(folder, operators, phone)
-        typer.echo(f"country  {route.country or '-'}, numbers {'may move' if movable else 'stay'}")
-        typer.echo(f"network  {route.network or '-'} (by {route.by})")
-        typer.echo(f"sources  {', '.join(route.sources) or route.code}")
+        lines = (
+            f"country  {route.country or '-'}, numbers {'may move' if movable else 'stay'}",
+            f"network  {route.network or '-'} (by {route.by})",
+            f"sources  {', '.join(route.sources) or route.code}",
+        )
+        tell({"route": route, "movable": movable}, lines, as_json=as_json)
 
     return group

@@ -11,6 +11,7 @@ from broker.audit import receipts
 from broker.audit.receipts import ReceiptInvalid
 from broker.client import ClientError, TrustBroker
 from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials
+from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.rotate_signing import RotateSigning
 
@@ -28,10 +29,12 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         return open_deployment(config).signing_keys()
 
     @group.command("list")
-    def list_keys(config: Config = None) -> None:
+    def list_keys(config: Config = None, as_json: AsJson = False) -> None:
         """List the keys: next, signing, verifying, retired or revoked, and since when they sign."""
-        for key in on_ring(config).overview():
-            typer.echo(f"{key.kid}  {key.state:9}  from {key.active_at:%FT%TZ}")
+        found = on_ring(config).overview()
+        members = [{"kid": key.kid, "state": key.state, "activeAt": key.active_at} for key in found]
+        lines = (f"{key.kid}  {key.state:9}  from {key.active_at:%FT%TZ}" for key in found)
+        tell(members, lines, as_json=as_json)
 
     @group.command("rotate")
     def rotate(
@@ -39,16 +42,19 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             int, typer.Option(min=0, help="Seconds until it signs; verifiers learn of it meanwhile")
         ] = 86_400,
         config: Config = None,
+        as_json: AsJson = False,
     ) -> None:
         """Add a key that signs after a while; the one before verifies for as long as anything it signed is valid."""
         new = on_ring(config).rotate(timedelta(seconds=after))
-        typer.echo(f"{new.kid} signs from {new.active_at:%FT%TZ}")
+        found = {"kid": new.kid, "activeAt": new.active_at}
+        tell(found, [f"{new.kid} signs from {new.active_at:%FT%TZ}"], as_json=as_json)
 
     @group.command("revoke")
-    def revoke(kid: str, config: Config = None) -> None:
+    def revoke(kid: str, config: Config = None, as_json: AsJson = False) -> None:
         """Revoke a key now: what it signed is refused, and where it was the one that signs another one does."""
         now_signing = on_ring(config).revoke(kid)
-        typer.echo(f"{kid} revoked; {now_signing.kid} signs")
+        found = {"revoked": kid, "signs": now_signing.kid}
+        tell(found, [f"{kid} revoked; {now_signing.kid} signs"], as_json=as_json)
 
     @group.command("drill")
     def drill(

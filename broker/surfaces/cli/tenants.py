@@ -10,13 +10,13 @@ import typer
 
 from broker.consumers.limits import Limits
 from broker.errors import InvalidRequest
+from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.manage_tenants import ManageTenants, TenantOut
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 Wanted = Annotated[str, typer.Option("--limits", help='As JSON: {"checksPerMinute": 600, "budget": {"EUR": "100.00"}}')]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs")]
 
 
 def create(open_deployment: OpenDeployment) -> typer.Typer:
@@ -36,33 +36,35 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         parent: Annotated[str | None, typer.Option(help="The platform that it belongs to")] = None,
         wanted: Wanted = "{}",
         config: Config = None,
+        as_json: AsJson = False,
     ) -> None:
         """Make a tenant and print its full name."""
         made = among_tenants(config, lambda tenants: tenants.create(None, name, _limits(wanted), parent))
-        typer.echo(made.tenant)
+        tell(made, [made.tenant], as_json=as_json)
 
     @group.command("list")
     def list_tenants(platform: str, as_json: AsJson = False, config: Config = None) -> None:
         """List the tenants that a platform made."""
         found = among_tenants(config, lambda tenants: tenants.children(None, platform))
-        for tenant in found.tenants:
-            typer.echo(_line(tenant, as_json))
+        tell(found, map(_line, found.tenants), as_json=as_json)
 
     @group.command("suspend")
-    def suspend(tenant: str, config: Config = None) -> None:
+    def suspend(tenant: str, config: Config = None, as_json: AsJson = False) -> None:
         """Refuse everything that a tenant asks, and the tenants below it."""
-        typer.echo(_line(among_tenants(config, lambda tenants: tenants.suspend(None, tenant)), as_json=False))
+        found = among_tenants(config, lambda tenants: tenants.suspend(None, tenant))
+        tell(found, [_line(found)], as_json=as_json)
 
     @group.command("resume")
-    def resume(tenant: str, config: Config = None) -> None:
+    def resume(tenant: str, config: Config = None, as_json: AsJson = False) -> None:
         """End a suspension."""
-        typer.echo(_line(among_tenants(config, lambda tenants: tenants.resume(None, tenant)), as_json=False))
+        found = among_tenants(config, lambda tenants: tenants.resume(None, tenant))
+        tell(found, [_line(found)], as_json=as_json)
 
     @group.command("limit")
-    def limit(tenant: str, wanted: Wanted, config: Config = None) -> None:
+    def limit(tenant: str, wanted: Wanted, config: Config = None, as_json: AsJson = False) -> None:
         """Replace a tenant's quotas and budgets."""
         found = among_tenants(config, lambda tenants: tenants.limit(None, tenant, _limits(wanted)))
-        typer.echo(_line(found, as_json=False))
+        tell(found, [_line(found)], as_json=as_json)
 
     return group
 
@@ -74,8 +76,6 @@ def _limits(text: str) -> Limits:
         raise InvalidRequest(f"--limits: {error}; see trust-broker tenants create --help") from error
 
 
-def _line(tenant: TenantOut, as_json: bool) -> str:
-    if as_json:
-        return msgspec.json.encode(tenant).decode("utf-8")
+def _line(tenant: TenantOut) -> str:
     state = "suspended" if tenant.suspended_at else "active"
     return f"{tenant.tenant}  {state}  {msgspec.json.encode(tenant.limits).decode('utf-8')}"
