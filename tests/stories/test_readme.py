@@ -155,7 +155,7 @@ def test_the_simulation_writes_its_report(demo: Demo) -> None:
 
 
 def test_running_it_for_oneself(tmp_path: Path) -> None:
-    script = shells(containing="keys create").replace(".venv/bin/", f"exec {BIN}/").replace("exec", "", 1)
+    script = shells(containing="mkdir -p -m 700").replace(".venv/bin/", f"exec {BIN}/").replace("exec", "", 1)
     environment = os.environ | {"TRUST_BROKER_CONFIG": str(ROOT / "config"), "TRUST_BROKER__SERVER__PORT": "0"}
     log = tmp_path / "log"
     command = ["sh", "-euc", script]
@@ -187,6 +187,15 @@ def test_the_record_is_exported_and_verified(demo: Demo) -> None:
     assert "entries are what was signed" in done.stdout
 
 
+def test_a_customer_gets_a_tenant_a_key_and_a_bill(demo: Demo) -> None:
+    done = demo.shell(shells(containing="tenants create"))
+    assert done.returncode == 0, done.stderr
+    name, key, header, *_ = done.stdout.splitlines()
+    assert name == "demo.corner-shop"
+    assert key.startswith("tb_")
+    assert header.startswith("day,consumer,agent,kind,count")
+
+
 def test_every_block_of_the_readme_is_covered_here() -> None:
     covered = (
         "make demo",
@@ -194,6 +203,7 @@ def test_every_block_of_the_readme_is_covered_here() -> None:
         "+34600000105 --action payment.transfer",
         "receipt verify",
         "keys create",
+        "tenants create",
         "simulate",
         "policy validate",
         "audit verify",
