@@ -106,7 +106,7 @@ async def key_rotation(settings: KeySettings, store: Store, clock: Clock) -> Rot
 
 def retention(settings: RetentionSettings, store: Store, clock: Clock) -> KeepRetention:
     """What is kept for how long."""
-    days = (settings.evidence_days, settings.records_days, settings.proofs_days)
+    days = (settings.evidence_days, settings.records_days, settings.proofs_days, settings.requests_days)
     limits = RetentionLimits(*(timedelta(days=each) for each in days))
     return KeepRetention(store.privacy, limits, clock)
 

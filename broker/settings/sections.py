@@ -68,6 +68,7 @@ class RetentionSettings(Section):
     evidence_days: int = Field(default=200, ge=1, le=3650)
     records_days: int = Field(default=400, ge=1, le=3650)
     proofs_days: int = Field(default=400, ge=1, le=3650)
+    requests_days: int = Field(default=1095, ge=1, le=3650)
 
 
 ASKING_MS_MIN = 100

@@ -17,7 +17,16 @@ from sqlalchemy import (
 )
 
 from broker.storage.privacy_statements import FORGOTTEN, NOTHING
-from broker.storage.tables import challenges, check_revisions, checks, evidence, open_prompts, refusals, reviews
+from broker.storage.tables import (
+    challenges,
+    check_revisions,
+    checks,
+    evidence,
+    open_prompts,
+    refusals,
+    reviews,
+    subject_requests,
+)
 
 
 class Ageing(NamedTuple):
@@ -55,6 +64,7 @@ AGEING: Mapping[str, tuple[Ageing, ...]] = {
     "records": (_ageing(checks, "settled_ms", _RECORDS),),
     # What its check has not followed yet is not over.
     "proofs": tuple(_ageing(table, "closed_ms", (), table.c.due_ms.is_(None)) for table in (challenges, reviews)),
+    "requests": (_ageing(subject_requests, "closed_ms"),),
 }
 """What each category of data is in the tables."""
 

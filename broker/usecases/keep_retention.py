@@ -22,6 +22,7 @@ class RetentionLimits(msgspec.Struct, frozen=True):
     evidence: timedelta
     records: timedelta
     proofs: timedelta
+    requests: timedelta
 
 
 class RetentionOut(msgspec.Struct, frozen=True, rename="camel"):
@@ -72,6 +73,7 @@ _HOLDS = {
     "evidence": "what operators answered, sealed",
     "records": "what was asked, weighed and decided, sealed; amounts, scores and conversations beside it",
     "proofs": "challenges and reviews that are over, with what was written in them, sealed",
+    "requests": "what people asked about their own data, once it is answered, with what was written, sealed",
 }
 
 
@@ -80,7 +82,7 @@ class KeepRetention:
 
     def __init__(self, store: RetentionStore, limits: RetentionLimits, clock: Clock) -> None:
         self._store = store
-        self._kept = {"evidence": limits.evidence, "records": limits.records, "proofs": limits.proofs}
+        self._kept: dict[str, timedelta] = msgspec.structs.asdict(limits)
         self._clock = clock
 
     async def __call__(self) -> int:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from broker.domain.check import Principal
-from broker.domain.privacy import ChangeOf, Erasure, SubjectChange
+from broker.domain.privacy import ChangeOf, Erasure, RetentionMark, SubjectChange
 from broker.domain.rights import RequestCode, RequestState, RightKind, SubjectRequest
 from broker.rights import rules
 from broker.storage.holdings import HOLDINGS, LEFT_OUT, OF_NOBODY
@@ -141,3 +141,13 @@ async def test_an_erasure_takes_the_words_along_and_leaves_that_somebody_asked(s
     assert await store.privacy.erase(erasure, change, leaf("ers_1"))
     assert await store.rights.find("acme", "srq_1") == a_request(sealed=b"")
     assert await store.rights.find("acme", "srq_2") == a_request("srq_2", subject=b"o" * 16)
+
+
+async def test_what_is_answered_goes_at_its_age_and_what_is_open_stays(store: Store) -> None:
+    for number in range(2):
+        answered = {"state": RequestState.ANSWERED, "code": RequestCode.COLLECTED, "closed_ms": NOW_MS + number}
+        await store.rights.open(a_request(f"srq_{number}", **answered), leaf(f"srv_{number}"))
+    await store.rights.open(a_request("srq_open"), leaf("srv_open"))
+    assert await store.privacy.expire(RetentionMark("acme", "requests", NOW_MS + 1, NOW_MS), 0) == 1
+    left = await store.rights.page("acme", "", (0, ""), 10)
+    assert {one.request_id for one in left} == {"srq_1", "srq_open"}

@@ -85,7 +85,12 @@ def test_neither_an_agent_nor_another_scope_erases(stage: Stage) -> None:
 def test_retention_is_shown_by_api_and_command(stage: Stage) -> None:
     with stage.broker.http(stage.broker.key("acme", "privacy:read")) as office:
         found = {one["category"]: one for one in office.get("/v1/retention").raise_for_status().json()["categories"]}
-    assert {name: one["days"] for name, one in found.items()} == {"evidence": 200, "records": 400, "proofs": 400}
+    assert {name: one["days"] for name, one in found.items()} == {
+        "evidence": 200,
+        "records": 400,
+        "proofs": 400,
+        "requests": 1095,
+    }
     environment = os.environ | {"TRUST_BROKER_CONFIG": str(stage.broker.folder / "config")}
     command = [str(Path(sys.executable).parent / "trust-broker"), "privacy", "retention", "--tenant", "acme"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
