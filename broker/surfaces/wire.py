@@ -241,4 +241,7 @@ def _fault(message: str) -> Fault:
         text = _HINTS.get(pointer, "send letters, digits and _ . : - only")
     elif pointer == _ATTRIBUTE:
         text = _HINTS[pointer]
+    elif text.startswith("Invalid enum value"):
+        # Defensive: msgspec repeats the value, and a number in the wrong place would come back in an error.
+        text = "send one of the values that the contract names here"
     return Fault(pointer, text)

@@ -64,7 +64,7 @@ async def call_network(request: Request[Any, Any, Any], path: FromPath[str]) -> 
     principal = await services.authenticate(_credential(request))
     found = apis.find(path)
     if found is None:
-        raise errors.not_found(path)
+        raise errors.not_found()
     if request.content_type[0] != JSON:
         raise errors.of_status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     call, operation = found

@@ -43,9 +43,9 @@ def missing_identifier() -> CamaraError:
     return CamaraError(422, "MISSING_IDENTIFIER", "send the phoneNumber: tokens of this broker name nobody")
 
 
-def not_found(path: str) -> CamaraError:
-    """No such API here, or not at this version."""
-    return CamaraError(404, "NOT_FOUND", f"there is no {path} here; see the table of APIs in the README")
+def not_found() -> CamaraError:
+    """No such API here, or not at this version. The path may hold anything of the caller's, so it is not repeated."""
+    return CamaraError(404, "NOT_FOUND", "there is no such API here, or not at this version; see the README's table")
 
 
 _UNAVAILABLE: dict[Unavailability, tuple[int, str, str]] = {
