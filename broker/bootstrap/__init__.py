@@ -257,7 +257,7 @@ class Deployment(Administered):
         checks, private, consuming = self._settings.checks, beside.private, beside.consuming
         opened = private.opened
         show = ShowCheck(opened, store.reviews)
-        figures = open_figures(store, parts.registry)
+        figures = open_figures(store, parts.registry, record.watch)
         run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
         admission = Admission(run_check, admission_limits(self._settings.server, checks), self._clock)
         asking_for = WithinQuotas(admission, consuming.quotas)
@@ -304,6 +304,7 @@ class Deployment(Administered):
             explain=record.explain(opened),
             journeys=self._journeys(parts, store, private),
             ready=Readiness(store.ping, self._clock),
+            log_watch=record.watch,
             receipt_keys=parts.receipt_keys.published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
         )

@@ -121,9 +121,21 @@ class Doctor:
         found = [Finding("database", State.WELL, f"it answers, at revision {revision}")]
         store = await open_store(self._settings.storage.url)
         try:
-            return [*found, await self._root_key(store), *await self._in_force(store)]
+            return [*found, await self._root_key(store), await self._log(store), *await self._in_force(store)]
         finally:
             await store.aclose()
+
+    async def _log(self, store: Store) -> Finding:
+        """Of a broker that runs; one that stood still signs what waits when it starts."""
+        late_ms = self._settings.audit.checkpoint_late_ms
+        newest = await store.log.newest_signed()
+        waiting = await store.log.to_sign(newest.size if newest else 0, 1)
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        if waiting and now_ms - waiting[0].at_ms > late_ms:
+            seen = f"a checkpoint has waited {(now_ms - waiting[0].at_ms) // 1000} s for its signature"
+            do = "if the broker runs, read its log for what does not add up; if not, it signs when it starts"
+            return Finding("transparency log", State.DOUBTFUL, seen, do)
+        return Finding("transparency log", State.WELL, f"{newest.size if newest else 0} entries are signed")
 
     async def _revision(self) -> str | None:
         backend = connect(self._settings.storage.url, StorageLimits())

@@ -9,11 +9,12 @@ from broker.domain.record import Check
 from broker.operators.registry import Registry
 from broker.storage.store import Store
 from broker.surfaces.metrics import Figures
+from broker.usecases.log_watch import LogWatch
 
 Settled = Callable[[Check, Action], None]
 
 
-def open_figures(store: Store, registry: Registry) -> Figures:
+def open_figures(store: Store, registry: Registry, watch: LogWatch) -> Figures:
     """The figures of this process."""
 
     def written() -> Mapping[str, float]:
@@ -24,7 +25,7 @@ def open_figures(store: Store, registry: Registry) -> Figures:
             for name, state in registry.breakers(operator).items():
                 yield operator, name.value, state.value
 
-    return Figures(written, breakers)
+    return Figures(written, breakers, lambda: (watch.age_s, bool(watch.damage)))
 
 
 def both(first: Settled, second: Settled) -> Settled:

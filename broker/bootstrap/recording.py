@@ -19,6 +19,7 @@ from broker.settings import Settings
 from broker.settings.sections import WitnessSettings
 from broker.storage.store import Store
 from broker.usecases.explain_check import ExplainCheck, ExplainTools
+from broker.usecases.log_watch import LogWatch
 from broker.usecases.open_keys import open_log_key
 from broker.usecases.prove_log import ProveLog
 from broker.usecases.publish_log import PublishLog
@@ -44,6 +45,7 @@ class Recording:
         self._new_id = new_id
         self._key = _log_key(settings)
         self.prove = ProveLog(store.log, self._key)
+        self.watch = LogWatch(clock, late_s=settings.audit.checkpoint_late_ms / 1000)
 
     def publish(self) -> PublishLog:
         """The log, to be written out."""
@@ -102,10 +104,12 @@ class Recording:
                 await sequence()
                 await sign()
                 said = ""
+                self.watch.kept_up()
             except RecordDamaged as error:
                 if str(error) != said:  # once, and not every second
                     _log.critical("the log: %(fault)s", {"fault": error})
                 said = str(error)
+                self.watch.damaged(said)
             except Exception as error:  # noqa: BLE001 - what could not be signed now is signed a moment later
                 _log.warning("could not extend the log: %(error)s", {"error": type(error).__name__})
             await asyncio.sleep(self._settings.audit.checkpoint_ms / 1000)

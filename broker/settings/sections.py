@@ -119,6 +119,7 @@ class AuditSettings(Section):
 
     origin: str = Field(default="", pattern=r"^[^\s+]{0,200}$")
     checkpoint_ms: int = Field(default=1000, ge=10, le=4000)
+    checkpoint_late_ms: int = Field(default=5000, ge=1000, le=60_000)
     witnesses: tuple[WitnessSettings, ...] = ()
 
 

@@ -25,12 +25,14 @@ Standing = Callable[[], Mapping[str, float]]
 """Figures that stand somewhere else, by name; read when somebody asks."""
 Breakers = Callable[[], Iterable[tuple[str, str, str]]]
 """Operator, signal and state of each breaker."""
+LogState = Callable[[], tuple[float, bool]]
+"""For how many seconds something may have waited for a checkpoint, and whether the log is damaged."""
 
 
 class Figures:
     """Counts for one process. Its methods never wait and never raise."""
 
-    def __init__(self, standing: Standing, breakers: Breakers) -> None:
+    def __init__(self, standing: Standing, breakers: Breakers, log: LogState) -> None:
         self._registry = CollectorRegistry()
         self._checks = Counter(
             "trust_broker_checks",
@@ -69,7 +71,7 @@ class Figures:
             "People who wait longer for an answer about their own data than the law lets them",
             registry=self._registry,
         )
-        self._registry.register(_Standing(standing, breakers))
+        self._registry.register(_Standing(standing, breakers, log))
 
     def settled(self, check: Check, _action: Action) -> None:
         """Count a settled check and its signals."""
@@ -103,9 +105,10 @@ class Figures:
 class _Standing(Collector):
     """What stands elsewhere, read at the moment it is asked for."""
 
-    def __init__(self, standing: Standing, breakers: Breakers) -> None:
+    def __init__(self, standing: Standing, breakers: Breakers, log: LogState) -> None:
         self._standing = standing
         self._breakers = breakers
+        self._log = log
 
     def collect(self) -> Iterator[Metric]:
         """The writer's counters, the breakers, and which broker this is."""
@@ -117,4 +120,9 @@ class _Standing(Collector):
         for operator, signal, state in self._breakers():
             states.add_metric((operator, signal), float(state != "closed"))
         yield states
+        age_s, damaged = self._log()
+        yield GaugeMetricFamily(
+            "trust_broker_log_checkpoint_age_seconds", "For how long an entry may have waited for a checkpoint", age_s
+        )
+        yield GaugeMetricFamily("trust_broker_log_damaged", "1 where the log does not add up", float(damaged))
         yield InfoMetricFamily("trust_broker_build", "Which broker this is", value={"version": __version__})

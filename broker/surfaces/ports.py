@@ -22,6 +22,7 @@ from broker.usecases.halt import Halt
 from broker.usecases.issue_token import IssueToken
 from broker.usecases.journeys import Journeys
 from broker.usecases.keep_retention import KeepRetention
+from broker.usecases.log_watch import LogWatch
 from broker.usecases.manage_clients import ManageClients
 from broker.usecases.manage_consents import ManageConsents
 from broker.usecases.manage_disclosures import ManageDisclosures
@@ -109,5 +110,6 @@ class Services:
     journeys: Journeys
     report_outcome: Callable[[Principal, str, TurnedOut, datetime | None], Awaitable[OutcomeView]]
     ready: Callable[[], Awaitable[bool]]
+    log_watch: LogWatch
     receipt_keys: Callable[[], Mapping[str, Any]]
     client_keys: Mapping[str, Any]

@@ -18,7 +18,7 @@ from broker.usecases.sequence_log import SequenceLog
 from broker.usecases.sign_log import SignLog
 from broker.usecases.stored_tree import RecordDamaged
 from tests.support.clocks import HandClock
-from tests.support.databases import BACKENDS, database, execute, storing
+from tests.support.databases import BACKENDS, database, execute, storing, tamper
 from tests.support.stored import a_commit
 
 KEY = LogKey(log_key.generate_pem(), "broker.example/log")
@@ -172,7 +172,7 @@ async def test_what_is_damaged_before_it_is_in_the_tree_never_gets_there(
         await write(store, number)
     await sequence()
     await write(store, 5)
-    await execute(url, statement)
+    await tamper(url, statement)
     with pytest.raises(RecordDamaged, match=said):
         await sequence()
     assert (await store.log.head()).size == 5
@@ -198,7 +198,7 @@ async def test_what_was_damaged_after_it_was_stored_is_not_signed(
         await sign()
     await write(store, 3, 4)
     await sequence()
-    await execute(url, statement)
+    await tamper(url, statement)
     with pytest.raises(RecordDamaged):
         await sign()
     newest = await store.log.newest_signed()

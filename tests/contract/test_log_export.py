@@ -19,7 +19,7 @@ from broker.usecases.publish_log import PublishLog
 from broker.usecases.sequence_log import SequenceLog
 from broker.usecases.sign_log import SignLog
 from tests.support.clocks import HandClock
-from tests.support.databases import BACKENDS, database, execute, sqlite_path, storing
+from tests.support.databases import BACKENDS, database, sqlite_path, storing, tamper
 from tests.support.logs import KEY
 from tests.support.stored import a_commit
 
@@ -140,7 +140,7 @@ def test_whoever_was_at_the_database_is_found_out(filled: str, tmp_path: Path, s
     shutil.copy(sqlite_path(filled), copy)
     url = f"sqlite:///{copy}"
     assert run(filled, "export", tmp_path / "before.jsonl") == (0, "")
-    asyncio.run(execute(url, statement))
+    asyncio.run(tamper(url, statement))
     for form in FORMS:
         assert run(url, "export", tmp_path / form) == (0, "")
         code, told = verify(url, tmp_path / form, "--known", tmp_path / "before.jsonl")

@@ -1,6 +1,7 @@
 """The schema: made from nothing, made once, equal to the tables that the statements are compiled from."""
 
 import asyncio
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -133,7 +134,9 @@ def test_the_migrations_make_the_tables_as_the_code_has_them(backend: str, tmp_p
 
 # Alembic's comparison is blind to check constraints and table options; the databases' own catalogues are not.
 CATALOGUE = {
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name",
+    "sqlite": (
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND type <> 'trigger' ORDER BY name"
+    ),
     "postgres": (
         "SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'"
@@ -263,3 +266,39 @@ async def test_the_first_root_key_stays(backend: str, tmp_path: Path) -> None:
             await store.keep_root_key_fingerprint(b"one")
             await store.keep_root_key_fingerprint(b"two")
             assert await store.root_key_fingerprint() == b"one"
+
+
+_KEPT = {
+    "a leaf is changed": "UPDATE log_leaves SET body = leaf_hash",
+    "a leaf is taken away": "DELETE FROM log_leaves",
+    "a root is changed": "UPDATE log_checkpoints SET root = root",
+    "a signature is replaced": "UPDATE log_checkpoints SET note = 'another'",
+    "a checkpoint is taken away": "DELETE FROM log_checkpoints",
+    "a use of a receipt is changed": "UPDATE receipt_ends SET how = 'revoked'",
+    "a consent is changed": "UPDATE consents SET state = 'given'",
+}
+_FILLED = (
+    "INSERT INTO log_leaves (tenant, check_id, leaf_hash, body) VALUES ('t', 'c', 'h', 'b')",
+    f"INSERT INTO log_checkpoints VALUES (1, '{'r' * 32}', 1, 1, NULL)",
+    "UPDATE log_checkpoints SET note = 'signed once'",
+    "INSERT INTO receipt_ends VALUES ('t', 'r', 'c', 'consumed', 'b', NULL, 1)",
+    "INSERT INTO consents VALUES ('t','c',1,'s','withdrawn','p','location',NULL,'1','m','c',NULL,1,NULL,1,'b')",
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_database_itself_keeps_what_is_only_ever_added_to(backend: str, tmp_path: Path) -> None:
+    with database(backend, tmp_path) as url:
+        asyncio.run(execute(url, *_filled(backend)))
+        for statement in _KEPT.values():
+            with pytest.raises((sqlite3.IntegrityError, asyncpg.CheckViolationError), match="append-only"):
+                asyncio.run(execute(url, statement))
+        if backend == "postgres":
+            with pytest.raises(asyncpg.CheckViolationError):
+                asyncio.run(execute(url, "TRUNCATE log_leaves"))
+        asyncio.run(execute(url, "DELETE FROM consents"))  # an erasure
+        assert rows(url, "SELECT note FROM log_checkpoints") == [("signed once",)]
+
+
+def _filled(backend: str) -> list[str]:
+    return [one.replace("'h', 'b')", "X'00', X'00')") if backend == "sqlite" else one for one in _FILLED]

@@ -1,8 +1,10 @@
 """The transparency log over HTTP: what a stranger can verify, and what another tenant cannot see."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from broker.audit.note import read_note, read_vkey
 from broker.audit.verify_export import Verified, verify
 from broker.surfaces.cli import audit
 from broker.surfaces.cli.check import KEY_VARIABLE
+from tests.support.databases import tamper
 from tests.support.stage import Stage, set_stage
 
 QUICK = {"checkpoint_ms = 1000": "checkpoint_ms = 20"}
@@ -125,3 +128,21 @@ def test_what_the_log_does_not_tell(stage: Stage, http: httpx.Client) -> None:
     with httpx.Client(base_url=stage.broker.url, trust_env=False) as stranger:
         for path in ("checkpoint", "export", "proofs/inclusion?entry=x", "proofs/consistency?first=1"):
             assert stranger.get(f"/v1/audit/{path}").status_code == 401
+
+
+def test_a_log_that_does_not_add_up_is_an_alarm_for_whoever_runs_the_broker(tmp_path: Path) -> None:
+    """Somebody who owns the database changes an entry that waits for the tree: its hash, computed anew, differs."""
+    with set_stage(tmp_path, changes={"checkpoint_ms = 1000": "checkpoint_ms = 50"}) as stage:
+        ops = stage.broker.key("acme", "metrics:read", consumer="ops")
+        with stage.broker.http() as agent, stage.broker.http(ops) as figures:
+            assert agent.get("/health/ready").text == "ready"
+            ask(agent)
+            forge = "UPDATE log_leaves SET body = leaf_hash WHERE seq = (SELECT max(seq) FROM log_leaves)"
+            path = f"sqlite:///{stage.broker.folder}/broker.db"
+            until_s = time.monotonic() + _WAIT_S
+            while (ready := agent.get("/health/ready")).status_code == 200:
+                ask(agent)
+                asyncio.run(tamper(path, forge))
+                assert time.monotonic() < until_s
+            assert (ready.status_code, "does not add up" in ready.text) == (503, True)
+            assert "trust_broker_log_damaged 1.0" in figures.get("/metrics").text

@@ -1,5 +1,6 @@
 """A receipt is used once, where the action happens; whoever comes second, late or with something else is told why."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from broker.audit import merkle, note
 from broker.audit.leaf import from_b64url
+from tests.support.databases import tamper
 from tests.support.stage import Stage, set_stage
 
 ACTION: dict[str, Any] = {"type": "sign_in.hint", "resource": "account:77"}
@@ -134,6 +136,7 @@ def test_a_receipt_of_a_check_that_was_settled_again_is_not_used(stage: Stage, h
     answer = ask(http)
     proven(http, answer["id"])  # what is changed below is in the tree by then, which takes no notice of it
     path = stage.broker.folder / "broker.db"
+    asyncio.run(tamper(f"sqlite:///{path}"))
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for revision, said in ((1, "RECEIPT_SUPERSEDED"), (0, "RECEIPT_UNRECORDED")):
             change = "update checks set revision = ? where check_id = ?"

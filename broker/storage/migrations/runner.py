@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
+from broker.storage.migrations.append_only import forbid
 from broker.storage.migrations.guard import guard, see_all
 from broker.storage.urls import SqliteFile, locate
 
@@ -70,3 +71,4 @@ def _upgrade_guarded(connection: Connection) -> None:
 
 def _upgrade(connection: Connection) -> None:
     command.upgrade(config(connection), "head")
+    forbid(connection)

@@ -70,10 +70,15 @@ async def live() -> str:
     responses=contract.problem_responses(503),
 )
 async def ready(services: NamedDependency[Services]) -> str:
-    """Say so when a record could be written within the last second; 503 otherwise, for then there is no decision."""
+    """Say so when a record could be written within the last second; 503 otherwise, for then there is no decision.
+
+    A log that does not add up is 503, too; one that is behind is said, and checks go on.
+    """
     if not await services.ready():
         raise Unrecorded("the database does not answer")
-    return "ready"
+    if services.log_watch.damage:
+        raise Unrecorded("the transparency log does not add up: see the broker's own log")
+    return services.log_watch.alarm or "ready"
 
 
 @get(
