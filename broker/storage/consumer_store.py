@@ -213,7 +213,7 @@ class ConsumerStore:
         try:
             self._writer.post(Write((sql.INSERT_METERING,), msgspec.structs.asdict(row)))
         except BrokerError as error:
-            _log.error("a call at an operator is not on the meter: %s", error.code)
+            _log.error("a call at an operator is not on the meter: %(code)s", {"code": error.code})
 
     async def spend(self, purse: Purse, amount: int, most: int) -> bool:
         """Spend from a budget, or not at all where it would go beyond ``most``; negative amounts give back."""

@@ -17,6 +17,7 @@ USERS = {
     "usecases/challenge_checks.py",
     "usecases/challenge_desk.py",
     "usecases/ceremonies.py",
+    "usecases/billing.py",
     "usecases/find_ways.py",
     "usecases/order_disclosure.py",
     "usecases/consent_links.py",
