@@ -44,6 +44,7 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 	$(BIN)/python -m tests.bench.network
 	$(BIN)/python -m tests.bench.record
 	$(BIN)/python -m tests.bench.thinking
+	$(BIN)/python -m tests.bench.proving
 
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof

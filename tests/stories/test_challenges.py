@@ -393,7 +393,7 @@ def test_a_person_approves_on_their_phone_what_they_read_on_our_page(till: Till)
     assert till.now(asked.check)["status"] == "pending"
     asked.answer(approve=True)
     assert asked.ended() == ("met", None)
-    assert till.now(asked.check)["decision"] == "allow"
+    until(lambda: bool(till.now(asked.check)["decision"] == "allow"))
     assert len(till.stage.alba.control.prompts(STEADY)) == asked.rung + 1
     assert till.stage.rows("SELECT 1 FROM open_prompts WHERE tenant = ?", till.tenant) == []
     assert said(asked.phone.look(asked.challenge["link"]))[0] == "This link is over"
@@ -403,6 +403,7 @@ def test_a_person_who_says_no_is_believed(till: Till) -> None:
     asked = asked_by_operator(till)
     asked.answer(approve=False)
     assert asked.ended() == ("failed", "DENIED")
+    until(lambda: bool(till.now(asked.check)["revision"] == 1))
     after = till.now(asked.check)
     assert (after["decision"], {"method": "operator_prompt", "code": "POSSESSION_RISK"} in after["withheld"]) == (
         "step_up",

@@ -64,7 +64,7 @@ class Scene(NamedTuple):
     def status(self, challenge: dict[str, Any]) -> str:
         return str(self.http.get(challenge["href"]).raise_for_status().json()["status"])
 
-    def answer(self, challenge: dict[str, Any], **given: str) -> httpx.Response:
+    def answer(self, challenge: dict[str, Any], **given: Any) -> httpx.Response:
         return self.http.post(f"{challenge['href']}/answer", json=given)
 
     def code(self) -> str:
@@ -145,6 +145,29 @@ def test_a_challenge_outlives_a_broker_that_is_killed_at_each_step(scene: Scene)
         assert (scene.status(again), scene.decision(check)) == ("met", "allow")
         until(lambda: scene.decision(other) == "allow")
         until(lambda: scene.rows("SELECT 1 FROM challenges WHERE due_ms IS NOT NULL OR length(sealed) > 0") == [])
+
+
+@pytest.mark.proof
+def test_of_two_hundred_answers_at_once_one_counts(scene: Scene) -> None:
+    with process(scene.folder, scene.port), ThreadPoolExecutor(32) as pool:
+        check = scene.check()
+        challenge = scene.start(check, "tenant_factor")
+        answers = list(pool.map(lambda n: scene.answer(challenge, met=n % 2 == 0), range(200)))
+        (winner,) = [answer.json()["status"] for answer in answers if answer.status_code == 200]
+        assert {answer.status_code for answer in answers} == {200, 409}
+        decision = scene.decision(check)
+        assert (scene.status(challenge), decision == "allow") == (winner, winner == "met")
+
+        check = scene.check(STEADY, DEAR)
+        challenge = scene.start(check, "sms_otp", STEADY)
+        code = scene.code()
+        answers = list(pool.map(lambda _: scene.answer(challenge, code=code), range(200)))
+        assert sum(answer.status_code == 200 and answer.json()["status"] == "met" for answer in answers) <= 1
+        assert (scene.status(challenge) == "met") == (scene.decision(check) == "allow")
+    (ends,) = scene.rows("SELECT count(*) FROM challenges WHERE closed_ms IS NOT NULL")
+    (followed,) = scene.rows("SELECT count(*) FROM check_revisions")
+    assert ends == (2,)
+    assert followed <= (2,)
 
 
 @contextmanager
