@@ -129,7 +129,9 @@ class Deployment(Administered):
             )
             beside = Beside(reviews, webhooks, private, network, stirrings, desk, consuming, late_answers)
             services = self._services(parts, store, policies, shadows, beside, record)
-            await stack.enter_async_context(watching_deadlines(services.requests, services.figures))
+            await stack.enter_async_context(
+                watching_deadlines(services.requests, services.figures, self._settings.rights.look_s)
+            )
             yield services
 
     def _signer(self, parts: Parts) -> ReceiptSigner:

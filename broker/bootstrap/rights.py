@@ -20,7 +20,6 @@ from broker.usecases.rights_desk import RightsDesk, RightsLimits, RightsTools
 from broker.usecases.tend_requests import TendRequests
 from broker.usecases.use_receipts import UseReceipts
 
-_LOOK_S = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +50,8 @@ def rights_desk(needs: RightsNeeds) -> RightsDesk:
             compose=desk.compose,
             terms=needs.terms,
             limits=RightsLimits(
-                **needs.settings.rights.model_dump(), allow_within_s=needs.settings.reviews.open_within_s
+                **needs.settings.rights.model_dump(exclude={"look_s"}),
+                allow_within_s=needs.settings.reviews.open_within_s,
             ),
             run_check=needs.run_check,
             challenges=ChallengeChecks(needs.beside.desk),
@@ -65,10 +65,10 @@ def rights_desk(needs: RightsNeeds) -> RightsDesk:
 
 
 @contextlib.asynccontextmanager
-async def watching_deadlines(requests: TendRequests, figures: Figures) -> AsyncIterator[None]:
-    """Let requests lapse that nobody proved, and say how many are overdue, every minute."""
+async def watching_deadlines(requests: TendRequests, figures: Figures, look_s: float) -> AsyncIterator[None]:
+    """Let requests lapse that nobody proved, and say how many are overdue, every ``look_s`` seconds."""
 
-    async def every_minute() -> None:
+    async def now_and_then() -> None:
         known = 0
         while True:
             try:
@@ -83,7 +83,7 @@ async def watching_deadlines(requests: TendRequests, figures: Figures) -> AsyncI
                 known = overdue
             except Exception as error:  # noqa: BLE001 - a watch that died would let deadlines pass unseen
                 _log.warning("could not look after requests of people: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(look_s)
 
-    async with running(every_minute()):
+    async with running(now_and_then()):
         yield

@@ -287,6 +287,7 @@ class RightsSettings(Section):
     proofs_max: int = Field(default=5, ge=1, le=100)
     daily_per_person: int = Field(default=5, ge=1, le=1000)
     hourly_per_consumer: int = Field(default=300, ge=1, le=100_000)
+    look_s: float = Field(default=60, ge=1, le=3600)
 
 
 class SharedSettings(Section):

@@ -3,7 +3,8 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -89,7 +90,11 @@ class Bank(NamedTuple):
 @pytest.fixture(scope="module")
 def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, HandClock]]:
     clock = HandClock()
-    with set_stage(tmp_path_factory.mktemp("rights"), clock=clock, changes={"hourly = 6": "hourly = 60"}) as stage:
+    with set_stage(
+        tmp_path_factory.mktemp("rights"),
+        clock=clock,
+        changes={"hourly = 6": "hourly = 60", "look_s = 60": "look_s = 1"},
+    ) as stage:
         yield stage, clock
 
 
@@ -341,8 +346,18 @@ def test_deadlines_are_kept_extended_once_and_told_when_they_are_over(bank: Bank
     assert [(one["id"], one.get("overdue", False)) for one in listed] == [(second, True), (first, False)]
     assert bank.staff(second, "extend", reason="too late").status_code == 409
     key = bank.officer.headers["authorization"].removeprefix("Bearer ")
+    with bank.stage.broker.http(bank.stage.broker.key("ops", "metrics:read")) as ops:
+        soon(lambda: re.search(r"^trust_broker_subject_requests_overdue [1-9]", ops.get("/metrics").text, re.MULTILINE))
     shown = CliRunner().invoke(commands, ["list", "--url", bank.stage.broker.url, "--key", key])
     assert f"{second}  access  accepted  OVERDUE" in shown.output
+
+
+def soon(holds: Callable[[], object]) -> None:
+    """Look again until it holds; whoever watches looks every second."""
+    until_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 def test_what_nobody_proves_lapses(bank: Bank) -> None:
@@ -350,6 +365,7 @@ def test_what_nobody_proves_lapses(bank: Bank) -> None:
     bank.clock.advance(7 * 86_400)
     assert bank.start(request).status_code == 409
     assert bank.staff(request, "vouch", reason="known").status_code == 409
+    soon(lambda: bank.portal.get(f"/v1/subjects/requests/{request}").json().get("code") == "TIMED_OUT")
 
 
 def test_staff_refuse_with_a_reason_of_the_law(bank: Bank) -> None:
