@@ -144,7 +144,7 @@ def tls_context(operator: str, settings: OperatorSettings) -> ssl.SSLContext | N
     if tls is None:
         return None
     try:
-        context = ssl.create_default_context(cafile=tls.ca) if tls.ca else default_tls()
+        context = default_tls(tls.ca)
         if tls.certificate is not None:
             context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:

@@ -12,6 +12,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -178,9 +179,14 @@ def open_guarded_transport(
     return Transport(AiohttpTransport(limits, context, permits), limits)
 
 
-def default_tls() -> ssl.SSLContext:
-    """Believes certifi's list and nothing that the environment names."""
-    return httpx.create_ssl_context(trust_env=False)
+def default_tls(ca: str | Path | None = None) -> ssl.SSLContext:
+    """Believes the authorities of a PEM file, certifi's without one, and nothing that the environment names.
+
+    Nothing below TLS 1.2 (RFC 9325, section 3.1.1): some distributions build a Python that leaves that open.
+    """
+    context = ssl.create_default_context(cafile=ca) if ca else httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 Answerer = Callable[[WireRequest], Awaitable[WireResponse]]
