@@ -45,6 +45,7 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 	$(BIN)/python -m tests.bench.record
 	$(BIN)/python -m tests.bench.thinking
 	$(BIN)/python -m tests.bench.proving
+	$(BIN)/python -m tests.bench.surfaces
 
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof

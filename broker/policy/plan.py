@@ -11,7 +11,7 @@ from broker.domain.plan import Plan, PlanItem
 from broker.domain.signal import SignalName, Unavailability, Unavailable
 from broker.policy.document import PolicyDocument
 from broker.policy.reading import NO_LOCATION_GIVEN
-from broker.policy.rules import ADVERSE_MAX_AGES_S, ClassRules
+from broker.policy.rules import ADVERSE_MAX_AGES_S, CLEAN_MAX_AGES_S, ClassRules
 
 NO_OPERATOR_TOKEN = "NO_OPERATOR_TOKEN"  # noqa: S105 - a reason code
 """The subscriber's own authentication did not come with the request; a step-up can add it."""
@@ -22,7 +22,6 @@ NO_DAY_GIVEN = "NO_DAY_GIVEN"
 NO_CLAIMS_GIVEN = "NO_CLAIMS_GIVEN"
 """The caller sent nothing that the person says about themself."""
 
-# Defensive: what another session proved says nothing about who is here now, so such an answer is never used again.
 _OF_THIS_SESSION = frozenset({SignalName.NUMBER_VERIFICATION})
 
 
@@ -94,6 +93,6 @@ def _item(name: SignalName, rules: ClassRules, request: CheckRequest) -> PlanIte
     return PlanItem(
         signal=name,
         required=any(name in group for group in rules.required),
-        max_age_s=0.0 if name in _OF_THIS_SESSION else min(rules.max_age_s, wanted_s),
+        max_age_s=min(rules.max_age_s, CLEAN_MAX_AGES_S.get(name, math.inf), wanted_s),
         adverse_max_age_s=min(ADVERSE_MAX_AGES_S.get(name, 0.0), wanted_s),
     )

@@ -80,6 +80,17 @@ MISSING_FLOORS: Mapping[ActionClass, Outcome] = {
 MAX_AGES_S: Mapping[ActionClass, float] = {_LOW: 3600.0, _MEDIUM: 300.0, _HIGH: 60.0, _CRITICAL: 0.0}
 """How old an answer may be where a document says nothing: an hour's reuse would hide about a third of SIM takeovers."""
 
+CLEAN_MAX_AGES_S: Mapping[SignalName, float] = {
+    # Defensive: what another session proved says nothing about who is here now.
+    SignalName.NUMBER_VERIFICATION: 0.0,
+    SignalName.REACHABILITY: 60.0,
+    SignalName.NETWORK_TYPE: 60.0,
+    SignalName.LOCATION: 300.0,
+    SignalName.CALL_FORWARDING: 300.0,
+    SignalName.ROAMING: 600.0,
+}
+"""How old a clean answer may be, whatever the class allows: people move, and calls are forwarded within a minute."""
+
 ADVERSE_MAX_AGES_S: Mapping[SignalName, float] = {
     SignalName.SIM_SWAP: 86_400.0,
     SignalName.DEVICE_SWAP: 86_400.0,

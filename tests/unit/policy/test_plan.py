@@ -84,6 +84,14 @@ def test_a_caller_may_ask_for_fresher_answers_and_never_for_older(
     assert ages(plan(request(max_evidence_age_s=wished_s), action_class))[SIM] == sim_s
 
 
+def test_where_somebody_is_is_soon_old_whatever_the_class_allows() -> None:
+    document = all_classes()
+    low = msgspec.structs.replace(document.rules(ActionClass.LOW), wanted=(SIM, PLACE))
+    document = msgspec.structs.replace(document, classes={ActionClass.LOW: low})
+    made = draft(document, ActionClass.LOW, FULL, deadline_ms_default=1500, deadline_ms_cap=4000)
+    assert ages(made) == {SIM: 3600, PLACE: 300}
+
+
 def test_possession_is_of_this_session_and_never_taken_from_an_earlier_answer() -> None:
     assert ages(plan())[POSSESSION] == 0
 
