@@ -50,7 +50,7 @@ class Consuming:
         self._key = open_signing_key(keys / KEY_FILE)
         self._resources = Resources(public_url)
         limits, kv = MemoryLimits(), _kv(settings.shared, clock)
-        self._kv, self._store, self._clock = kv, store, clock
+        self.kv, self._store, self._clock = kv, store, clock
         places = settings.places
         self.circles = Circles(kv, pseudonyms, CircleLimits(places.circles_daily, places.asked_daily))
         sealing_key = pseudonyms.sealing_key()
@@ -89,7 +89,7 @@ class Consuming:
             async with running(self._forget()):
                 yield
         finally:
-            await self._kv.aclose()
+            await self.kv.aclose()
 
     async def _forget(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Fast state that is counted and forgotten: quotas, and what must not come twice within minutes.
+"""Fast state that is counted and forgotten: quotas, what must not come twice within minutes, who is at it now.
 
 In memory, each process counts for itself. Every operation is atomic.
 """
@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from broker.errors import Overloaded
+
+MEMBERS_MAX = 500
+"""How many may be under one key at a time; beyond it nobody can say any more who all of them are."""
 
 
 class Take(NamedTuple):
@@ -40,6 +43,20 @@ class Kv(Protocol):
         """Remember a key for a while; False where it is remembered already."""
         ...
 
+    async def join(self, key: str, member: bytes, ttl_s: int) -> tuple[bytes, ...]:
+        """Be known under a key until one leaves, ``ttl_s`` seconds at most; who was there before.
+
+        Of any two that join one key the later sees the earlier, unless that has left.
+
+        Raises:
+            Overloaded: there are :data:`MEMBERS_MAX` already.
+        """
+        ...
+
+    async def leave(self, key: str, member: bytes) -> None:
+        """Be forgotten under a key."""
+        ...
+
     async def aclose(self) -> None:
         """Give connections back."""
         ...
@@ -56,6 +73,7 @@ class MemoryKv:
         self._entries_max = entries_max
         self._counts: dict[str, int] = {}
         self._until_s: list[tuple[float, str]] = []
+        self._members: dict[str, dict[bytes, float]] = {}
 
     async def take(self, wants: Sequence[Take]) -> Taken:
         """Take all of what is wanted, or nothing; there is no waiting inside, so nobody comes between."""
@@ -75,6 +93,22 @@ class MemoryKv:
             return False
         self._put(key, 1, ttl_s)
         return True
+
+    async def join(self, key: str, member: bytes, ttl_s: int) -> tuple[bytes, ...]:
+        """Be known under a key until one leaves, ``ttl_s`` seconds at most; who was there before."""
+        now_s = self._monotonic_s()
+        there = {one: until_s for one, until_s in self._members.get(key, {}).items() if until_s > now_s}
+        if len(there) >= MEMBERS_MAX or (not there and len(self._members) >= self._entries_max):
+            raise Overloaded("too many at the same thing", retry_after_s=1)
+        self._members[key] = there | {member: now_s + ttl_s}
+        return tuple(there)
+
+    async def leave(self, key: str, member: bytes) -> None:
+        """Be forgotten under a key."""
+        there = self._members.get(key, {})
+        there.pop(member, None)
+        if not there:
+            self._members.pop(key, None)
 
     async def aclose(self) -> None:
         """Nothing is held."""

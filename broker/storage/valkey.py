@@ -11,7 +11,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from broker.errors import Overloaded
-from broker.storage.kv import Take, Taken
+from broker.storage.kv import MEMBERS_MAX, Take, Taken
 
 _T = TypeVar("_T")
 _PREFIX = "trust-broker:"
@@ -36,6 +36,18 @@ table.insert(counts, 1, refused)
 return counts
 """
 
+# By the server's clock, for the nodes' may differ. Who died under way is dropped by the next to come, or with the key.
+_JOIN = """
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_ms)
+local there = redis.call('ZRANGE', KEYS[1], 0, -1)
+if #there >= tonumber(ARGV[3]) then return false end
+redis.call('ZADD', KEYS[1], now_ms + ARGV[2] * 1000, ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return there
+"""
+
 
 class ValkeyKv:
     """A :class:`broker.storage.kv.Kv`. Callers wait for a connection, and no longer than ``wait_s`` for an answer."""
@@ -47,6 +59,7 @@ class ValkeyKv:
         )
         self._redis: Any = Redis(connection_pool=self._pool)
         self._script = self._redis.register_script(_TAKE)
+        self._join = self._redis.register_script(_JOIN)
 
     async def take(self, wants: Sequence[Take]) -> Taken:
         """Take all of what is wanted, or nothing."""
@@ -59,6 +72,17 @@ class ValkeyKv:
         """Remember a key for a while; False where it is remembered already."""
         return bool(await _answered(self._redis.set(_PREFIX + key, b"1", nx=True, ex=ttl_s)))
 
+    async def join(self, key: str, member: bytes, ttl_s: int) -> tuple[bytes, ...]:
+        """Be known under a key until one leaves, ``ttl_s`` seconds at most; who was there before."""
+        there = await _answered(self._join(keys=[_PREFIX + key], args=[member, ttl_s, MEMBERS_MAX]))
+        if there is None:
+            raise Overloaded("too many at the same thing", retry_after_s=_RETRY_AFTER_S)
+        return tuple(cast("list[bytes]", there))
+
+    async def leave(self, key: str, member: bytes) -> None:
+        """Be forgotten under a key."""
+        await _answered(self._redis.zrem(_PREFIX + key, member))
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
@@ -69,4 +93,4 @@ async def _answered(work: Awaitable[_T]) -> _T:
     try:
         return await work
     except (RedisError, OSError, TimeoutError) as error:
-        raise Overloaded("the shared memory of quotas does not answer", retry_after_s=_RETRY_AFTER_S) from error
+        raise Overloaded("the shared memory of all nodes does not answer", retry_after_s=_RETRY_AFTER_S) from error

@@ -1,7 +1,7 @@
 """Hop 3, looking back: what was asked about this subject lately, and how the asking agent goes about it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -12,17 +12,20 @@ from broker.clock import Clock
 from broker.consumers.pace import Gait, Pace
 from broker.domain.check import Amount
 from broker.domain.decision import ActionClass, Floor, Outcome
-from broker.errors import TooManyRequests
+from broker.errors import BrokerError, TooManyRequests
 from broker.policy.caution import Caution, CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
 from broker.policy.reasons import ReasonCode
 from broker.privacy.pseudonyms import Pseudonyms
+from broker.storage.kv import Kv
 from broker.storage.records import AboutSubject, SubjectPast
 from broker.usecases.marks import action_mark
 from broker.usecases.ports import Asked
 
 _AMOUNTS_MAX = 500
 _SLOW_DOWN_S = 60
+_UNDER_WAY_S = 60
+"""Longer than any check takes: after it, one whose node died counts no more."""
 
 
 class SubjectHistory(Protocol):
@@ -40,40 +43,63 @@ class Bearing(msgspec.Struct, frozen=True):
     floors: tuple[Floor, ...]
 
 
-class LookBack:
-    """Remembers what is under way on this node, and asks the record for the rest.
+class Together(msgspec.Struct, frozen=True):
+    """A check as others see it, and the others of its subject that were under way when it came."""
 
-    Two checks of one subject that begin together on different nodes do not see one another.
+    ours: Recent
+    others: tuple[Recent, ...] = ()
+
+
+class LookBack:
+    """Knows what is under way, on all nodes where these share a Valkey, and asks the record for the rest.
+
+    A check is announced before the record is read and withdrawn after it is written: of any two, one sees the other.
+    ``nonce`` tells equal checks apart.
     """
 
     def __init__(
-        self, store: SubjectHistory, clock: Clock, pseudonyms: Pseudonyms, limits: CautionLimits, pace: Pace
+        self,
+        store: SubjectHistory,
+        kv: Kv,
+        clock: Clock,
+        pseudonyms: Pseudonyms,
+        limits: CautionLimits,
+        pace: Pace,
+        nonce: Callable[[], str],
     ) -> None:
         self._store = store
+        self._kv = kv
         self._clock = clock
         self._pseudonyms = pseudonyms
         self._limits = limits
         self._pace = pace
-        self._under_way: dict[tuple[str, bytes], list[Recent]] = {}
+        self._nonce = nonce
 
-    @contextmanager
-    def under_way(self, asked: Asked, subject: bytes, action_class: ActionClass, at: datetime) -> Iterator[Recent]:
-        """Let others see this check until it is recorded, or given up. ``action_class`` is the action's by itself."""
+    @asynccontextmanager
+    async def under_way(
+        self, asked: Asked, subject: bytes, action_class: ActionClass, at: datetime
+    ) -> AsyncIterator[Together]:
+        """Let others see this check until it is recorded, or given up. ``action_class`` is the action's by itself.
+
+        Raises:
+            Overloaded: nobody can say who else is at it.
+        """
         action = asked.request.action
         mark = action_mark(action, asked.principal.tenant, self._pseudonyms)
         recent = Recent(at, action.type, action_class, mark, None, action.amount)
-        key = (asked.principal.tenant, subject)
-        together = self._under_way.setdefault(key, [])
-        together.append(recent)
+        if not self._limits.longest:
+            yield Together(recent)
+            return
+        key = f"under-way:{asked.principal.tenant}:{subject.hex()}"
+        member = msgspec.msgpack.encode((self._nonce(), recent))
         try:
-            yield recent
+            others = await self._kv.join(key, member, _UNDER_WAY_S)
+            yield Together(recent, tuple(_announced(one, at) for one in others))
         finally:
-            # By identity: an equal check of another caller is another check.
-            together[:] = [one for one in together if one is not recent]
-            if not together:
-                self._under_way.pop(key, None)
+            with suppress(BrokerError):  # it ends by itself
+                await self._kv.leave(key, member)
 
-    async def bearing(self, asked: Asked, subject: bytes, document: PolicyDocument, ours: Recent) -> Bearing:
+    async def bearing(self, asked: Asked, subject: bytes, document: PolicyDocument, together: Together) -> Bearing:
         """What the past of this subject and the pace of this agent ask for.
 
         Raises:
@@ -81,7 +107,8 @@ class LookBack:
             Unrecorded, Overloaded: the record cannot be read, so nothing is decided.
         """
         floors = self._gait(asked, subject)
-        recent = await self._recent(asked.principal.tenant, subject, ours)
+        ours = together.ours
+        recent = [*await self._recent(asked.principal.tenant, subject, ours), *together.others]
         found: Caution = caution(document, asked.request.action, ours, recent, self._limits)
         floors += tuple(Floor(code, found.floor if code == _STANDS else Outcome.ALLOW) for code in found.codes)
         return Bearing(found.action_class, floors)
@@ -105,8 +132,15 @@ class LookBack:
             refusals_since_ms=_ms(ours.at - self._limits.adverse_window),
             allowed_since_ms=_ms(ours.at - self._limits.amount_window),
         )
-        recent = _recalled(await self._store.past_of(question, _AMOUNTS_MAX), ours)
-        return [*recent, *(one for one in self._under_way.get((tenant, subject), ()) if one is not ours)]
+        return _recalled(await self._store.past_of(question, _AMOUNTS_MAX), ours)
+
+
+def _announced(member: bytes, at: datetime) -> Recent:
+    try:
+        return msgspec.msgpack.decode(member, type=tuple[str, Recent])[1]
+    except msgspec.DecodeError:
+        # Defensive: a node of another version announced something that cannot be read here.
+        return Recent(at, "", ActionClass.CRITICAL, b"", None)
 
 
 def _ms(at: datetime) -> int:

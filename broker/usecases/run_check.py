@@ -135,15 +135,17 @@ class RunCheck:
         self._require_purpose(asked, document)
         started_at = self._tools.clock.now()
         enquiry = self._enquiry(asked)
-        with self._tools.look_back.under_way(asked, enquiry.subject, action_class, started_at) as ours:
+        look_back = self._tools.look_back
+        async with look_back.under_way(asked, enquiry.subject, action_class, started_at) as together:
             # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
             bearing, _, record, before = await asyncio.gather(
-                self._tools.look_back.bearing(asked, enquiry.subject, document, ours),
+                look_back.bearing(asked, enquiry.subject, document, together),
                 self._tools.vault.key(asked.principal.tenant, enquiry.subject),
                 self._tools.permit.on_record(asked.principal.tenant, enquiry.subject),
                 self._tools.journeys.before(asked, enquiry.subject),
             )
-            begun = _Begun(governing, document, ours.action_digest, bearing, enquiry, started_at, record, before)
+            mark = together.ours.action_digest
+            begun = _Begun(governing, document, mark, bearing, enquiry, started_at, record, before)
             return await self._run(asked, begun)
 
     async def _run(self, asked: Asked, begun: "_Begun") -> Answered:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from broker.errors import Overloaded
-from broker.storage.kv import Kv, MemoryKv, Take
+from broker.storage.kv import MEMBERS_MAX, Kv, MemoryKv, Take
 from broker.storage.valkey import ValkeyKv
 from tests.support.clocks import HandClock
 from tests.support.valkey import valkey
@@ -52,6 +52,42 @@ async def test_nothing_at_all_can_be_taken_where_the_limit_is_none(kv: Kv) -> No
     assert (await kv.take([Take("closed", 1, 0, 60)])).refused == 0
 
 
+async def test_of_any_two_that_join_the_later_sees_the_earlier_until_it_leaves(kv: Kv) -> None:
+    members = [b"%d" % n for n in range(20)]
+    seen = dict(zip(members, await asyncio.gather(*(kv.join("ana", one, 60) for one in members)), strict=True))
+    for one in members:
+        assert one not in seen[one]
+        assert all((other in seen[one]) != (one in seen[other]) for other in members if other != one)
+    assert await kv.join("ben", b"0", 60) == ()
+    for one in members[1:]:
+        await kv.leave("ana", one)
+    await kv.leave("ana", b"never there")
+    assert await kv.join("ana", b"last", 60) == (b"0",)
+
+
+async def test_no_more_join_than_can_be_looked_at(kv: Kv) -> None:
+    for n in range(MEMBERS_MAX):
+        await kv.join("herd", b"%d" % n, 60)
+    with pytest.raises(Overloaded):
+        await kv.join("herd", b"one more", 60)
+    await kv.leave("herd", b"0")
+    assert len(await kv.join("herd", b"one more", 60)) == MEMBERS_MAX - 1
+
+
+async def test_who_never_leaves_is_forgotten_in_time(server: str) -> None:
+    clock = HandClock()
+    memory = MemoryKv(clock.monotonic_s)
+    await memory.join("ana", b"dead", 60)
+    clock.advance(60)
+    assert await memory.join("ana", b"next", 60) == ()
+    kv = ValkeyKv(server, connections_max=2, wait_s=5)
+    await kv._redis.flushall()
+    await kv._redis.zadd("trust-broker:ana", {b"dead": 1})
+    assert await kv.join("ana", b"next", 60) == ()
+    assert 0 < await kv._redis.ttl("trust-broker:ana") <= 60
+    await kv.aclose()
+
+
 async def test_memory_forgets_in_time_and_refuses_when_full() -> None:
     clock = HandClock()
     kv = MemoryKv(clock.monotonic_s, entries_max=2)
@@ -78,6 +114,8 @@ async def test_without_an_answer_nothing_is_let_through() -> None:
     kv = ValkeyKv("unix:///nowhere/kv.sock", connections_max=1, wait_s=1)
     with pytest.raises(Overloaded):
         await kv.put_if_absent("x", 1)
+    with pytest.raises(Overloaded):
+        await kv.join("x", b"y", 1)
     with pytest.raises(Overloaded):
         await kv.take([Take("x", 1, 1, 1)])
     await kv.aclose()

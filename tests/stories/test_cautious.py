@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.broker import FORGETFUL
+from tests.support.broker import FORGETFUL, running_broker, share_secrets
 from tests.support.stage import MADRID, Stage, set_stage
+from tests.support.valkey import valkey
 
 REMEMBERING = {line: line for line in FORGETFUL} | {
     "subjects_flagged = 60": "subjects_flagged = 25",
@@ -27,13 +30,13 @@ def ask(stage: Stage, key: str, number: str, action: str, amount: str | None = N
     told: dict[str, Any] = {"type": action}
     if amount is not None:
         told |= {"amount": {"value": amount, "currency": "EUR"}, "attributes": {"newPayee": False}}
-    question = {
-        "subject": {"phoneNumber": number, "location": PLACE},
-        "action": told,
-        "purpose": "FraudPreventionAndDetection",
-    }
     with stage.broker.http(key) as http:
-        return http.post("/v1/trust-checks", json=question)
+        return http.post("/v1/trust-checks", json=question(number, told))
+
+
+def question(number: str, told: Any) -> dict[str, Any]:
+    subject = {"phoneNumber": number, "location": PLACE}
+    return {"subject": subject, "action": told, "purpose": "FraudPreventionAndDetection"}
 
 
 def decided(stage: Stage, number: str, action: str, amount: str | None = None) -> Any:
@@ -71,6 +74,32 @@ def test_parts_at_the_same_time_add_up_too(stage: Stage) -> None:
         found = [part.result() for part in parts]
     allowed = [one for one in found if one["policy"]["actionClass"] == "low"]
     assert len(allowed) < len(found)
+
+
+def test_parts_at_the_same_time_on_two_nodes_add_up_as_on_one(tmp_path: Path) -> None:
+    """Of twenty at once, half of them on each node, one is within the 50 euros that count as little."""
+    with valkey() as shared, ExitStack() as stack:
+        together = REMEMBERING | {'url = ""\nconnections_max': f'url = "{shared}"\nconnections_max'}
+        home, away = tmp_path / "home", tmp_path / "away"
+        for folder in (home, away):
+            folder.mkdir()
+        stage = stack.enter_context(set_stage(home, changes=together))
+        share_secrets(away)
+        same = {
+            f"sqlite:///{away}/broker.db": f"sqlite:///{home}/broker.db",
+            f'directory = "{away}/keys"': f'directory = "{home}/keys"',
+        }
+        urls = {name: getattr(stage, name).url for name in ("alba", "borealis", "cadenza")}
+        other = stack.enter_context(running_broker(away, urls, changes=together | same))
+        key = stage.broker.analyst_key
+        nodes = [stack.enter_context(node.http(key)) for node in (stage.broker, other)]
+        asked = question("+34600000101", {"type": "payment.transfer", "amount": {"value": "40.00", "currency": "EUR"}})
+        with ThreadPoolExecutor(20) as threads:
+            parts = [threads.submit(nodes[n % 2].post, "/v1/trust-checks", json=asked) for n in range(20)]
+            found = [part.result().raise_for_status().json() for part in parts]
+    small = [one for one in found if one["policy"]["actionClass"] == "low"]
+    assert len(small) == 1
+    assert all("AMOUNT_ACCUMULATED" in one["gates"] for one in found if one not in small)
 
 
 def test_another_tenant_remembers_nothing_of_it(stage: Stage) -> None:
