@@ -49,6 +49,7 @@ from broker.usecases.billing import BillingTools
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.consent_links import ConsentLinks
+from broker.usecases.even_time import EvenTime
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.halt import Halt
 from broker.usecases.journeys import Journeys
@@ -262,7 +263,8 @@ class Deployment(Administered):
         figures = open_figures(store, parts.registry, record.watch)
         run_check, network = self._asking(parts, store, policies, both(shadows.offer, figures.settled), beside)
         admission = Admission(run_check, admission_limits(self._settings.server, checks), self._clock)
-        asking_for = WithinQuotas(admission, consuming.quotas)
+        even = EvenTime(admission, checks.unseen_step_ms, self._clock)
+        asking_for = WithinQuotas(even, consuming.quotas)
         receipts = record.receipts(opened, parts.receipt_keys.published, beside.desk.tools.refusals)
         desk = rights_desk(
             RightsNeeds(self._settings, rights_terms(self.folder / "rights.toml"), store, beside, asking_for, receipts)

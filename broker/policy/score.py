@@ -69,7 +69,7 @@ def weigh(table: EvidenceTable, rules: ClassRules, readings: Readings, excused: 
         probability=probability(at),
         low=probability(low),
         high=probability(high),
-        trust_score=TRUST_MAX - _risk_points(at),
+        trust_score=trust_of(at),
         coverage=coverage,
         conflict=conflict,
         confidence=_confidence(table, coverage * (1.0 - conflict / 2.0)),
@@ -94,6 +94,11 @@ def probability(at: float) -> float:
 def logit(share: float) -> float:
     """The log-odds behind a probability."""
     return math.log(share / (1.0 - share))
+
+
+def trust_of(log_odds: float) -> int:
+    """The trust score of log-odds of fraud; 0 to 1000, higher is more trusted."""
+    return TRUST_MAX - _risk_points(log_odds)
 
 
 def _risk_points(at: float) -> int:

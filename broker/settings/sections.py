@@ -84,6 +84,7 @@ class CheckSettings(Section):
     record_grace_ms: int = Field(default=500, ge=0, le=10_000)
     late_answers_ms: int = Field(default=2000, ge=0, le=30_000)
     late_checks_max: int = Field(default=256, ge=0, le=10_000)
+    unseen_step_ms: int = Field(default=250, ge=0, le=2000)
 
     @property
     def deadline_min_ms(self) -> int:

@@ -8,11 +8,20 @@ import msgspec
 
 from broker.domain.decision import Decision, Outcome
 from broker.domain.evidence import Evidence
-from broker.domain.signal import SignalName, Unavailability, Unavailable
+from broker.domain.signal import Observed, SignalName, Unavailability, Unavailable
 from broker.domain.ways import Way, Ways, Withheld
 from broker.policy.facts import unknown_number
 from broker.policy.reasons import ReasonCode
 from broker.policy.rules import ON_THE_PHONE_NETWORK, StepUpMethod
+
+_NOBODY_ASKED = frozenset(
+    {
+        Unavailability.NOT_PERMITTED,
+        Unavailability.NOT_APPLICABLE,
+        Unavailability.UNSUPPORTED,
+        Unavailability.SKIPPED,
+    }
+)
 
 
 class NextStep(msgspec.Struct, frozen=True):
@@ -91,19 +100,31 @@ def offer(decision: Decision, found: Ways | None) -> tuple[NextStep, ...]:
 def _impossible(decision: Decision, evidence: Evidence, around: Surroundings) -> Iterator[tuple[str, ReasonCode]]:
     """What the evidence allows and nobody could begin. A factor of the tenant's own needs neither line nor operator."""
     unknown, line_known = unknown_number(evidence), evidence.observed(SignalName.SIM_SWAP) is not None
+    unasked = _nobody_might_be_asked(evidence)
     for name in decision.methods_offered:
         method = StepUpMethod(name)
         if method is StepUpMethod.TENANT_FACTOR:
             continue
         if unknown:
             yield name, ReasonCode.UNKNOWN_NUMBER
-        elif name in around.barred or _forbidden(method, evidence):
+        elif unasked or name in around.barred or _forbidden(method, evidence):
             yield name, ReasonCode.NOT_CONSENTED
         elif name not in around.able:
             yield name, ReasonCode.METHOD_UNSUPPORTED
         elif method in ON_THE_PHONE_NETWORK and not line_known:
             # Defensive: a code goes to whoever holds the SIM, so it takes an answer about the SIM, in every class.
             yield name, ReasonCode.EVIDENCE_MISSING
+
+
+def _nobody_might_be_asked(evidence: Evidence) -> bool:
+    """Whether nothing was asked, for want of consent.
+
+    Defensive (T2): what an operator would do for such a person is not offered, or the offer would tell an agent that
+    the number is known there.
+    """
+    reasons = {one.reason for one in evidence.signals if isinstance(one, Unavailable)}
+    alone = reasons <= _NOBODY_ASKED and not any(isinstance(one, Observed) for one in evidence.signals)
+    return alone and Unavailability.NOT_PERMITTED in reasons
 
 
 def _forbidden(method: StepUpMethod, evidence: Evidence) -> bool:

@@ -46,12 +46,13 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 class Answered(msgspec.Struct, frozen=True):
     """The bytes to send; ``replayed`` when they were decided earlier under the same idempotency key.
 
-    ``allowances`` are what is left of the caller's quotas.
+    ``allowances`` are what is left of the caller's quotas. ``unseen``: it was decided now, and no signal was observed.
     """
 
     body: bytes
     replayed: bool
     allowances: tuple[Allowance, ...] = ()
+    unseen: bool = False
 
 
 class Case(msgspec.Struct, frozen=True):

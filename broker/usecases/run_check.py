@@ -197,7 +197,8 @@ class RunCheck:
         # (8, again) What operators say later amends the check.
         self._tools.late_answers.expect(check, case.document, errand)
         # (13) Answer.
-        return Answered(body, replayed=False)
+        unseen = not any(isinstance(one, Observed) for one in evidence.signals)
+        return Answered(body, replayed=False, unseen=unseen)
 
     async def _halt(self, case: Case) -> Answered:
         """Deny and record without asking anybody.

@@ -25,7 +25,9 @@ from broker.domain.record import Check, CheckStatus
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.operators.consents import ConsentCode
+from broker.policy.decide import band_of
 from broker.policy.reasons import agent_safe, safe_code
+from broker.policy.score import trust_of
 from broker.policy.words import Language, language_of, sentences
 from broker.step_up.offer import NextStep, offer
 
@@ -216,7 +218,8 @@ def view(check: Check, principal: Principal, accept_language: str | None = None)
     ``accept_language`` is the header of that name; the words of an explanation follow it.
     """
     if authorize.EXPLAIN not in principal.scopes:
-        return CheckView(**_common(check, agent_safe(check.decision.reasons)), withheld=_withheld(check, safe_code))
+        told = _common(check, agent_safe(check.decision.reasons)) | _untold(check)
+        return CheckView(**told, withheld=_withheld(check, safe_code))
     assessment = check.assessment
     return ExplainedCheckView(
         **_common(check, check.decision.reasons),
@@ -234,6 +237,17 @@ def view(check: Check, principal: Principal, accept_language: str | None = None)
         delegation=DelegationView(*msgspec.structs.astuple(check.delegation)) if check.delegation else None,
         routing=None if check.route is None else _routing(check.route),
     )
+
+
+def _untold(check: Check) -> dict[str, Any]:
+    """Band and confidence where no signal was observed: those of knowing nothing, whatever the reason for it is.
+
+    Defensive (T2): an unknown number counts as evidence, and what it moves would tell it from one that nobody asked
+    about.
+    """
+    if any(isinstance(one, Observed) for one in check.evidence.signals):
+        return {}
+    return {"trust_band": band_of(trust_of(check.assessment.prior_log_odds)), "confidence": Confidence.LOW}
 
 
 def _routing(route: Route) -> RoutingView:

@@ -1,6 +1,8 @@
-"""The check as an oracle (threat T2), and agents that storm (T25): what an agent is told, and who suffers."""
+"""The check as an oracle (threats T2 and T3), and agents that storm (T25): what an agent is told, and who suffers."""
 
 import asyncio
+import re
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -29,16 +31,19 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield standing
 
 
-def question(number: str, purpose: str = "FraudPreventionAndDetection") -> dict[str, Any]:
-    return {
-        "subject": {"phoneNumber": number},
-        "action": {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}},
-        "purpose": purpose,
-    }
+PURPOSE = "FraudPreventionAndDetection"
 
 
-def ask(http: httpx.Client, number: str) -> Seen:
-    answer = http.post(PATH, json=question(number))
+MEDIUM = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
+LOW = {"type": "sign_in.hint"}
+
+
+def question(number: str, action: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"subject": {"phoneNumber": number}, "action": action or MEDIUM, "purpose": PURPOSE}
+
+
+def ask(http: httpx.Client, number: str, action: dict[str, Any] | None = None) -> Seen:
+    answer = http.post(PATH, json=question(number, action))
     told = answer.json()
     codes = tuple(reason["code"] for reason in told["reasons"])
     ways = [(step["type"], step.get("method", "")) for step in told["nextSteps"]]
@@ -55,6 +60,76 @@ def test_who_is_unknown_and_who_is_unserved_look_alike_to_an_agent(stage: Stage)
     with stage.broker.http() as http:
         seen = [ask(http, number) for number in (*UNKNOWN, *UNSERVED)]
     assert len(set(seen)) == 1, seen
+
+
+# Where everything takes consent, nobody is asked about who gave none.
+CONSENTED = {"purposes.toml": {f'[{PURPOSE}]\nsim_swap = "legitimate_interest"': f'[{PURPOSE}]\nsim_swap = "consent"'}}
+UNWILLING = ("+34600000101", "+34600000117")
+REQUIRED = {'ledger = "required"': 'ledger = "required"'}
+
+
+@pytest.fixture(scope="module")
+def hushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage where times are even, operators take their time, and only the unknown and the unserved gave consent."""
+    even = {"unseen_step_ms = 250": "unseen_step_ms = 250"}
+    with set_stage(tmp_path_factory.mktemp("hushed"), changes=REQUIRED | even, edits=CONSENTED) as standing:
+        with standing.broker.http(standing.broker.key("acme", "consent:write", consumer="clerk")) as clerk:
+            for number in (*UNKNOWN, *UNSERVED):
+                sent = {"phoneNumber": number, "purpose": PURPOSE, "signals": ["sim_swap"]}
+                sent |= {"noticeVersion": "2026-11", "method": "spoken", "channel": "voice"}
+                clerk.post("/v1/consents", json=sent).raise_for_status()
+        standing.alba.control.fault("latency", delayMs=40)
+        yield standing
+
+
+def shape(http: httpx.Client, number: str, action: dict[str, Any]) -> tuple[Any, ...]:
+    """All that an agent sees of an answer but its time, and what is of its own in every answer."""
+    answer = http.post(PATH, json=question(number, action))
+    told = answer.json()
+    text = answer.text.replace(told["receipt"], "RECEIPT").replace(told["id"], "ID")
+    text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "INSTANT", text)
+    fields = sorted(name for name in answer.headers if name != "date")
+    return text, len(told["receipt"]), answer.status_code, tuple(fields)
+
+
+@pytest.mark.parametrize("action", [LOW, MEDIUM], ids=["low", "medium"])
+def test_who_is_unknown_who_is_unserved_and_who_gave_no_consent_look_alike_to_an_agent(
+    hushed: Stage, action: dict[str, Any]
+) -> None:
+    with hushed.broker.http() as http:
+        seen = {number: shape(http, number, action) for number in (UNKNOWN[0], UNSERVED[0], UNWILLING[0])}
+    assert len(set(seen.values())) == 1, seen
+
+
+def area(ours: list[float], others: list[float]) -> float:
+    """Of a classifier that learns the best of all thresholds from one half, and is tried on the other."""
+    halves = [(sorted(times[::2]), times[1::2]) for times in (ours, others)]
+    (low, low_tried), (high, high_tried) = halves
+    cuts = sorted({*low, *high})
+
+    def share(times: list[float], cut: float) -> float:
+        return sum(one > cut for one in times) / len(times)
+
+    cut = max(cuts, key=lambda one: abs(share(high, one) - share(low, one)))
+    upward = share(high, cut) >= share(low, cut)
+    hit, false = share(high_tried, cut), share(low_tried, cut)
+    return 0.5 + ((hit - false) if upward else (false - hit)) / 2
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_the_time_of_an_answer_does_not_tell_them_apart(hushed: Stage) -> None:
+    """A stump over the time: no better than 0.55, with what so many tries may be off by chance."""
+    kinds = {"unknown": UNKNOWN[0], "unserved": UNSERVED[0], "unwilling": UNWILLING[0]}
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    with hushed.broker.http() as http:
+        for _ in range(400):
+            for name, number in kinds.items():
+                started_s = time.perf_counter()
+                http.post(PATH, json=question(number)).raise_for_status()
+                times[name].append(time.perf_counter() - started_s)
+    found = {(one, other): area(times[one], times[other]) for one in kinds for other in kinds if one < other}
+    assert max(found.values()) <= 0.55, found
 
 
 def test_one_that_storms_is_told_to_wait_and_the_others_are_served(stage: Stage) -> None:

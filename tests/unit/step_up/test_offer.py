@@ -78,6 +78,10 @@ def test_each_way_has_its_own_end_and_the_policys_order() -> None:
             ABLE, frozenset(), "NOT_CONSENTED", {"network_auth", "operator_token"}, id="an operator that may not tell",
         ),
         pytest.param(
+            (Unavailable(SignalName.SIM_SWAP, Unavailability.NOT_PERMITTED, "CONSENT_MISSING"),),
+            ABLE, frozenset(), "NOT_CONSENTED", AT_THE_OPERATOR, id="a person about whom nobody might be asked",
+        ),
+        pytest.param(
             (Unavailable(SignalName.SIM_SWAP, Unavailability.TIMEOUT),), ABLE, frozenset(), "EVIDENCE_MISSING",
             {str(method) for method in ON_THE_PHONE_NETWORK}, id="a line of which nothing is known",
         ),
