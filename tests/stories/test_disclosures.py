@@ -1,5 +1,6 @@
 """Personal data in clear: told to a back end when everybody wants it, and to nobody when one of them does not."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from broker.surfaces.cli import disclosure
 from tests.stories.conftest import PATIENT
 from tests.support.stage import Stage, set_stage
 
@@ -203,3 +206,21 @@ def test_it_is_nobody_elses_and_no_agents(house: House) -> None:
         assert rival.get("/v1/disclosures/grants").json() == {"grants": []}
         assert rival.post("/v1/disclosures/location", json=body).status_code == 403
     assert [one["id"] for one in house.admin.get("/v1/disclosures/grants").json()["grants"]] == [granted]
+
+
+def test_the_command_line_grants_orders_and_takes_back(house: House) -> None:
+    house.consent("location_area")
+    url = house.stage.broker.url
+
+    def told(who: httpx.Client, *words: str) -> Any:
+        key = who.headers["Authorization"].removeprefix("Bearer ")
+        done = CliRunner().invoke(disclosure.app, [*words, "--url", url, "--key", key, "--json"])
+        return json.loads(done.output) if done.exit_code == 0 else done.exit_code
+
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    granted = told(house.admin, "grant", "location_area", "--reason", "lost riders", "--expires", until)
+    assert told(house.admin, "list")["grants"] == [granted]
+    assert told(house.desk, "locate", NUMBER, "--max-age", "3600")["told"] is True
+    assert told(house.desk, "identify", NUMBER, "--attribute", "name") == 1
+    assert told(house.admin, "withdraw", granted["id"])["stands"] is False
+    assert told(house.desk, "locate", NUMBER) == 1
