@@ -241,7 +241,9 @@ class Deployment(Administered):
             limits=check_limits(checks),
             late_answers=beside.late_answers,
             settled=settled,
-            look_back=look_back(self._settings, store, beside.consuming.kv, self._clock, parts.pseudonyms),
+            look_back=look_back(
+                self._settings, store, beside.consuming.kv, self._clock, parts.pseudonyms, beside.consuming.standings
+            ),
             journeys=self._journeys(parts, store, private),
             budget=beside.consuming.budget,
         )

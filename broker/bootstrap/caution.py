@@ -4,18 +4,22 @@ import secrets
 from datetime import timedelta
 
 from broker.clock import Clock
+from broker.consumers.blocks import BlockLimits, Blocks
 from broker.consumers.pace import Pace, PaceLimits
+from broker.consumers.standing import Standings
 from broker.policy.caution import CautionLimits
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
 from broker.storage.kv import Kv
 from broker.storage.store import Store
 from broker.usecases.journeys import JourneyLimits, Journeys
-from broker.usecases.look_back import LookBack
+from broker.usecases.look_back import LookBack, Watch
 from broker.usecases.open_checks import OpenChecks, OpenConversations
 
 
-def look_back(settings: Settings, store: Store, kv: Kv, clock: Clock, pseudonyms: Pseudonyms) -> LookBack:
+def look_back(
+    settings: Settings, store: Store, kv: Kv, clock: Clock, pseudonyms: Pseudonyms, standings: Standings
+) -> LookBack:
     """Looks back as the settings say."""
     caution = settings.caution
     limits = CautionLimits(
@@ -23,8 +27,10 @@ def look_back(settings: Settings, store: Store, kv: Kv, clock: Clock, pseudonyms
         adverse_window=timedelta(seconds=caution.adverse_window_s),
         amount_window=timedelta(seconds=caution.amount_window_s),
     )
-    pace = Pace(PaceLimits(**settings.pace.model_dump()))
-    return LookBack(store, kv, clock, pseudonyms, limits, pace, lambda: secrets.token_hex(8))
+    pace = settings.pace
+    paces = PaceLimits(pace.subjects_flagged, pace.subjects_max, pace.run_flagged, pace.agents_max)
+    watch = Watch(Pace(paces), Blocks(BlockLimits(pace.block_flagged, pace.block_max)), standings)
+    return LookBack(store, kv, clock, pseudonyms, limits, watch, lambda: secrets.token_hex(8))
 
 
 def journeys(settings: Settings, store: Store, opened: OpenChecks, clock: Clock, pseudonyms: Pseudonyms) -> Journeys:

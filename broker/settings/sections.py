@@ -226,11 +226,13 @@ class JourneySettings(Section):
 
 
 class PaceSettings(Section):
-    """When an agent is conspicuous, in people a minute and neighbouring numbers in a row; 0 switches a rule off."""
+    """When agents are conspicuous: people a minute, neighbours in a row, numbers of a block; 0 switches a rule off."""
 
     subjects_flagged: int = Field(default=60, ge=0, le=1_000_000)
     subjects_max: int = Field(default=600, ge=0, le=1_000_000)
     run_flagged: int = Field(default=10, ge=0, le=1_000_000)
+    block_flagged: int = Field(default=30, ge=0, le=300)
+    block_max: int = Field(default=100, ge=0, le=300)
     agents_max: int = Field(default=10_000, ge=1, le=10_000_000)
 
 

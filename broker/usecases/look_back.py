@@ -9,7 +9,9 @@ from typing import Protocol
 import msgspec
 
 from broker.clock import Clock
+from broker.consumers.blocks import Blocks, Sweep
 from broker.consumers.pace import Gait, Pace
+from broker.consumers.standing import Standings
 from broker.domain.check import Amount
 from broker.domain.decision import ActionClass, Floor, Outcome
 from broker.errors import BrokerError, TooManyRequests
@@ -50,6 +52,14 @@ class Together(msgspec.Struct, frozen=True):
     others: tuple[Recent, ...] = ()
 
 
+class Watch(msgspec.Struct, frozen=True):
+    """What is watched of how agents go about it: each by itself, and all those of a tenant and a platform together."""
+
+    pace: Pace
+    blocks: Blocks
+    standings: Standings
+
+
 class LookBack:
     """Knows what is under way, on all nodes where these share a Valkey, and asks the record for the rest.
 
@@ -64,7 +74,7 @@ class LookBack:
         clock: Clock,
         pseudonyms: Pseudonyms,
         limits: CautionLimits,
-        pace: Pace,
+        watch: Watch,
         nonce: Callable[[], str],
     ) -> None:
         self._store = store
@@ -72,7 +82,7 @@ class LookBack:
         self._clock = clock
         self._pseudonyms = pseudonyms
         self._limits = limits
-        self._pace = pace
+        self._watch = watch
         self._nonce = nonce
 
     @asynccontextmanager
@@ -106,18 +116,26 @@ class LookBack:
             TooManyRequests: the agent asks about more people than anybody serves.
             Unrecorded, Overloaded: the record cannot be read, so nothing is decided.
         """
-        floors = self._gait(asked, subject)
+        floors = await self._gait(asked, subject)
         ours = together.ours
         recent = [*await self._recent(asked.principal.tenant, subject, ours), *together.others]
         found: Caution = caution(document, asked.request.action, ours, recent, self._limits)
         floors += tuple(Floor(code, found.floor if code == _STANDS else Outcome.ALLOW) for code in found.codes)
         return Bearing(found.action_class, floors)
 
-    def _gait(self, asked: Asked, subject: bytes) -> tuple[Floor, ...]:
-        gait = self._pace.step(asked.principal, asked.request.subject.phone, subject, self._clock.monotonic_s())
-        if gait is Gait.TOO_FAST:
+    async def _gait(self, asked: Asked, subject: bytes) -> tuple[Floor, ...]:
+        principal, phone, watch = asked.principal, asked.request.subject.phone, self._watch
+        if principal.agent is None:
+            return ()
+        lineage = (await watch.standings.of(principal.tenant)).lineage
+        platform = lineage[-1].tenant if lineage else principal.tenant
+        now_s = self._clock.monotonic_s()
+        gait = watch.pace.step(principal, phone, subject, now_s)
+        sweep = watch.blocks.step(principal.tenant, platform, phone, now_s)
+        if gait is Gait.TOO_FAST or sweep is Sweep.CERTAIN:
             raise TooManyRequests("this agent asks about too many people; slow down", retry_after_s=_SLOW_DOWN_S)
-        return (Floor(ReasonCode.AGENT_UNUSUAL, Outcome.STEP_UP),) if gait is Gait.UNUSUAL else ()
+        unusual = gait is Gait.UNUSUAL or sweep is Sweep.LIKELY
+        return (Floor(ReasonCode.AGENT_UNUSUAL, Outcome.STEP_UP),) if unusual else ()
 
     async def _recent(self, tenant: str, subject: bytes, ours: Recent) -> list[Recent]:
         if not self._limits.longest:

@@ -16,6 +16,7 @@ REMEMBERING = {line: line for line in FORGETFUL} | {
     "subjects_flagged = 60": "subjects_flagged = 25",
     "subjects_max = 600": "subjects_max = 30",
 }
+PATH = "/v1/trust-checks"
 PLACE = dict(zip(("latitude", "longitude", "radiusM"), MADRID, strict=True))
 
 
@@ -31,7 +32,7 @@ def ask(stage: Stage, key: str, number: str, action: str, amount: str | None = N
     if amount is not None:
         told |= {"amount": {"value": amount, "currency": "EUR"}, "attributes": {"newPayee": False}}
     with stage.broker.http(key) as http:
-        return http.post("/v1/trust-checks", json=question(number, told))
+        return http.post(PATH, json=question(number, told))
 
 
 def question(number: str, told: Any) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def test_parts_at_the_same_time_on_two_nodes_add_up_as_on_one(tmp_path: Path) ->
         nodes = [stack.enter_context(node.http(key)) for node in (stage.broker, other)]
         asked = question("+34600000101", {"type": "payment.transfer", "amount": {"value": "40.00", "currency": "EUR"}})
         with ThreadPoolExecutor(20) as threads:
-            parts = [threads.submit(nodes[n % 2].post, "/v1/trust-checks", json=asked) for n in range(20)]
+            parts = [threads.submit(nodes[n % 2].post, PATH, json=asked) for n in range(20)]
             found = [part.result().raise_for_status().json() for part in parts]
     small = [one for one in found if one["policy"]["actionClass"] == "low"]
     assert len(small) == 1
@@ -107,6 +108,27 @@ def test_another_tenant_remembers_nothing_of_it(stage: Stage) -> None:
     key = stage.broker.key("globex", "trust:check", "trust:explain")
     other = ask(stage, key, "+34600000101", "payment.transfer", "20.00").raise_for_status().json()
     assert other["policy"]["actionClass"] == "low"
+
+
+def test_keys_and_customers_that_share_out_the_numbers_are_flagged_together(stage: Stage) -> None:
+    with stage.broker.http(stage.broker.key("acme", "tenant:admin")) as platform:
+        customers = [
+            platform.post("/v1/tenants", json={"name": name}).raise_for_status().json()["tenant"]
+            for name in ("one", "two")
+        ]
+    owners = ["acme", "acme", *customers]
+    keys = [
+        stage.broker.key(owner, "trust:check", "trust:explain", agent=f"helper-{n}") for n, owner in enumerate(owners)
+    ]
+    with ExitStack() as stack:
+        helpers = [stack.enter_context(stage.broker.http(key)) for key in keys]
+        answers = [
+            helpers[n % 4].post(PATH, json=question(f"+3460001{n * 4:04d}", {"type": "sign_in.hint"})).json()
+            for n in range(40)
+        ]
+    flagged = ["AGENT_UNUSUAL" in one["gates"] for one in answers]
+    assert not any(flagged[:30])
+    assert all(flagged[30:])
 
 
 def test_an_agent_that_tries_out_numbers_is_flagged_and_then_has_to_wait(stage: Stage) -> None:

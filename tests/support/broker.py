@@ -83,6 +83,8 @@ FORGETFUL = {
     "subjects_flagged = 60": "subjects_flagged = 0",
     "subjects_max = 600": "subjects_max = 0",
     "run_flagged = 10": "run_flagged = 0",
+    "block_flagged = 30": "block_flagged = 0",
+    "block_max = 100": "block_max = 0",
     "circles_daily = 3": "circles_daily = 0",
     # What must not show in the time of an answer is the story of test_oracle.
     "unseen_step_ms = 250": "unseen_step_ms = 0",
