@@ -18,6 +18,7 @@ _TTL_S = 5.0
 """As long as a withdrawal may take anywhere: who takes a consent back at the operator is not asked about for longer."""
 _ENTRIES_MAX = 50_000
 _MENDABLE = frozenset({None, ConsentReason.PENDING, ConsentReason.REQUESTED, ConsentReason.EXPIRED})
+_NOT_TOLD = frozenset({Unavailability.UNSUPPORTED, Unavailability.NOT_APPLICABLE, Unavailability.NOT_PERMITTED})
 
 
 class ConsentCode(StrEnum):
@@ -109,10 +110,12 @@ def _code(status: ConsentStatus, scopes: tuple[str, ...]) -> ConsentCode | None:
 
 
 def _unknown(query: SignalQuery, refused: Refused) -> Unavailable:
-    """Whose number it is not says so here as well: then another network is looked for."""
+    """An operator in trouble is told as such; one that does not know the number has another one looked for."""
     if refused.reason is Unavailability.UNKNOWN_SUBSCRIBER:
         return Unavailable(query.signal, refused.reason, refused.code)
-    return _not_permitted(query, ConsentCode.UNKNOWN)
+    if refused.reason in _NOT_TOLD:
+        return _not_permitted(query, ConsentCode.UNKNOWN)
+    return Unavailable(query.signal, refused.reason, str(ConsentCode.UNKNOWN))
 
 
 def _not_permitted(query: SignalQuery, code: ConsentCode) -> Unavailable:

@@ -93,12 +93,12 @@ def test_a_consent_at_the_operator_lets_the_question_through(stage: Stage, agent
     assert calls(stage, "consent-info") > before
 
 
-@pytest.mark.parametrize("kind", ["malformed", "status"])
-def test_what_nobody_can_tell_is_no_consent(stage: Stage, agent: httpx.Client, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "reason"), [("malformed", "malformed"), ("status", "operator_error")])
+def test_what_nobody_can_tell_is_no_consent(stage: Stage, agent: httpx.Client, kind: str, reason: str) -> None:
     stage.alba.control.fault(kind, {"type": "api", "api": "consent-info"})
     before = calls(stage, "location-verification")
     check, signals = ask(stage.broker, "+34600000102")
-    assert (signals["location"]["reason"], signals["location"]["code"]) == ("not_permitted", "OPERATOR_CONSENT_UNKNOWN")
+    assert (signals["location"]["reason"], signals["location"]["code"]) == (reason, "OPERATOR_CONSENT_UNKNOWN")
     assert calls(stage, "location-verification") == before
     assert "consent" not in [step["type"] for step in check["nextSteps"]]
 
