@@ -18,7 +18,6 @@ _TTL_S = 5.0
 """As long as a withdrawal may take anywhere: who takes a consent back at the operator is not asked about for longer."""
 _ENTRIES_MAX = 50_000
 _MENDABLE = frozenset({None, ConsentReason.PENDING, ConsentReason.REQUESTED, ConsentReason.EXPIRED})
-_NOT_TOLD = frozenset({Unavailability.UNSUPPORTED, Unavailability.NOT_APPLICABLE, Unavailability.NOT_PERMITTED})
 
 
 class ConsentCode(StrEnum):
@@ -113,8 +112,6 @@ def _unknown(query: SignalQuery, refused: Refused) -> Unavailable:
     """An operator in trouble is told as such; one that does not know the number has another one looked for."""
     if refused.reason is Unavailability.UNKNOWN_SUBSCRIBER:
         return Unavailable(query.signal, refused.reason, refused.code)
-    if refused.reason in _NOT_TOLD:
-        return _not_permitted(query, ConsentCode.UNKNOWN)
     return Unavailable(query.signal, refused.reason, str(ConsentCode.UNKNOWN))
 
 
