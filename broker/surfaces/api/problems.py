@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from broker.domain.allowance import Allowance
 from broker.errors import (
+    AccessRequestRefused,
     BrokerError,
     Conflict,
     DisclosureRefused,
@@ -33,6 +34,7 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[BrokerError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
+    AccessRequestRefused: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
     DisclosureRefused: HTTPStatus.FORBIDDEN,
