@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -61,6 +62,7 @@ class SourceTally:
         self.latency_ms = Sample()
         self.adverse: Counter[TurnedOut] = Counter()
         self.known: Counter[TurnedOut] = Counter()
+        self.cost: dict[str, Decimal] = {}
         self.subjects: set[str] = set()
         """About whom it answered, as pseudonyms; no more than ``_SUBJECTS_MAX`` of them."""
 
@@ -88,7 +90,8 @@ class SourceFigures(msgspec.Struct, frozen=True, rename="camel"):
     """One source over a period.
 
     ``coverage`` is the share of questions that got an answer; ``precision`` the share of fraud among adverse answers
-    about checks whose outcome is known, and ``recall`` the share of known fraud that it answered adversely.
+    about checks whose outcome is known, and ``recall`` the share of known fraud that it answered adversely. ``cost`` is
+    what was paid for its answers, by currency.
     """
 
     operator: str
@@ -100,6 +103,7 @@ class SourceFigures(msgspec.Struct, frozen=True, rename="camel"):
     states: dict[str, int]
     latency_p50_ms: float | None
     latency_p95_ms: float | None
+    cost: dict[str, Decimal]
     precision: Rate
     recall: Rate
 
@@ -119,7 +123,11 @@ def take_in(tallies: dict[SourceKey, SourceTally], lesson: Lesson, now: datetime
     for signal in lesson.check.evidence.signals:
         operator = signal.source.operator if signal.source else lesson.check.operator or _NOBODY
         key = SourceKey(operator, signal.name)
-        tallies.setdefault(key, SourceTally()).add(signal, parts.get(signal.name), label, lesson.check.subject)
+        counts = tallies.setdefault(key, SourceTally())
+        counts.add(signal, parts.get(signal.name), label, lesson.check.subject)
+        charge = lesson.check.cost.signals.get(signal.name) if lesson.check.cost else None
+        if charge is not None:
+            counts.cost[charge.currency] = counts.cost.get(charge.currency, Decimal(0)) + charge.amount
 
 
 def figures_of(tallies: dict[SourceKey, SourceTally]) -> list[SourceFigures]:
@@ -139,6 +147,7 @@ def _figures(key: SourceKey, counts: SourceTally) -> SourceFigures:
         states=dict(sorted(counts.states.items())),
         latency_p50_ms=counts.latency_ms.quantile(0.5),
         latency_p95_ms=counts.latency_ms.quantile(0.95),
+        cost=dict(sorted(counts.cost.items())),
         precision=figures.wilson(fraud, fraud + genuine),
         recall=figures.wilson(fraud, counts.known[TurnedOut.FRAUD]),
     )

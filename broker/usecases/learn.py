@@ -15,6 +15,7 @@ from broker.domain.record import Check
 from broker.figures import Rate, Row
 from broker.learning.drift import Drift, drifts
 from broker.learning.lesson import Lesson
+from broker.learning.rivals import Rivals, RivalTally
 from broker.learning.sources import SourceFigures, SourceKey, SourceTally, figures_of, take_in
 from broker.policy.calibrate import Labelled, Platt, fit
 from broker.policy.evidence_table import EvidenceTable
@@ -63,6 +64,8 @@ class Lessons(msgspec.Struct, frozen=True, rename="camel"):
     classes: dict[str, ClassFigures]
     truncated: bool
     erased: int = 0
+    rivals: Rivals | None = None
+    """The scorecard and the mixture model beside it, where outcomes let them be compared."""
 
 
 class Learn:
@@ -104,6 +107,7 @@ class Learn:
             classes=pupil.classes(),
             truncated=pupil.truncated,
             erased=pupil.erased,
+            rivals=pupil.rivals.figures(),
         )
 
 
@@ -121,6 +125,7 @@ class _Pupil:
         self.erased = 0
         self.truncated = False
         self.outcomes = {one.value: 0 for one in TurnedOut}
+        self.rivals = RivalTally()
         self.whole: dict[SourceKey, SourceTally] = {}
         self.before: dict[SourceKey, SourceTally] = {}
         self.lately: dict[SourceKey, SourceTally] = {}
@@ -132,6 +137,7 @@ class _Pupil:
             take_in(tallies, lesson, self._now)
         label = lesson.label(self._now)
         self.outcomes[label.value] += 1
+        self.rivals.add(lesson, label)
         if label is not TurnedOut.UNKNOWN:
             self._keep(lesson, label)
 

@@ -58,7 +58,7 @@ def _show(lessons: Lessons) -> None:
     gone = f"; {lessons.erased} more were erased" if lessons.erased else ""
     console.print(f"{lessons.checks} checks since {lessons.since:%Y-%m-%d}: {told}{gone}", highlight=False)
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("operator", "signal", "asked", "answered", "p50 ms", "p95 ms", "precision", "recall"):
+    for column in ("operator", "signal", "asked", "answered", "p50 ms", "p95 ms", "cost", "precision", "recall"):
         table.add_column(column, justify="left" if column in {"operator", "signal"} else "right")
     for one in lessons.sources:
         table.add_row(
@@ -68,6 +68,7 @@ def _show(lessons: Lessons) -> None:
             _rate(one.coverage),
             _number(one.latency_p50_ms),
             _number(one.latency_p95_ms),
+            ", ".join(f"{amount} {currency}" for currency, amount in one.cost.items()) or "-",
             _rate(one.precision),
             _rate(one.recall),
         )
@@ -79,8 +80,21 @@ def _show(lessons: Lessons) -> None:
             f"({ratio.low:.2f} to {ratio.high:.2f})",
             highlight=False,
         )
+    if told_of_rivals := _rivals(lessons):
+        console.print(told_of_rivals, highlight=False)
     for drift in lessons.drift:
         console.print(f"[red]{drift.kind.value}[/red] {drift.operator} {drift.signal.value} ({drift.measure:.3g})")
+
+
+def _rivals(lessons: Lessons) -> str:
+    rivals = lessons.rivals
+    if rivals is None:
+        return ""
+    told = f"scorecard against mixture: log-loss {rivals.champion_loss:.4f} and {rivals.challenger_loss:.4f}"
+    if rivals.interval is not None:
+        told += f", the mixture gains {rivals.gain:.4f} ({rivals.interval.low:.4f} to {rivals.interval.high:.4f})"
+    verdict = "nobody is better yet" if rivals.better is None else f"the {rivals.better} is better"
+    return f"{told}; {verdict}, on {rivals.fraud} fraud of {rivals.checks}"
 
 
 def _rate(rate: Rate) -> str:
