@@ -34,6 +34,7 @@ from broker.storage.store import Store
 from broker.usecases.find_ways import FindWays
 from tests.bench.__main__ import machine
 from tests.bench.report import TARGET, Target, target_table
+from tests.stories.test_reviews_survive import HELD, HELD_BYTES_MAX, held, set_scene
 from tests.support.broker import CONFIG
 from tests.support.databases import BACKENDS, database, storing
 from tests.unit.policy.kit import NOW, shipped, table
@@ -50,8 +51,7 @@ _METHOD = """## Proving more
 The fifth part of `make bench`. *Offering* is looking for the ways of a decision, processor time, as a share of what a
 check costs above (*full*, 32 at once). *Starting*, *answering* and *expiring* are the broker's own store and rules over
 a database with {many:,} open challenges, in turn with one that has {few:,}: medians of {turns} turns, on
-SQLite of processor time, on PostgreSQL by the clock. What a thousand held calls cost is a proof
-(`tests/stories/test_reviews_survive.py`).
+SQLite of processor time, on PostgreSQL by the clock. *Held calls* are long polls of one process: by how much it grows.
 
 {date:%Y-%m-%d}, {machine}.
 """
@@ -189,6 +189,9 @@ def main() -> None:
         raise SystemExit("RESULTS.md has no figure of a full check: run the first part of make bench")
     check_us, offering = float(full[1].replace(",", "")), offering_us()
     targets = [Target("offering / check, processor time", offering / check_us, SHARE_MAX, at_most=True)]
+    with tempfile.TemporaryDirectory() as folder, set_scene("sqlite", Path(folder)) as scene:
+        grown, _ = held(scene)
+    targets.append(Target(f"{HELD:,} held calls, MB", grown / 1e6, HELD_BYTES_MAX / 1e6, at_most=True))
     words = [f"Offering: {offering:.0f} µs of {check_us:,.0f} µs."]
     for backend in BACKENDS:
         for name, (few_us, ratio) in asyncio.run(ratios(backend)).items():

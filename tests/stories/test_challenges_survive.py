@@ -18,6 +18,7 @@ import pytest
 from adapters.mock.operator.authorization.clients import register
 from adapters.mock.operator.profile import load_profile
 from adapters.mock.phone import Phone, said
+from broker.audit.leaf import leaf_hash
 from broker.bootstrap import open_deployment
 from broker.bootstrap.privacy import open_vault
 from broker.domain.challenge import Challenge, ChallengeState
@@ -296,7 +297,7 @@ def died_between_end_and_check(scene: Scene, challenge_id: str) -> None:
             assert challenge is not None
             sealed = await sealed_end(scene.folder, store, challenge)
             met = rules.end(challenge, ChallengeState.MET, None, challenge.opened_ms + 1, sealed=sealed, due_ms=0)
-            assert await store.challenges.move(met, Entry("cev_last", b"{}", b"h" * 32))
+            assert await store.challenges.move(met, Entry("cev_last", b"{}", leaf_hash(b"{}")))
 
     asyncio.run(end())
 
