@@ -19,6 +19,7 @@ _QUICK = {
     "attempt_start_ms = 1200": "attempt_start_ms = 700",
     "cache_entries_max = 50000": "cache_entries_max = 0",
 }
+_TRIES = 5
 _CRITICAL = {"type": "sim.order"}
 _PAYMENT = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
 
@@ -40,6 +41,17 @@ def told(http: httpx.Client, number: str, action: dict[str, Any], **more: Any) -
     body = {"subject": subject, "action": action, "purpose": "FraudPreventionAndDetection"} | more
     document: dict[str, Any] = http.post("/v1/trust-checks", json=body).raise_for_status().json()
     return document
+
+
+def told_in_the_end(http: httpx.Client, number: str, action: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """As a caller that comes back when it is asked to: a busy machine may have no record by a short deadline."""
+    for _ in range(_TRIES - 1):
+        try:
+            return told(http, number, action, **more)
+        except httpx.HTTPStatusError as refused:
+            if refused.response.status_code != 503 or "retry-after" not in refused.response.headers:
+                raise
+    return told(http, number, action, **more)
 
 
 def reason_of(document: dict[str, Any], name: str) -> str | None:
@@ -77,11 +89,12 @@ def test_with_every_operator_down_nothing_that_matters_is_allowed(quick: Stage) 
     for trouble in troubles:
         for operator in (quick.alba, quick.borealis, quick.cadenza):
             operator.control.fault(**trouble)
-        for number in ("+34600000101", "+447700000101", "+999000000101"):
-            for action in (_CRITICAL, {"type": "credential.reset"}, _PAYMENT):
-                document = check(quick, number, action, deadlineMs=400)
-                assert document["decision"] in {"step_up", "review", "deny"}, document
-                assert document["verdict"] == "unknown"
+        with quick.broker.http(quick.broker.analyst_key) as http:
+            for number in ("+34600000101", "+447700000101", "+999000000101"):
+                for action in (_CRITICAL, {"type": "credential.reset"}, _PAYMENT):
+                    document = told_in_the_end(http, number, action, deadlineMs=400)
+                    assert document["decision"] in {"step_up", "review", "deny"}, document
+                    assert document["verdict"] == "unknown"
 
 
 def test_a_herd_costs_one_call_for_each_api(tmp_path: Path) -> None:
