@@ -126,7 +126,7 @@ class Deployment(Administered):
             )
             await stack.enter_async_context(consuming.running())
             late_answers = await stack.enter_async_context(
-                hearing_late(parts.gatherer, resettling, private.permit, parts.rulebook.table, self._settings.checks)
+                hearing_late(parts.gatherer, resettling, private.permit, parts.rulebook, self._settings.checks)
             )
             beside = Beside(reviews, webhooks, private, network, stirrings, desk, consuming, late_answers)
             services = self._services(parts, store, policies, shadows, beside, record)
@@ -232,7 +232,7 @@ class Deployment(Administered):
             gate=parts.gate,
             permit=private.permit,
             asking=AskingTools(parts.gatherer, self._clock, WaveMemory()),
-            table=parts.rulebook.table,
+            rulebook=parts.rulebook,
             tariffs=parts.registry.tariffs,
             tariffs_through=parts.registry.tariffs_through,
             pseudonyms=parts.pseudonyms,

@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from broker.policy.evidence_table import EvidenceTable
 from broker.settings.sections import CheckSettings
 from broker.signals.gather import Gatherer
+from broker.usecases.examine_policy import Rulebook
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.permit import Permit
 from broker.usecases.resettle import Resettle, ResettleTools
@@ -13,11 +13,11 @@ from broker.usecases.resettle import Resettle, ResettleTools
 
 @contextlib.asynccontextmanager
 async def hearing_late(
-    gatherer: Gatherer, resettling: ResettleTools, permit: Permit, table: EvidenceTable, settings: CheckSettings
+    gatherer: Gatherer, resettling: ResettleTools, permit: Permit, rulebook: Rulebook, settings: CheckSettings
 ) -> AsyncIterator[LateAnswers]:
     """What operators say after the deadline counts, until the block ends; then nobody waits any more."""
     late_answers = LateAnswers(
-        gatherer, Resettle(resettling), permit, table, resettling.clock, checks_max=settings.late_checks_max
+        gatherer, Resettle(resettling), permit, rulebook, resettling.clock, checks_max=settings.late_checks_max
     )
     try:
         yield late_answers

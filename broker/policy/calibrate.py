@@ -71,6 +71,27 @@ def fit(labels: Mapping[ActionClass, Sequence[Labelled]]) -> dict[ActionClass, P
     }
 
 
+def written(maps: Mapping[ActionClass, Platt], source: str) -> str | None:
+    """The maps as an entry for ``evidence`` of a policy document; ``None`` where no class had frauds enough.
+
+    Args:
+        maps: what :func:`fit` found.
+        source: in words, what they rest on; without quotes.
+    """
+    fitted = {one: found for one, found in sorted(maps.items()) if found.calibrated}
+    if not fitted:
+        return None
+    slope = next(iter(fitted.values())).slope
+    intercepts = ", ".join(f"{one.wire}: {found.intercept:.4f}" for one, found in fitted.items())
+    return (
+        "evidence:\n"
+        f'  sources: {{outcomes: "{source}"}}\n'
+        "  calibration:\n"
+        f"    {{calibrated: true, intercept: 0.0, slope: {slope:.4f}, source: outcomes,\n"
+        f"     intercepts: {{{intercepts}}}}}\n"
+    )
+
+
 _Sample = list[tuple[float, float, float]]
 """Log-odds, the share of fraud, and the weight of each case."""
 

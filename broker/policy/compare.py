@@ -10,20 +10,21 @@ condition was rewritten and nothing found tells which way; unclear is treated as
   shorter windows, or its
   prior, value and costs make a looser outcome the cheapest at some weight of evidence.
 * A step-up method is offered that was not.
+* The table that it is decided by lets some evidence weigh less (:mod:`broker.policy.compare_tables`).
 * At a point of the grid (:func:`broker.policy.grid.evidences`) the decision is looser. The points are every pair of
   answers with the rest clean, and every answer with the rest failed: a sample, so the structure is compared as well.
 """
 
 import math
 from collections.abc import Iterator
-from enum import StrEnum
-
-import msgspec
+from typing import NamedTuple
 
 from broker.domain.check import Action
 from broker.domain.decision import ActionClass, Outcome
 from broker.domain.evidence import Evidence
 from broker.policy import grid
+from broker.policy.compare_tables import table_changes
+from broker.policy.compared import Change, Difference, Direction, way
 from broker.policy.costs import cheapest
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument, SignalLimit
@@ -36,45 +37,24 @@ WITNESSES_MAX = 5
 _NATS = tuple(step / 20 for step in range(-160, 241))
 
 
-class Direction(StrEnum):
-    """Which way a change goes."""
+class Ruled(NamedTuple):
+    """A document and the table that it is decided by."""
 
-    LOOSER = "looser"
-    STRICTER = "stricter"
-    UNCLEAR = "unclear"
-    NEUTRAL = "neutral"
+    document: PolicyDocument
+    table: EvidenceTable
 
 
-class Change(msgspec.Struct, frozen=True):
-    """One difference: where in the document, which way, and in words."""
-
-    where: str
-    direction: Direction
-    detail: str
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """Everything that differs. ``direction`` is neutral where no decision can differ."""
-
-    direction: Direction
-    changes: tuple[Change, ...]
-
-    @property
-    def needs_second_person(self) -> bool:
-        """Whether one person may not put it in force alone."""
-        return self.direction in {Direction.LOOSER, Direction.UNCLEAR}
-
-
-def compare(old: PolicyDocument, new: PolicyDocument, table: EvidenceTable) -> Difference:
-    """What changes if ``new`` takes the place of ``old``, weighed with ``table``."""
-    changes = [*_scope(old, new), *_methods(old, new), *_limits(old, new)]
+def compare(before: Ruled, after: Ruled) -> Difference:
+    """What changes if ``after`` takes the place of ``before``."""
+    old, new = before.document, after.document
+    changes = [*_scope(old, new), *_methods(old, new), *_limits(old, new), *table_changes(before.table, after.table)]
     pairs: set[tuple[ActionClass, ActionClass]] = set()
     for kind in sorted(old.actions.keys() & new.actions.keys()):
         changes += _classing(kind, old, new, pairs)
     for one in sorted(old.classes.keys() & new.classes.keys()):
         changes += _class_changes(f"classes.{one.wire}", old.classes[one], new.classes[one])
-    for before, after in sorted(pairs):
-        changes += _decisions(old, old.rules(before), new, new.rules(after), table)
+    for was, now in sorted(pairs):
+        changes += _decisions(before, old.rules(was), after, new.rules(now))
     return Difference(_overall(changes), tuple(changes))
 
 
@@ -84,11 +64,6 @@ def _overall(changes: list[Change]) -> Direction:
     return next((one for one in order if one in found), Direction.NEUTRAL)
 
 
-def _way(before: float, after: float) -> Direction:
-    """Where more is stricter."""
-    return Direction.LOOSER if after < before else Direction.STRICTER
-
-
 def _scope(old: PolicyDocument, new: PolicyDocument) -> Iterator[Change]:
     for kind in sorted(new.actions.keys() - old.actions.keys()):
         yield Change(f"actions.{kind}", Direction.LOOSER, "is governed now; before, nothing allowed it")
@@ -96,8 +71,8 @@ def _scope(old: PolicyDocument, new: PolicyDocument) -> Iterator[Change]:
         yield Change(f"actions.{kind}", Direction.STRICTER, "is not governed any more; nothing allows it")
     if old.purposes != new.purposes:
         wider = old.purposes is not None and (new.purposes is None or bool(new.purposes - old.purposes))
-        way = Direction.LOOSER if wider else Direction.STRICTER
-        yield Change("purposes", way, f"{_listed(old.purposes)} -> {_listed(new.purposes)}")
+        goes = Direction.LOOSER if wider else Direction.STRICTER
+        yield Change("purposes", goes, f"{_listed(old.purposes)} -> {_listed(new.purposes)}")
 
 
 def _methods(old: PolicyDocument, new: PolicyDocument) -> Iterator[Change]:
@@ -115,8 +90,8 @@ def _limits(old: PolicyDocument, new: PolicyDocument) -> Iterator[Change]:
             was, now = getattr(before, key), getattr(after, key)
             if was != now:
                 wider = was is not None and (now is None or bool(now - was))
-                way = Direction.LOOSER if wider else Direction.STRICTER
-                yield Change(f"signals.{name}.{key}", way, f"{_listed(was)} -> {_listed(now)}")
+                goes = Direction.LOOSER if wider else Direction.STRICTER
+                yield Change(f"signals.{name}.{key}", goes, f"{_listed(was)} -> {_listed(now)}")
 
 
 def _classing(
@@ -131,7 +106,7 @@ def _classing(
     for (before, after), action in sorted(moved.items(), key=lambda item: item[0]):
         if before is not after:
             detail = f"{before.wire} -> {after.wire}, for one with {_shown(action)}"
-            yield Change(f"actions.{kind}", _way(before, after), detail)
+            yield Change(f"actions.{kind}", way(before, after), detail)
     texts = [[(rule.text, gives) for rule, gives in one.actions[kind].rules] for one in (old, new)]
     if texts[0] != texts[1]:
         yield Change(f"actions.{kind}.rules", Direction.UNCLEAR, "were rewritten; compared on sampled actions only")
@@ -141,28 +116,28 @@ def _class_changes(where: str, old: ClassRules, new: ClassRules) -> Iterator[Cha
     for key, name in (("missing_floor", "floor"), ("failed_floor", "fail_mode")):
         before, after = getattr(old, key), getattr(new, key)
         if before is not after:
-            yield Change(f"{where}.{name}", _way(before, after), f"{before.wire} -> {after.wire}")
+            yield Change(f"{where}.{name}", way(before, after), f"{before.wire} -> {after.wire}")
     for code in GateCode:
         floor, now = old.gate_floors[code], new.gate_floors[code]
         if floor is not now:
-            yield Change(f"{where}.gates.{code}", _way(floor, now), f"{floor.wire} -> {now.wire}")
+            yield Change(f"{where}.gates.{code}", way(floor, now), f"{floor.wire} -> {now.wire}")
     if old.max_age_s != new.max_age_s:
-        way = _way(new.max_age_s, old.max_age_s)
-        yield Change(f"{where}.max_age_s", way, f"{old.max_age_s:g} -> {new.max_age_s:g}")
+        goes = way(new.max_age_s, old.max_age_s)
+        yield Change(f"{where}.max_age_s", goes, f"{old.max_age_s:g} -> {new.max_age_s:g}")
     for name in sorted(old.windows_s.keys() | new.windows_s.keys()):
         window_s, now_s = old.windows_s.get(name, 0.0), new.windows_s.get(name, 0.0)
         if window_s != now_s:
-            yield Change(f"{where}.windows_s.{name}", _way(window_s, now_s), f"{window_s:g} -> {now_s:g}")
+            yield Change(f"{where}.windows_s.{name}", way(window_s, now_s), f"{window_s:g} -> {now_s:g}")
     yield from _asked(where, old, new)
     yield from _weighing(where, old, new)
 
 
 def _asked(where: str, old: ClassRules, new: ClassRules) -> Iterator[Change]:
     """A group is still required where some group of the other asks for no more than its members."""
-    for one, other, way, word in ((old, new, Direction.LOOSER, "no longer"), (new, old, Direction.STRICTER, "now")):
+    for one, other, goes, word in ((old, new, Direction.LOOSER, "no longer"), (new, old, Direction.STRICTER, "now")):
         for group in one.required:
             if not any(set(held) <= set(group) for held in other.required):
-                yield Change(f"{where}.required", way, f"{' or '.join(group)} is {word} required")
+                yield Change(f"{where}.required", goes, f"{' or '.join(group)} is {word} required")
     for name in sorted(set(old.wanted) - set(new.wanted)):
         yield Change(f"{where}.wanted", Direction.LOOSER, f"{name} is no longer asked")
     for name in sorted(set(new.wanted) - set(old.wanted)):
@@ -175,14 +150,14 @@ def _weighing(where: str, old: ClassRules, new: ClassRules) -> Iterator[Change]:
         return
     points = [(nats, weak) for nats in _NATS for weak in (False, True)]
     steps = [(nats, _cheapest(old, nats, weak), _cheapest(new, nats, weak)) for nats, weak in points]
-    for way, found in (
+    for goes, found in (
         (Direction.LOOSER, [step for step in steps if step[2] < step[1]]),
         (Direction.STRICTER, [step for step in steps if step[2] > step[1]]),
     ):
         if found:
             nats, before, after = found[0]
             detail = f"evidence of {nats:+.2f} nats makes {after.wire} the cheapest, and not {before.wire}"
-            yield Change(f"{where}.costs", way, detail)
+            yield Change(f"{where}.costs", goes, detail)
 
 
 def _cheapest(rules: ClassRules, nats: float, weak: bool) -> Outcome:
@@ -190,26 +165,24 @@ def _cheapest(rules: ClassRules, nats: float, weak: bool) -> Outcome:
     return cheapest(rules, probability(prior + nats), weak_step_up=weak)
 
 
-def _decisions(
-    old: PolicyDocument, old_rules: ClassRules, new: PolicyDocument, new_rules: ClassRules, table: EvidenceTable
-) -> Iterator[Change]:
+def _decisions(old: Ruled, old_rules: ClassRules, new: Ruled, new_rules: ClassRules) -> Iterator[Change]:
     """Witnesses from the grid of evidence, a few for each way; the words are those of worked examples."""
-    if old_rules == new_rules and old.methods == new.methods:
+    if old_rules == new_rules and old.document.methods == new.document.methods and old.table == new.table:
         return
     where = f"decisions.{old_rules.action_class.wire}"
     left = dict.fromkeys((Direction.LOOSER, Direction.STRICTER), WITNESSES_MAX)
     for told, evidence in grid.evidences((*old_rules.wanted, *new_rules.wanted)):
-        before, after = _outcome(old, old_rules, evidence, table), _outcome(new, new_rules, evidence, table)
+        before, after = _outcome(old, old_rules, evidence), _outcome(new, new_rules, evidence)
         if before is after:
             continue
-        way = _way(before, after)
-        if left[way]:
-            left[way] -= 1
-            yield Change(where, way, f"{before.wire} -> {after.wire} with {told}")
+        goes = way(before, after)
+        if left[goes]:
+            left[goes] -= 1
+            yield Change(where, goes, f"{before.wire} -> {after.wire} with {told}")
 
 
-def _outcome(document: PolicyDocument, rules: ClassRules, evidence: Evidence, table: EvidenceTable) -> Outcome:
-    return decide(assess(table, rules, evidence, INSTANT), evidence, rules, document).outcome
+def _outcome(ruled: Ruled, rules: ClassRules, evidence: Evidence) -> Outcome:
+    return decide(assess(ruled.table, rules, evidence, INSTANT), evidence, rules, ruled.document).outcome
 
 
 def _shown(action: Action) -> str:

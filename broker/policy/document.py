@@ -5,7 +5,8 @@ sensitive class that requires nothing, a higher class with a lower prior, value,
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 from pydantic import ValidationError
@@ -68,7 +69,8 @@ class SignalLimit(msgspec.Struct, frozen=True):
 class PolicyDocument(msgspec.Struct, frozen=True):
     """One document, validated and compiled. ``purposes`` is ``None`` where any purpose of the deployment will do.
 
-    ``digest`` is the SHA-256 of its text in hex.
+    ``digest`` is the SHA-256 of its text in hex. ``evidence`` is what it puts in place of entries of the deployment's
+    scenario table, as it was written; see :mod:`broker.policy.beliefs`.
     """
 
     id: str
@@ -81,6 +83,7 @@ class PolicyDocument(msgspec.Struct, frozen=True):
     methods: tuple[StepUpMethod, ...]
     examples: tuple[Example, ...]
     digest: str
+    evidence: Mapping[str, Any] | None = None
 
     @classmethod
     def read(cls, text: str, *, source: str, purposes: frozenset[str] | None = None) -> "PolicyDocument":
@@ -123,6 +126,7 @@ def _compile(file: PolicyFile, yaml: YamlText, digest: str) -> PolicyDocument:
         methods=tuple(file.step_up_methods),
         examples=tuple(one.compiled(yaml.line_of(("examples", index))) for index, one in enumerate(file.examples)),
         digest=digest,
+        evidence=file.evidence,
     )
 
 

@@ -1,6 +1,5 @@
 """The evidence table: a scenario table with the weights that follow from it, ready for scoring."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,13 +42,13 @@ class EvidenceTable(msgspec.Struct, frozen=True):
     likelihoods: dict[SignalName, Grid]
 
     @classmethod
-    def parse(cls, mapping: Mapping[str, Any] | YamlText, *, source: str) -> "EvidenceTable":
+    def parse(cls, mapping: Mapping[str, Any] | YamlText, *, source: str | YamlText) -> "EvidenceTable":
         """Validate a scenario table and derive the weights.
 
         Args:
             mapping: the parsed file, shape :class:`~broker.policy.scenarios.TableFile`; a :class:`YamlText` makes
                 messages name lines.
-            source: the file's name, for messages.
+            source: the file's name, for messages; or the text that a mapping comes from.
 
         Raises:
             Misconfigured: with file and key of what is wrong.
@@ -84,16 +83,10 @@ class EvidenceTable(msgspec.Struct, frozen=True):
         """The same from the text of a YAML file."""
         return cls.parse(YamlText(text, source), source=source)
 
-    def calibrated(self, intercept: float, slope: float) -> "EvidenceTable":
-        """The table with a map that was fitted to outcomes (:mod:`broker.policy.calibrate`) in place of its own.
-
-        Raises:
-            ValueError: not finite, or a slope that would turn the order round.
-        """
-        if not (math.isfinite(intercept) and math.isfinite(slope) and slope > 0.0):
-            raise ValueError("a calibration needs a finite intercept and a positive slope")
-        fitted = Calibration(calibrated=True, intercept=intercept, slope=slope, source="outcomes")
-        return msgspec.structs.replace(self, calibration=fitted)
+    def log_odds(self, action_class: ActionClass, uncalibrated: float) -> float:
+        """Prior and evidence of a class through its map."""
+        found = self.calibration.of(action_class)
+        return found.intercept + found.slope * uncalibrated
 
     def weight(self, name: SignalName, state: str) -> float:
         """The weight of one state."""

@@ -134,7 +134,7 @@ class Weighing:
         return evidence
 
     def _probability(self, evidence: float) -> float:
-        return score.probability(score.log_odds(self._table, self._prior, evidence))
+        return score.probability(self._table.log_odds(self._rules.action_class, self._prior + evidence))
 
     def _total(self, amounts: Iterable[Amount]) -> float:
         caps = self._table.caps

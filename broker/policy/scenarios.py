@@ -6,7 +6,7 @@ signals are independent within a scenario, and everything that ties them togethe
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -142,13 +142,36 @@ class ConfidenceSteps(Written):
     source: str
 
 
+class ClassMap(NamedTuple):
+    """One class's ``log_odds = intercept + slope * (prior + evidence)``, and whether outcomes are behind it."""
+
+    intercept: float
+    slope: float
+    calibrated: bool
+
+
 class Calibration(Written):
-    """``log_odds = intercept + slope * (prior + evidence)``; 0 and 1 until a tenant has labels."""
+    """``log_odds = intercept + slope * (prior + evidence)``; 0 and 1 until a tenant has labels.
+
+    With ``intercepts``, each class named there has its own beside the common slope, as :mod:`broker.policy.calibrate`
+    finds them. A class left out had too few frauds: it goes by the nearest class below that has one, else above, as two
+    slopes would turn the order of classes round; and it stays uncalibrated.
+    """
 
     calibrated: bool
     intercept: float
     slope: Positive
+    intercepts: dict[ClassName, float] = Field(default={})
     source: str
+
+    def of(self, action_class: ActionClass) -> ClassMap:
+        """The map of one class."""
+        if not self.intercepts:
+            return ClassMap(self.intercept, self.slope, self.calibrated)
+        below = [one for one in ActionClass if one <= action_class and one.wire in self.intercepts]
+        found = below[-1] if below else next(one for one in ActionClass if one.wire in self.intercepts)
+        own = self.calibrated and found is action_class
+        return ClassMap(self.intercepts[found.wire], self.slope, own)
 
 
 class TableFile(Written):

@@ -58,7 +58,7 @@ def weigh(table: EvidenceTable, rules: ClassRules, readings: Readings, excused: 
     nats = shares(table, readings)
     evidence_nats = sum(nats.values())
     prior = logit(rules.prior)
-    at = log_odds(table, prior, evidence_nats)
+    at = table.log_odds(rules.action_class, prior + evidence_nats)
     low, high = _interval(table, rules, readings, at)
     conflict = _conflict(nats.values())
     coverage = _coverage(table, readings, rules.wanted)
@@ -105,18 +105,14 @@ def _risk_points(at: float) -> int:
     return min(max(round(_POINTS_AT_EVEN_ODDS + _POINTS_PER_NAT * at), 0), TRUST_MAX)
 
 
-def log_odds(table: EvidenceTable, prior: float, evidence_nats: float) -> float:
-    """Prior and evidence together, through the table's map."""
-    return table.calibration.intercept + table.calibration.slope * (prior + evidence_nats)
-
-
 def _interval(table: EvidenceTable, rules: ClassRules, readings: Readings, at: float) -> tuple[float, float]:
     """The log-odds if what a required group lacks came out clean, or as under attack; ``at`` itself if none lacks."""
     unsettled = _unsettled(readings, rules)
     if not unsettled:
         return at, at
     ends = (_if_clean(table, readings, unsettled), _under_attack(table, readings, unsettled))
-    low, high = (log_odds(table, logit(rules.prior), sum(shares(table, end).values())) for end in ends)
+    prior = logit(rules.prior)
+    low, high = (table.log_odds(rules.action_class, prior + sum(shares(table, end).values())) for end in ends)
     return low, high
 
 

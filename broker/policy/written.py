@@ -1,6 +1,6 @@
 """A policy document as people write it: the shape of the YAML, before it is compiled."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -85,11 +85,12 @@ class SignalFile(Written):
 
 
 class PolicyFile(Written):
-    """The whole file."""
+    """The whole file. ``evidence`` is read with the deployment's table (:mod:`broker.policy.beliefs`)."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
     version: Annotated[int, Field(ge=1)]
     purposes: Annotated[list[str], Field(min_length=1)] | None = None
+    evidence: dict[str, Any] | None = None
     signals: dict[Weighed, SignalFile] = Field(default={})
     actions: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,127}$")], ActionFile] = Field(
         min_length=1, max_length=200

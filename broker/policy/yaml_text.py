@@ -1,6 +1,7 @@
 """YAML that people write: strict reading, and errors that name file, line and key."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import yaml
@@ -58,6 +59,7 @@ class YamlText:
         if len(text) > TEXT_LENGTH_MAX:
             raise Misconfigured(f"{file}: longer than {TEXT_LENGTH_MAX} characters")
         self.file = file
+        self._prefix: Path = ()
         try:
             _refuse_traps(text, file)
             self._root, value = _read(text)
@@ -69,10 +71,16 @@ class YamlText:
             raise Misconfigured(f"{file}: expected keys and values at the top")
         self.value: dict[str, Any] = value
 
+    def within(self, *prefix: str) -> "YamlText":
+        """The same file, for messages about what stands under a key: its paths begin there."""
+        inner = copy(self)
+        inner._prefix = (*self._prefix, *prefix)  # noqa: SLF001 - a copy of our own
+        return inner
+
     def line_of(self, path: Path) -> int:
         """The line, from 1, of the deepest key on ``path`` that the file contains."""
         node, line = self._root, 1
-        for step in path:
+        for step in (*self._prefix, *path):
             entry = _child(node, step)
             if entry is None:
                 break
@@ -81,11 +89,11 @@ class YamlText:
 
     def where(self, path: Path) -> str:
         """``file, line n, key a.b.c``."""
-        return f"{self.file}, line {self.line_of(path)}, key {dotted(path)}"
+        return f"{self.file}, line {self.line_of(path)}, key {dotted((*self._prefix, *path))}"
 
     def fault(self, path: Path, detail: str) -> LineFault:
         """A fault at a place in this file."""
-        return LineFault(pointer(path), self.line_of(path), detail)
+        return LineFault(pointer((*self._prefix, *path)), self.line_of(path), detail)
 
 
 def misconfigured(source: str | YamlText, error: ValidationError) -> Misconfigured:

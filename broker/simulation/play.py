@@ -4,7 +4,7 @@ The work is cut into shards with a seed each, so that the result is the same on 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
@@ -18,6 +18,7 @@ from broker.domain.decision import ActionClass, Floor
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Unavailability
 from broker.errors import Misconfigured
+from broker.policy.beliefs import own_table
 from broker.policy.book import PolicyBook
 from broker.policy.caution import CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
@@ -108,7 +109,7 @@ class _Prepared(NamedTuple):
 
     world: WorldFile
     scenarios: TableFile
-    table: EvidenceTable
+    tables: dict[str, EvidenceTable]
     book: PolicyBook
     tariffs: Mapping[str, Mapping[SignalName, Tariff]]
     """By operator of the world."""
@@ -126,11 +127,12 @@ def _prepared(inputs: Inputs) -> _Prepared:
     world = parameters.read(world_text, source=world_name)
     table = EvidenceTable.read(table_text, source=table_name)
     tariffs = {one.name: _tariffs(one, inputs, world_name) for one in world.operators}
-    book = PolicyBook(_proven(text, name, table) for name, text in inputs.policies)
+    documents = [_proven(text, name, table, table_text) for name, text in inputs.policies]
+    book = PolicyBook(documents)
     return _Prepared(
         world=world,
         scenarios=TableFile.model_validate(YamlText(table_text, table_name).value),
-        table=table,
+        tables={one.id: own_table(one, table, table_text) for one in documents},
         book=book,
         widened={
             (one.id, action_class): msgspec.structs.replace(rules, wanted=tuple(STATES))
@@ -156,9 +158,9 @@ def _tariffs(operator: Operator, inputs: Inputs, world: str) -> Mapping[SignalNa
     )
 
 
-def _proven(text: str, name: str, table: EvidenceTable) -> PolicyDocument:
+def _proven(text: str, name: str, table: EvidenceTable, table_text: str) -> PolicyDocument:
     document = PolicyDocument.read(text, source=name)
-    require_proven(document, table)
+    require_proven(document, own_table(document, table, table_text, YamlText(text, name)))
     return document
 
 
@@ -169,7 +171,7 @@ class _Player:
         self._shard = shard
         prepared = _prepared(shard.inputs)
         self._world, self._scenarios = prepared.world, prepared.scenarios
-        self._table, self._book, self._tariffs = prepared.table, prepared.book, prepared.tariffs
+        self._tables, self._book, self._tariffs = prepared.tables, prepared.book, prepared.tariffs
         self._networks = {
             one.name: Network(one, self._world.days, self._random("operator", one.name))
             for one in self._world.operators
@@ -227,8 +229,10 @@ class _Player:
         care = caution(document, action, ours, self._recent, _LIMITS)
         rules = self._rules(document, care.action_class)
         floors = tuple(Floor(code, care.floor) for code in care.codes)
-        what_if = WhatIf(self._table, document, rules, now, floors, self._waves.ends(self._table, rules))
-        told, whole = self._told(question, rules, what_if, now)
+        table = self._tables[document.id]
+        what_if = WhatIf(table, document, rules, now, floors, self._waves.ends(table, rules))
+        planner = WavePlanner(table, rules, what_if, self._tariffs[question.operator.name], now)
+        told, whole = self._told(question, rules, planner)
         assessment = what_if.assess(told.evidence)
         outcome = what_if.suppose(told.evidence).outcome
         self._recent.append(msgspec.structs.replace(ours, action_class=care.action_class, outcome=outcome))
@@ -262,12 +266,11 @@ class _Player:
         tariffs = self._tariffs[operator]
         return float(sum((one.price or 0 for one in map(tariffs.get, asked) if one is not None), Decimal(0)))
 
-    def _told(self, question: Question, rules: ClassRules, what_if: WhatIf, now: datetime) -> tuple[Told, Told]:
+    def _told(self, question: Question, rules: ClassRules, planner: WavePlanner) -> tuple[Told, Told]:
         """What is known within this session and what operators say: asked in waves, and asked everything at once."""
         answers = self._networks[question.operator.name].ask(rules.wanted, question.line, question.at_s)
         beyond = {name: one.signal for name, one in answers.items() if _known_beforehand(one.signal)}
         tariffs = self._tariffs[question.operator.name]
-        planner = WavePlanner(self._table, rules, what_if, tariffs, now)
         known, open_ = self._open(self._earlier, beyond, answers, question, rules)
         told = self._asker.in_waves(known, open_, planner, tariffs)
         known, open_ = self._open(self._earlier_all, beyond, answers, question, rules)

@@ -1,24 +1,32 @@
 """Look at policy documents before anybody uses them: are they sound, and how do two of them differ?"""
 
 import hashlib
+from collections import OrderedDict
 
 import msgspec
 
 from broker.errors import LineFault, Misconfigured
-from broker.policy.compare import Difference, Direction, compare
+from broker.policy.beliefs import own_table
+from broker.policy.compare import Ruled, compare
+from broker.policy.compared import Difference, Direction
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.proving import require_proven
+from broker.policy.yaml_text import YamlText
+
+_TABLES_MAX = 1000
 
 
 class Rulebook(msgspec.Struct, frozen=True):
-    """What a document is judged by: the weights that its examples are decided with, and the deployment's purposes."""
+    """What a document is judged by: the deployment's scenario table and purposes."""
 
     table: EvidenceTable
     table_text: str
     purposes: frozenset[str]
     table_digest: str = ""
     """The SHA-256 of the table's text, in hex; taken once, for every check names it."""
+    own_tables: OrderedDict[str, EvidenceTable] = msgspec.field(default_factory=OrderedDict)
+    """Tables of documents with beliefs of their own, by the document's digest."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "table_digest", hashlib.sha256(self.table_text.encode("utf-8")).hexdigest())
@@ -30,8 +38,28 @@ class Rulebook(msgspec.Struct, frozen=True):
             Misconfigured: with everything that is wrong, each with its line.
         """
         document = PolicyDocument.read(text, source=source, purposes=self.purposes)
-        require_proven(document, self.table)
+        table = own_table(document, self.table, self.table_text, YamlText(text, source))
+        require_proven(document, table)
         return document
+
+    def ruled(self, document: PolicyDocument) -> Ruled:
+        """A document with the table that it is decided by; derived once, for plans remember tables by identity.
+
+        Raises:
+            Misconfigured: the deployment's table changed, and the document's own beliefs do not go with it any more.
+        """
+        if document.evidence is None:
+            return Ruled(document, self.table)
+        found = self.own_tables.get(document.digest)
+        if found is None:
+            found = self.own_tables[document.digest] = own_table(document, self.table, self.table_text)
+            while len(self.own_tables) > _TABLES_MAX:
+                self.own_tables.popitem(last=False)
+        return Ruled(document, found)
+
+    def table_of(self, document: PolicyDocument) -> EvidenceTable:
+        """The table that a document is decided by."""
+        return self.ruled(document).table
 
 
 class FaultView(msgspec.Struct, frozen=True):
@@ -80,7 +108,7 @@ def examine(rulebook: Rulebook, text: str, source: str) -> Examination:
 
 def difference(rulebook: Rulebook, old: PolicyDocument, new: PolicyDocument) -> DifferenceView:
     """What changes if ``new`` takes the place of ``old``."""
-    return shown(compare(old, new, rulebook.table))
+    return shown(compare(rulebook.ruled(old), rulebook.ruled(new)))
 
 
 def shown(found: Difference) -> DifferenceView:

@@ -12,7 +12,8 @@ from broker.domain.check import Principal
 from broker.domain.governance import ChangeKind, ChangeState, PolicyChange, PolicyVersion
 from broker.errors import Conflict, Fault, InvalidRequest, Misconfigured, NotFound, NotPermitted
 from broker.policy.book import PolicyBook
-from broker.policy.compare import Change, Difference, Direction, compare
+from broker.policy.compare import compare
+from broker.policy.compared import Change, Difference, Direction
 from broker.policy.document import PolicyDocument
 from broker.storage import policy_store
 from broker.storage.policy_store import PolicyStore
@@ -258,7 +259,8 @@ class GovernPolicies:
         current = state.book.documents.get(document.id)
         if current is None:
             return _NEW
-        return await asyncio.to_thread(compare, current, document, self._tools.rulebook.table)
+        rulebook = self._tools.rulebook
+        return await asyncio.to_thread(compare, rulebook.ruled(current), rulebook.ruled(document))
 
     async def _version(self, tenant: str, policy_id: str, version: int) -> PolicyVersion:
         for one in await self._tools.store.versions(tenant):

@@ -9,9 +9,8 @@ from broker.audit.receipts import Receipt
 from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
+from broker.policy.compare import Ruled
 from broker.policy.counterfactual import counterfactual
-from broker.policy.document import PolicyDocument
-from broker.policy.evidence_table import EvidenceTable
 from broker.policy.mixture import challenge
 from broker.policy.what_if import WhatIf
 from broker.privacy.vault import SubjectKey
@@ -31,14 +30,14 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def judge(
-    table: EvidenceTable,
-    document: PolicyDocument,
+    ruled: Ruled,
     action_class: ActionClass,
     floors: tuple[Floor, ...],
     evidence: Evidence,
     now: datetime,
 ) -> Judgement:
     """Hops 9 and 10: score the evidence as it is at ``now``, and decide."""
+    document, table = ruled
     rules = document.rules(action_class)
     what_if = WhatIf(table, document, rules, now, floors)
     assessment = what_if.assess(evidence)
@@ -48,7 +47,7 @@ def judge(
         decision=decision,
         counterfactual=counterfactual(what_if, evidence, assessment, decision),
         challenger=challenge(table, rules.prior, evidence),
-        calibrated=table.calibration.calibrated,
+        calibrated=table.calibration.of(action_class).calibrated,
     )
 
 

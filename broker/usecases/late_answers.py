@@ -17,9 +17,9 @@ from broker.domain.signal import Observed
 from broker.errors import BrokerError
 from broker.policy import extremes
 from broker.policy.document import PolicyDocument
-from broker.policy.evidence_table import EvidenceTable
 from broker.policy.what_if import WhatIf
 from broker.signals.gather import Errand, Gatherer
+from broker.usecases.examine_policy import Rulebook
 from broker.usecases.permit import About, Permit
 from broker.usecases.resettle import Change, Resettle
 
@@ -33,7 +33,7 @@ class LateAnswers:
         gatherer: the one that the checks asked with.
         resettle: settles a check again.
         permit: whether an answer may still be used when it comes.
-        table: of the checks of this node.
+        rulebook: of the checks of this node.
         clock: the one of the checks.
         checks_max: for how many checks answers are waited for at once; those of one more are given up.
     """
@@ -43,7 +43,7 @@ class LateAnswers:
         gatherer: Gatherer,
         resettle: Resettle,
         permit: Permit,
-        table: EvidenceTable,
+        rulebook: Rulebook,
         clock: Clock,
         *,
         checks_max: int,
@@ -51,7 +51,7 @@ class LateAnswers:
         self._gatherer = gatherer
         self._resettle = resettle
         self._permit = permit
-        self._table = table
+        self._rulebook = rulebook
         self._clock = clock
         self._checks_max = checks_max
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,7 +105,7 @@ class LateAnswers:
     def _is_adverse(self, check: Check, document: PolicyDocument, answer: Observed) -> bool:
         """Whether it makes the decision stricter, or the evidence suspicious, beside what the check knows already."""
         rules = document.rules(check.action_class)
-        what_if = WhatIf(self._table, document, rules, self._clock.now(), check.floors)
+        what_if = WhatIf(self._rulebook.table_of(document), document, rules, self._clock.now(), check.floors)
         before = what_if.suppose(check.evidence)
         after = what_if.suppose(extremes.replaced(check.evidence, (answer,)))
         suspicious = after.suspicious and check.decision.verdict is not Verdict.SUSPICIOUS

@@ -17,7 +17,7 @@ from broker.learning.drift import Drift, drifts
 from broker.learning.lesson import Lesson
 from broker.learning.rivals import Rivals, RivalTally
 from broker.learning.sources import SourceFigures, SourceKey, SourceTally, figures_of, take_in
-from broker.policy.calibrate import Labelled, Platt, fit
+from broker.policy.calibrate import Labelled, Platt, fit, written
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.scenarios import STATES
 from broker.storage.records import PastCheck
@@ -37,7 +37,7 @@ class History(Protocol):
 class ClassFigures(msgspec.Struct, frozen=True, rename="camel"):
     """Calibration of one action class, over checks whose outcome is known or that are ripe.
 
-    ``platt`` is the map that these outcomes suggest; it changes nothing by itself.
+    ``platt`` is the map that these outcomes suggest; it changes nothing by itself: see :attr:`Lessons.calibration`.
     """
 
     labelled: int
@@ -50,6 +50,7 @@ class ClassFigures(msgspec.Struct, frozen=True, rename="camel"):
 class Lessons(msgspec.Struct, frozen=True, rename="camel"):
     """What a period taught. ``median_delay_s`` is from a decision to the finding that it was fraud.
 
+    ``calibration`` is what a policy document needs for the maps to count, where any class had frauds enough.
     ``erased`` checks are there and teach nothing any more; they are not among ``checks``.
     """
 
@@ -66,6 +67,7 @@ class Lessons(msgspec.Struct, frozen=True, rename="camel"):
     erased: int = 0
     rivals: Rivals | None = None
     """The scorecard and the mixture model beside it, where outcomes let them be compared."""
+    calibration: str | None = None
 
 
 class Learn:
@@ -108,6 +110,7 @@ class Learn:
             truncated=pupil.truncated,
             erased=pupil.erased,
             rivals=pupil.rivals.figures(),
+            calibration=written(pupil.maps(), f"outcomes of our own, {since:%Y-%m-%d} to {now:%Y-%m-%d}"),
         )
 
 
@@ -148,7 +151,9 @@ class _Pupil:
         self._kept += 1
         assessment, fraud = lesson.check.assessment, label is TurnedOut.FRAUD
         self._rows.setdefault(lesson.check.action_class, []).append(Row(assessment.probability, fraud, 1.0))
-        self._labels.setdefault(lesson.check.action_class, []).append(Labelled(assessment.log_odds, fraud))
+        self._labels.setdefault(lesson.check.action_class, []).append(
+            Labelled(assessment.prior_log_odds + assessment.evidence, fraud)
+        )
         if label is TurnedOut.FRAUD and lesson.delay is not None:
             self._delays_s.append(lesson.delay.total_seconds())
 
@@ -156,8 +161,11 @@ class _Pupil:
         ordered = sorted(self._delays_s)
         return ordered[len(ordered) // 2] if ordered else None
 
+    def maps(self) -> dict[ActionClass, Platt]:
+        return fit(self._labels)
+
     def classes(self) -> dict[str, ClassFigures]:
-        maps = fit(self._labels)
+        maps = self.maps()
         return {one.wire: _class_figures(rows, maps[one]) for one, rows in sorted(self._rows.items())}
 
 

@@ -203,7 +203,10 @@ class PoliciesInForce:
             raise Misconfigured(f"{len(lost)} policy texts in force for {tenant} are not in the database")
         for digest, text in texts.items():
             self.read(digest, text)
-        return {digest: self._documents[digest] for digest in digests}
+        found = {digest: self._documents[digest] for digest in digests}
+        for document in found.values():
+            self._rulebook.ruled(document)  # now, and not while somebody waits for an answer
+        return found
 
     async def _seed(self, tenant: str, revision: int, seeds: Sequence[Seed]) -> None:
         now_ms = self._now_ms()

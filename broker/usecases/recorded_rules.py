@@ -2,6 +2,7 @@
 
 from broker.domain.record import Check
 from broker.errors import Conflict, NotFound
+from broker.policy.beliefs import own_table
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
 from broker.storage.policy_store import PolicyStore
@@ -15,10 +16,12 @@ class RecordedRules:
 
     def __init__(self, policies: PolicyStore, rulebook: Rulebook) -> None:
         self._policies = policies
-        self._tables: dict[str, EvidenceTable] = {rulebook.table_digest: rulebook.table}
+        self._tables: dict[str, tuple[EvidenceTable, str]] = {
+            rulebook.table_digest: (rulebook.table, rulebook.table_text)
+        }
 
     async def __call__(self, check: Check) -> tuple[PolicyDocument, EvidenceTable]:
-        """Document and table of a check.
+        """Document and table of a check; what the document puts in place of entries of the table is in it.
 
         Raises:
             Conflict: it was recorded before rules were kept.
@@ -31,9 +34,10 @@ class RecordedRules:
         if len(texts) < len(wanted):
             raise NotFound("the rules of this check are not kept")
         document = PolicyDocument.read(texts[wanted[0]], source="stored policy")
-        table = self._tables.get(check.table_digest)
-        if table is None:
+        found = self._tables.get(check.table_digest)
+        if found is None:
             if len(self._tables) >= _TABLES_MAX:
                 self._tables.pop(next(iter(self._tables)))
-            table = self._tables[check.table_digest] = EvidenceTable.read(texts[wanted[1]], source="stored table")
-        return document, table
+            text = texts[wanted[1]]
+            found = self._tables[check.table_digest] = EvidenceTable.read(text, source="stored table"), text
+        return document, own_table(document, *found)

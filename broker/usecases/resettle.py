@@ -20,6 +20,7 @@ from broker.domain.record import Cause, Check, HumanRuling, Proof, Revision
 from broker.domain.signal import Signal, SignalName
 from broker.errors import Conflict, NotFound
 from broker.events.compose import Composer
+from broker.policy.compare import Ruled
 from broker.policy.decide import halted
 from broker.policy.reasons import ReasonCode
 from broker.policy.revise import revised
@@ -138,7 +139,7 @@ class Resettle:
         evidence = _merged(check.evidence, change.signals)
         proofs = check.proofs if change.proof is None else (*check.proofs, change.proof)
         ruling = change.ruling or check.ruling
-        judgement = judge(table, document, check.action_class, check.floors, evidence, now)
+        judgement = judge(Ruled(document, table), check.action_class, check.floors, evidence, now)
         stop = await self._stop(check)
         decision = judgement.decision if stop is None else halted(judgement.decision)
         decision = revised(decision, proofs, ruling)

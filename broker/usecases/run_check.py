@@ -24,7 +24,6 @@ from broker.policy import journey
 from broker.policy import plan as planning
 from broker.policy.cost import calls_of, cost_of
 from broker.policy.document import PolicyDocument
-from broker.policy.evidence_table import EvidenceTable
 from broker.policy.waves import WavePlanner
 from broker.policy.what_if import WhatIf
 from broker.privacy.pseudonyms import Pseudonyms
@@ -37,6 +36,7 @@ from broker.storage.records import Intent, Mismatch, Replay, Running
 from broker.storage.store import Store
 from broker.usecases.asking import Answers, Asking, AskingTools
 from broker.usecases.budget import Budget, Reserved, most_of
+from broker.usecases.examine_policy import Rulebook
 from broker.usecases.idempotency import claim_of
 from broker.usecases.journeys import Before, Journeys
 from broker.usecases.late_answers import LateAnswers
@@ -82,7 +82,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     gate: ConsentGate
     permit: Permit
     asking: AskingTools
-    table: EvidenceTable
+    rulebook: Rulebook
     tariffs: Mapping[str, Tariffs]
     tariffs_through: Callable[[tuple[str, ...]], Tariffs]
     pseudonyms: Pseudonyms
@@ -288,7 +288,7 @@ class RunCheck:
 
     def _planner(self, case: Case, tariffs: Tariffs) -> WavePlanner:
         rules = case.document.rules(case.plan.action_class)
-        table = self._tools.table
+        table = self._tools.rulebook.table_of(case.document)
         now = case.started_at
         ends = self._tools.asking.waves.ends(table, rules)
         return WavePlanner(table, rules, WhatIf(table, case.document, rules, now, case.floors, ends), tariffs, now)

@@ -69,7 +69,7 @@ class Settle:
         stop = (await tools.policies.of(principal.tenant)).stopping(principal, action, case.document.id)
         now = tools.clock.now()
         # (9) Score, (10) decide, (11) offer.
-        judgement = judge(self._tools.rulebook.table, case.document, case.plan.action_class, case.floors, evidence, now)
+        judgement = judge(tools.rulebook.ruled(case.document), case.plan.action_class, case.floors, evidence, now)
         if stop is not None:
             judgement = msgspec.structs.replace(judgement, decision=halted(judgement.decision))
             case = msgspec.structs.replace(case, stop=stop.stop_id)

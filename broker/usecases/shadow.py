@@ -146,7 +146,7 @@ class Shadows:
             tally = self._tallies.setdefault(key, Tally())
             tally.dropped += self._dropped.pop(check.tenant, 0)
             try:
-                compared = beside(candidate, self._rulebook.table, check, action, check.evidence)
+                compared = beside(candidate, self._rulebook.table_of(candidate), check, action, check.evidence)
             except (ValueError, KeyError):
                 tally.failed += 1
             else:

@@ -175,7 +175,7 @@ class Laboratory:
     def _count(self, tally: Tally, candidate: PolicyDocument, page: list[RecordedCheck]) -> None:
         for one in page:
             check, evidence = _decoded(one.record, one.evidence)
-            compared = beside(candidate, self._rulebook.table, check, check.action.known(), evidence)
+            compared = beside(candidate, self._rulebook.table_of(candidate), check, check.action.known(), evidence)
             if compared is not None:
                 tally.count(compared)
 

@@ -44,6 +44,39 @@ def test_a_check_is_replayed_with_the_version_that_decided_it(office: Office) ->
     assert office.ana.post(f"/v1/trust-checks/{check_id}/replay").json()["identical"]
 
 
+def believing(version: int, entry: str) -> str:
+    """The payment policy with one entry of its own in place of the deployment's scenario table."""
+    return f"{changed(version)}evidence:\n  sources: {{ours: our own cases}}\n  {entry}\n"
+
+
+def test_beliefs_of_ones_own_are_published_and_replayed_like_the_rest_of_a_policy(office: Office) -> None:
+    stricter_map = "calibration: {calibrated: true, intercept: 0.01, source: ours}"
+    (before,) = ids(office, STEADY)
+    sent = publish(office.ana, believing(2, stricter_map)).json()
+    assert "state" in sent, sent
+    assert (sent["state"], sent["direction"]) == ("approved", "stricter")
+    assert any(one["where"].startswith("evidence.calibration") for one in sent["changes"])
+
+    (after,) = ids(office, STEADY)
+    old, new = (office.ana.post(f"/v1/trust-checks/{one}/replay").json() for one in (before, after))
+    assert old["identical"], old
+    assert new["identical"], new
+    assert new["stored"]["probability"] > old["stored"]["probability"]
+    assert old["tableDigest"] == new["tableDigest"], "the deployment's: what differs stands in the policy"
+    assert [one["calibrated"] for one in (office.decision(),)] == [True]
+
+    office.clock.advance(600)
+    looser_caps = believing(3, "caps: {total_low: 2.6, source: ours}")
+    assert publish(office.ana, looser_caps).json()["state"] == "pending", "it lets some evidence weigh less"
+    refused = publish(office.ana, believing(4, "caps: {total_high: 7.0}"))
+    line = len(looser_caps.splitlines())
+    assert refused.status_code == 400
+    assert f"line {line}, /evidence/caps: needs a source of its own" in refused.json()["errors"][0]["detail"]
+    assert [office.ana.post(f"/v1/trust-checks/{one}/replay").json()["identical"] for one in (before, after)] == [
+        True
+    ] * 2
+
+
 def test_a_halted_check_replays_as_the_denial_that_it_was(office: Office) -> None:
     office.ana.post("/v1/policies/stops", json={"kind": "agent", "value": "till", "reason": "x"}).raise_for_status()
     (check_id,) = ids(office, STEADY)

@@ -82,6 +82,9 @@ def _show(lessons: Lessons) -> None:
         )
     if told_of_rivals := _rivals(lessons):
         console.print(told_of_rivals, highlight=False)
+    if lessons.calibration:
+        console.print("These maps count once a policy says so, in a new version:", highlight=False)
+        console.print(lessons.calibration, markup=False, highlight=False, soft_wrap=True)
     for drift in lessons.drift:
         console.print(f"[red]{drift.kind.value}[/red] {drift.operator} {drift.signal.value} ({drift.measure:.3g})")
 

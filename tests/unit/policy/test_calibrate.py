@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.domain.decision import ActionClass
-from broker.policy.calibrate import POSITIVES_MIN, SLOPE_MIN, Labelled, Platt, fit
+from broker.policy.beliefs import own_table
+from broker.policy.calibrate import POSITIVES_MIN, SLOPE_MIN, Labelled, Platt, fit, written
+from broker.policy.document import PolicyDocument
+from broker.policy.yaml_text import YamlText
+from tests.unit.policy.kit import ALL_CLASSES, TABLE_TEXT, table
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
 
@@ -76,6 +80,22 @@ def test_classes_share_the_slope_and_have_their_own_intercept() -> None:
 def test_a_score_that_points_the_wrong_way_never_turns_the_order_round() -> None:
     found = fit({HIGH: sample(8_000, shift=-3.0, scale=-1.0)})[HIGH]
     assert found.slope == SLOPE_MIN
+
+
+def test_what_was_fitted_can_be_put_in_force() -> None:
+    """As it is printed: under ``evidence`` of a document, read with the deployment's table."""
+    found = fit({MEDIUM: sample(3_000, shift=0.5, scale=1.1), HIGH: sample(3_000, shift=0.6, scale=1.1, seed=8)})
+    entry = written(found, "213 frauds")
+    assert entry is not None
+    text = ALL_CLASSES + entry
+    document = PolicyDocument.read(text, source="fitted.yaml")
+    calibration = own_table(document, table(), TABLE_TEXT, YamlText(text, "fitted.yaml")).calibration
+    for one in (MEDIUM, HIGH):
+        intercept, slope, fitted = calibration.of(one)
+        assert (intercept, slope) == pytest.approx((found[one].intercept, found[one].slope), abs=1e-4)
+        assert fitted
+    assert not calibration.of(CRITICAL).calibrated
+    assert written({HIGH: Platt(0.0, 1.0, 3)}, "3 frauds") is None
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,17 @@
 import pytest
 
-from broker.policy.compare import Direction, compare
+from broker.policy.compare import Ruled
+from broker.policy.compare import compare as compare_ruled
+from broker.policy.compared import Difference, Direction
 from broker.policy.document import PolicyDocument
 from tests.unit.policy.kit import CONFIG, shipped, table
 
 PAYMENT = (CONFIG / "policies" / "payment.yaml").read_text("utf-8")
 TOOLS = (CONFIG / "policies" / "tool-call.yaml").read_text("utf-8")
+
+
+def compare(old: PolicyDocument, new: PolicyDocument) -> Difference:
+    return compare_ruled(Ruled(old, table()), Ruled(new, table()))
 
 
 def changed(text: str, old: str, new: str) -> PolicyDocument:
@@ -25,7 +31,7 @@ LOOSER = [
     pytest.param("step_up_friction: 0.004", "step_up_friction: 0.008", id="friction"),
     pytest.param("weak_step_up_stops: 0.3", "weak_step_up_stops: 0.6", id="weak step-up"),
     pytest.param(
-        "[network_auth, operator_token, tenant_factor, sms_otp]",
+        "[network_auth, operator_token, tenant_factor, operator_prompt, sms_otp]",
         "[network_auth, tenant_factor, sms_otp, voice_call]",
         id="method",
     ),
@@ -43,10 +49,10 @@ LOOSER = [
 @pytest.mark.parametrize(("old", "new"), LOOSER)
 def test_what_loosens_needs_a_second_person_and_its_opposite_does_not(old: str, new: str) -> None:
     before, after = shipped()["payment"], changed(PAYMENT, old, new)
-    found = compare(before, after, table())
+    found = compare(before, after)
     assert found.direction is Direction.LOOSER
     assert found.needs_second_person
-    back = compare(after, before, table())
+    back = compare(after, before)
     assert Direction.STRICTER in {change.direction for change in back.changes}
 
 
@@ -56,7 +62,11 @@ STRICTER = [
     ),
     pytest.param("prior: 0.005", "prior: 0.006", id="prior"),
     pytest.param("insult: 0.05", "insult: 0.02", id="insult"),
-    pytest.param("operator_token, tenant_factor, sms_otp]", "operator_token, tenant_factor]", id="method"),
+    pytest.param(
+        "operator_token, tenant_factor, operator_prompt, sms_otp]",
+        "operator_token, tenant_factor, operator_prompt]",
+        id="method",
+    ),
     pytest.param("required: [[sim_swap]]\n", "required: [[sim_swap], [location]]\n", id="one more requirement"),
     pytest.param("required: [[sim_swap]]\n", "required: [[sim_swap]]\n    fail_mode: review\n", id="fail mode"),
     pytest.param("version: 1\n", "version: 1\nsignals: {location: {countries: [ES]}}\n", id="country"),
@@ -67,9 +77,9 @@ STRICTER = [
 def test_what_only_tightens_needs_nobody_else(old: str, new: str) -> None:
     if "fail_mode" in new:  # and in the higher class, or the order of classes would refuse it
         text = PAYMENT.replace("device_swap]]\n", "device_swap]]\n    fail_mode: review\n", 1)
-        found = compare(shipped()["payment"], changed(text, old, new), table())
+        found = compare(shipped()["payment"], changed(text, old, new))
     else:
-        found = compare(shipped()["payment"], changed(PAYMENT, old, new), table())
+        found = compare(shipped()["payment"], changed(PAYMENT, old, new))
     assert found.direction is Direction.STRICTER, found.changes
     assert not found.needs_second_person
 
@@ -79,7 +89,7 @@ def test_comments_examples_and_order_change_nothing() -> None:
         "wanted: [sim_swap, number_verification, location, number_recycling]",
         "wanted: [number_recycling, location, number_verification, sim_swap]",
     )
-    found = compare(shipped()["payment"], PolicyDocument.read(text, source="new.yaml"), table())
+    found = compare(shipped()["payment"], PolicyDocument.read(text, source="new.yaml"))
     assert (found.direction, found.changes) == (Direction.NEUTRAL, ())
 
 
@@ -89,8 +99,8 @@ def test_asking_less_is_looser_and_asking_more_is_told_for_the_persons_sake() ->
         "wanted: [sim_swap, number_verification, location, number_recycling]",
         "wanted: [sim_swap, location, number_recycling]",
     )
-    assert compare(shipped()["payment"], less, table()).direction is Direction.LOOSER
-    back = compare(less, shipped()["payment"], table())
+    assert compare(shipped()["payment"], less).direction is Direction.LOOSER
+    back = compare(less, shipped()["payment"])
     assert "classes.medium.wanted" in {change.where for change in back.changes if change.direction is Direction.NEUTRAL}
 
 
@@ -98,7 +108,6 @@ def test_a_condition_rewritten_without_a_visible_effect_is_unclear_and_not_trust
     found = compare(
         shipped()["tool-call"],
         changed(TOOLS, 'when: action.attributes.effect == "read"', "when: 'action.attributes.effect in [\"read\"]'"),
-        table(),
     )
     assert found.direction is Direction.UNCLEAR
     assert found.needs_second_person
@@ -106,7 +115,7 @@ def test_a_condition_rewritten_without_a_visible_effect_is_unclear_and_not_trust
 
 def test_a_looser_decision_is_told_with_the_evidence_that_shows_it() -> None:
     after = changed(PAYMENT, "SIM_CHANGED_24H: {medium: deny}", "SIM_CHANGED_24H: {medium: review}")
-    found = compare(shipped()["payment"], after, table())
+    found = compare(shipped()["payment"], after)
     witness = next(change for change in found.changes if change.where == "decisions.medium")
     assert witness.detail.startswith("deny -> review with ")
     assert "sim_swap 10h" in witness.detail
@@ -114,4 +123,4 @@ def test_a_looser_decision_is_told_with_the_evidence_that_shows_it() -> None:
 
 def test_a_document_is_never_looser_than_itself() -> None:
     for document in shipped().values():
-        assert compare(document, document, table()).direction is Direction.NEUTRAL
+        assert compare(document, document).direction is Direction.NEUTRAL
