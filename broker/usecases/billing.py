@@ -26,6 +26,12 @@ UNCOUNTED = "BUDGET_UNKNOWN"
 T = TypeVar("T")
 
 
+class _Unpaid(msgspec.Struct, frozen=True):
+    """Nobody was asked. A type of its own, for answers may be words too."""
+
+    code: str
+
+
 class MeterBook(Protocol):
     """Where it is kept what was used."""
 
@@ -91,7 +97,9 @@ class Billed:
         answer = await self._paid(
             query.tenant, query.consumer, query.signal, lambda: self._inner.observe(query), answered_by
         )
-        return Unavailable(query.signal, Unavailability.NOT_PERMITTED, answer) if isinstance(answer, str) else answer
+        if isinstance(answer, _Unpaid):
+            return Unavailable(query.signal, Unavailability.NOT_PERMITTED, answer.code)
+        return answer
 
     async def carry_out(self, order: Order[A]) -> A | Refused:
         """As :meth:`observe`."""
@@ -106,7 +114,7 @@ class Billed:
             return offered.operator if offered else self._sources[0]
 
         answer = await self._paid(order.tenant, order.consumer, name, lambda: self._inner.carry_out(order), done_by)
-        return Refused(name, Unavailability.NOT_PERMITTED, answer) if isinstance(answer, str) else answer
+        return Refused(name, Unavailability.NOT_PERMITTED, answer.code) if isinstance(answer, _Unpaid) else answer
 
     async def aclose(self) -> None:
         """The operators belong to the registry."""
@@ -118,15 +126,15 @@ class Billed:
         category: Category,
         ask: Callable[[], Awaitable[T]],
         asked: Callable[[T], str | None],
-    ) -> T | str:
-        """The answer, or the code of why nobody was asked."""
+    ) -> T | _Unpaid:
+        """The answer, or why nobody was asked."""
         tools = self._tools
         try:
             reserved = await tools.budget.reserve(tenant, self._dearest(category))
         except QuotaExceeded:
-            return BUDGET
+            return _Unpaid(BUDGET)
         except BrokerError:
-            return UNCOUNTED
+            return _Unpaid(UNCOUNTED)
         operator: str | None = self._sources[0]  # a question that is cut off may have been asked all the same
         with tools.budget.spending(reserved) as bill:
             bill.asking()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +39,13 @@ def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield from _below(one, f"{path} {name}".strip())
 
 
-COMMANDS = dict(_below(typer.main.get_command(app.create(_unopened)), ""))
+# What other packages bring is theirs to judge, and is loaded only where nothing else was called.
+_OTHERS = {plugin.name for plugin in entry_points(group=app.PLUGINS)}
+COMMANDS = {
+    name: one
+    for name, one in _below(typer.main.get_command(app.create(_unopened)), "")
+    if name.partition(" ")[0] not in _OTHERS
+}
 
 
 def options(command: Any) -> set[str]:

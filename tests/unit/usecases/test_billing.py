@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from broker.adapter_kit.adapter import SignalQuery
+from broker.adapter_kit.instruments import A, CheckPassword, Order, PasswordVerdict, Refused
 from broker.consumers.limits import Limits, write
 from broker.consumers.memory import MemoryLimits
 from broker.consumers.standing import Standings
@@ -128,3 +129,30 @@ async def test_a_question_that_is_cut_off_stays_on_the_bill() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert (len(books.calls), books.spent["EUR"]) == (1, 20_000)
+
+
+class Texting(Acting):
+    """Also says what a code is worth."""
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        return PasswordVerdict.RIGHT  # type: ignore[return-value]
+
+
+async def test_an_answer_that_is_a_word_is_an_answer() -> None:
+    clock, books = HandClock(), Books()
+    budget = Budget(books, Standings(books, clock, MemoryLimits()), clock)
+    tools = BillingTools(budget, books, priced, clock, lambda prefix: f"{prefix}_1")
+    adapter = BilledSources(lambda _: Texting(good(clock)), tools)(("alba",))
+    assert adapter is not None
+    order = CheckPassword(
+        reference="1",
+        code="123456",
+        phone=PhoneNumber("+34600000101"),
+        purpose="FraudPreventionAndDetection",
+        correlator="c",
+        deadline_s=10,
+        tenant="acme",
+        consumer="shop",
+    )
+    assert await adapter.carry_out(order) is PasswordVerdict.RIGHT
+    assert [call.signal for call in books.calls] == ["one_time_password"]
