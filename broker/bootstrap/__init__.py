@@ -48,6 +48,7 @@ from broker.usecases.await_check import Stirrings
 from broker.usecases.billing import BillingTools
 from broker.usecases.ceremonies import Ceremonies
 from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.check_tools import CheckTools
 from broker.usecases.consent_links import ConsentLinks
 from broker.usecases.even_time import EvenTime
 from broker.usecases.govern_policies import GovernPolicies, GovernTools
@@ -64,7 +65,7 @@ from broker.usecases.report_outcome import ReportOutcome
 from broker.usecases.request_access import AccessTools, RequestAccess
 from broker.usecases.request_rights import RequestRights
 from broker.usecases.resettle import ResettleTools
-from broker.usecases.run_check import CheckTools, RunCheck
+from broker.usecases.run_check import RunCheck
 from broker.usecases.settle import Settle, SettleTools
 from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck

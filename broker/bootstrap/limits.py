@@ -2,7 +2,7 @@
 
 from broker.settings.sections import CheckSettings, ServerSettings
 from broker.usecases.admission import AdmissionLimits
-from broker.usecases.run_check import CheckLimits
+from broker.usecases.check_tools import CheckLimits
 
 
 def admission_limits(server: ServerSettings, checks: CheckSettings) -> AdmissionLimits:

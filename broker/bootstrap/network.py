@@ -7,8 +7,8 @@ from broker.operators.registry import Registry
 from broker.storage.store import Store
 from broker.usecases.ask_network import NetworkTools
 from broker.usecases.billing import BilledSources, BillingTools
+from broker.usecases.check_tools import CheckTools
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.run_check import CheckTools
 
 
 def billed(network: PermittedNetwork, registry: Registry, tools: BillingTools) -> PermittedNetwork:
