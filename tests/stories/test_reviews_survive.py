@@ -23,7 +23,7 @@ from tests.stories.test_processes import process
 from tests.stories.test_reviews import RULING, until
 from tests.stories.test_webhooks import QUICKLY
 from tests.support.broker import configure, free_socket
-from tests.support.databases import database, storing
+from tests.support.databases import BACKENDS, database, storing
 from tests.support.mock_operator import running_operator
 from tests.support.sinks import Sink, running_sink
 
@@ -47,7 +47,7 @@ class Scene(NamedTuple):
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, trust_env=False, timeout=20)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=BACKENDS)
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     with set_scene(request.param, tmp_path) as standing:
         yield standing
@@ -141,6 +141,7 @@ HELD_BYTES_MAX = 50_000_000
 
 
 @pytest.mark.proof
+@pytest.mark.parametrize("scene", ["sqlite"], indirect=True)
 def test_a_thousand_who_wait_cost_less_than_fifty_megabytes_and_all_hear_of_it(scene: Scene) -> None:
     grown, answers = held(scene)
     assert all(b'"decision":"allow"' in answer for answer in answers)
