@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,7 +173,7 @@ def _items(source: str) -> Iterator[Iterable[Item]]:
         bearer = os.environ.get(KEY_VARIABLE)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         request = urllib.request.Request(source, headers=headers)  # noqa: S310 - http and https alone, see above
-        with urllib.request.urlopen(request, timeout=_FETCH_S) as answer:  # noqa: S310
+        with _opened(request) as answer:
             yield export.read(iter(lambda: answer.readline(export.LINE_BYTES_MAX), b""))
         return
     path = Path(source)
@@ -181,3 +182,12 @@ def _items(source: str) -> Iterator[Iterable[Item]]:
         return
     with path.open("rb") as file:
         yield export.read(itertools.takewhile(bool, iter(lambda: file.readline(export.LINE_BYTES_MAX), b"")))
+
+
+def _opened(request: urllib.request.Request) -> Any:
+    """The answer. A refusal is one too, and holds its connection until somebody closes it."""
+    try:
+        return urllib.request.urlopen(request, timeout=_FETCH_S)  # noqa: S310 - looked at by whoever made the request
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        raise
