@@ -50,14 +50,17 @@ def _wanted(principal: Principal, tenant: str, limits: Limits, up: int, now_s: i
         (limits.checks_per_day, _DAY_S, "day"),
     ):
         if limit is not None:
-            found.append(_take(f"{whose}-{word}", (tenant,), limit, window_s, now_s))
+            found.append(_take(f"{whose}-{word}", word, (tenant,), limit, window_s, now_s))
     if limits.agent_checks_per_minute is not None and principal.agent is not None and tenant == principal.tenant:
         agent = (tenant, principal.consumer, principal.agent)
-        found.append(_take("agent-minute", agent, limits.agent_checks_per_minute, _MINUTE_S, now_s))
+        found.append(_take("agent-minute", "agent-minute", agent, limits.agent_checks_per_minute, _MINUTE_S, now_s))
     return found
 
 
-def _take(name: str, whose: tuple[str, ...], limit: int, window_s: int, now_s: int) -> tuple[Take, Allowance]:
-    key = ":".join(("quota", name, *(f"{len(part)}:{part}" for part in whose), str(now_s // window_s)))
+def _take(
+    name: str, counter: str, whose: tuple[str, ...], limit: int, window_s: int, now_s: int
+) -> tuple[Take, Allowance]:
+    # The name says how far up the owner is; the counter does not, for all levels below share what the owner has.
+    key = ":".join(("quota", counter, *(f"{len(part)}:{part}" for part in whose), str(now_s // window_s)))
     reset_s = window_s - now_s % window_s
     return Take(key, 1, limit, reset_s + 1), Allowance(name, limit, limit, window_s, reset_s)

@@ -10,7 +10,7 @@ from broker.clock import Clock
 from broker.consumers import authorize, limits
 from broker.consumers.limits import Limits
 from broker.domain.check import Principal
-from broker.errors import Fault, InvalidRequest, NotFound
+from broker.errors import Fault, InvalidRequest, NotFound, NotPermitted
 from broker.storage.consumer_store import Ancestor, TenantRow
 from broker.storage.records import ApiKey
 from broker.usecases.manage_keys import ManageKeys, NewKey
@@ -163,8 +163,13 @@ class ManageTenants:
         return KeysOut(tuple(key_out(key) for key in await self._keys.of_tenant(tenant)))
 
     async def rotate_key(self, by: Principal | None, tenant: str, key_id: str, overlap_s: int) -> KeySecretOut:
-        """A new key in the place of an old one, which holds for ``overlap_s`` more; also in one's own tenant."""
+        """A new key in the place of an old one, which holds for ``overlap_s`` more; in one's own tenant one's own key.
+
+        Defensive: whoever could rotate a colleague's key would hold its scopes, and be two people to a policy.
+        """
         await self._require(by, tenant, own=True)
+        if by is not None and by.tenant == tenant and by.key_id != key_id:
+            raise NotPermitted("in your own tenant only the key that you use can be rotated over the API")
         return KeySecretOut(await self._keys.rotate(tenant, key_id, timedelta(seconds=overlap_s)))
 
     async def revoke_key(self, by: Principal | None, tenant: str, key_id: str) -> KeysOut:

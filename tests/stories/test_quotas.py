@@ -76,13 +76,13 @@ def test_what_is_left_is_said_with_each_answer(stage: Stage, platform: httpx.Cli
     assert answer.headers["ratelimit"].startswith('"tenant-day";r=49;t=')
 
 
-def test_customers_of_one_platform_share_its_quota(stage: Stage, platform: httpx.Client) -> None:
+def test_customers_of_one_platform_share_its_quota_at_every_level(stage: Stage, platform: httpx.Client) -> None:
     _, reseller_key = customer(platform, "reseller", checksPerDay=3)
-    with stage.broker.http(reseller_key) as above:
-        keys = [customer(above, name)[1] for name in ("one", "two")]
     with ExitStack() as open_:
-        shops = [open_.enter_context(stage.broker.http(each)) for each in keys]
-        answers = [shops[n % 2].post(PATH, json=question()) for n in range(4)]
+        reseller = open_.enter_context(stage.broker.http(reseller_key))
+        one = open_.enter_context(stage.broker.http(customer(reseller, "one")[1]))
+        branch = open_.enter_context(stage.broker.http(customer(one, "branch")[1]))
+        answers = [who.post(PATH, json=question()) for who in (reseller, one, branch, one)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert "platform-day" in answers[-1].json()["detail"]
 

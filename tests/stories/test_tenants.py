@@ -115,6 +115,15 @@ def test_a_key_is_rotated_with_overlap_and_revoked(broker: RunningBroker, platfo
     assert platform.post(f"{path}/rotate", json={"overlapS": 0}).status_code == 404
 
 
+def test_an_administrator_gets_no_colleagues_key_by_rotating_it(platform: httpx.Client, broker: RunningBroker) -> None:
+    customer = made(platform, "baker")
+    key_of(platform, customer, "policy:approve")
+    (other,) = platform.get(f"/v1/tenants/{customer}/keys").json()["keys"]
+    with broker.http(key_of(platform, customer, "tenant:admin")) as http:
+        path = f"/v1/tenants/{customer}/keys/{other['keyId']}/rotate"
+        assert http.post(path, json={"overlapS": 60}).status_code == 403
+
+
 LIMITS = {
     "negative": {"checksPerMinute": -1},
     "too large": {"checksPerDay": 10**18},
