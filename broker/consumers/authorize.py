@@ -26,28 +26,29 @@ CONSENT_READ = "consent:read"
 CONSENT_WRITE = "consent:write"
 RIGHTS = "rights:request"
 
-SCOPES = frozenset(
-    {
-        CHECK,
-        EXPLAIN,
-        REVIEW,
-        EVENTS,
-        NETWORK,
-        DISCLOSE,
-        METRICS,
-        POLICY_READ,
-        POLICY_PUBLISH,
-        POLICY_APPROVE,
-        POLICY_STOP,
-        AUDIT_READ,
-        TENANT_ADMIN,
-        PRIVACY_READ,
-        PRIVACY_WRITE,
-        CONSENT_READ,
-        CONSENT_WRITE,
-        RIGHTS,
-    }
-)
+MEANINGS = {
+    CHECK: "ask, follow what was asked, start challenges and reviews, use receipts",
+    EXPLAIN: "see why: score, signals, gates, the whole explanation",
+    REVIEW: "decide for people who wait for a human",
+    EVENTS: "webhooks",
+    NETWORK: "raw facts of the network, through the CAMARA facade",
+    DISCLOSE: "order personal data in clear, where a grant permits it",
+    METRICS: "figures of the running broker",
+    POLICY_READ: "read and try policies",
+    POLICY_PUBLISH: "publish policies and run candidates beside live checks",
+    POLICY_APPROVE: "approve what somebody else published, and resume what was halted",
+    POLICY_STOP: "halt an agent, an action type, a policy or the tenant",
+    AUDIT_READ: "export the transparency log",
+    TENANT_ADMIN: "tenants, their keys, limits and disclosure grants; the meter",
+    PRIVACY_READ: "see what people asked about their data, erasures and retention",
+    PRIVACY_WRITE: "answer what people asked; erase, pause",
+    CONSENT_READ: "read consents",
+    CONSENT_WRITE: "record consents and take them back",
+    RIGHTS: "bring what people ask about their data",
+}
+"""What each scope lets its holder do."""
+
+SCOPES = frozenset(MEANINGS)
 
 
 def require(principal: Principal, scope: str) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from broker.audit.action_digest import action_digest
 from broker.audit.leaf import b64url
 from broker.clock import Clock
+from broker.consumers import authorize
 from broker.domain.check import CheckRequest, Principal
 from broker.domain.decision import Outcome
 from broker.domain.record import Check
@@ -78,9 +79,11 @@ class RequestAccess:
         """Ask a human; asking again about the same evaluation gives the same task.
 
         Raises:
+            NotPermitted: the caller lacks the scope.
             AccessRequestRefused: the denial is not this one, is not for a human to change, or is over.
             TooManyRequests: enough reviews about this person are waiting.
         """
+        authorize.require(principal, authorize.CHECK)
         check = await self._own(principal, evaluation_id, RequestFault.INVALID_DENIAL_BINDING)
         until = next((step.expires_at for step in offer(check.decision, check.ways) if step.kind == "review"), None)
         if until is None:

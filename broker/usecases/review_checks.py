@@ -151,10 +151,12 @@ class ReviewChecks:
         Raises:
             NotFound: there is none, or it is none of the caller's business.
         """
+        reviewer = authorize.REVIEW in principal.scopes
+        if not reviewer:
+            authorize.require(principal, authorize.CHECK)
         review = await self._find(principal, review_id)
-        if authorize.REVIEW in principal.scopes:
+        if reviewer:
             return await self._file(principal, review, accept_language)
-        authorize.require(principal, authorize.CHECK)
         if not is_requester(review, principal):
             raise NotFound("no such review")
         return handle(review)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -26,16 +26,19 @@ from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
 from broker.operators.consents import ConsentCode
 from broker.policy.decide import band_of
-from broker.policy.reasons import agent_safe, safe_code
+from broker.policy.reasons import ReasonCode, SafeCode, agent_safe, safe_code
 from broker.policy.score import trust_of
 from broker.policy.words import Language, language_of, sentences
 from broker.step_up.offer import NextStep, offer
 
 
 class ReasonView(msgspec.Struct, frozen=True, rename="camel"):
-    """A reason code and the direction in which it moved the decision: ``better`` or ``worse``."""
+    """A reason code and the direction in which it moved the decision: ``better`` or ``worse``.
 
-    code: str
+    ``/v1/reason-codes`` tells what each means. Without ``trust:explain`` codes do not tell which fact fired.
+    """
+
+    code: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted({*ReasonCode, *SafeCode})})]
     effect: Effect
 
 

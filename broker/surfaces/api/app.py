@@ -106,9 +106,7 @@ async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
 
 
 _ROUTES: Sequence[ControllerRouterHandler] = (
-    checks.create_check,
-    checks.read_check,
-    checks.follow_check,
+    *checks.ROUTES,
     journeys.read_journey,
     outcomes.report_outcome,
     *policies.ROUTES,
@@ -183,4 +181,5 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         webhooks,
     )
     contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
+    contract.describe(app)
     return app

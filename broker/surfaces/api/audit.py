@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from broker.audit import vcon
+from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
@@ -57,6 +58,7 @@ async def read_checkpoint(request: Request[Any, Any, Any], services: NamedDepend
 @get(
     "/v1/audit/proofs/inclusion",
     operation_id="proveInclusion",
+    security=contract.needs(authorize.CHECK),
     tags=_TAGS,
     summary="That a check or event is in the log",
     responses={**_READ, **contract.problem_responses(409)},
@@ -71,6 +73,7 @@ async def prove_inclusion(
 @get(
     "/v1/audit/proofs/consistency",
     operation_id="proveConsistency",
+    security=contract.needs(authorize.CHECK),
     tags=_TAGS,
     summary="That the log only grew",
     responses=_READ,
@@ -88,6 +91,7 @@ async def prove_consistency(
 @get(
     "/v1/audit/export",
     operation_id="exportLog",
+    security=contract.needs(authorize.AUDIT_READ),
     tags=_TAGS,
     summary="The log, for verification without asking anybody",
     responses={
@@ -110,6 +114,7 @@ async def export_log(
 @get(
     "/v1/trust-checks/{check_id:str}/explanation",
     operation_id="explainTrustCheck",
+    security=contract.needs(authorize.EXPLAIN),
     tags=["Trust checks"],
     summary="Everything that is known about a check, as a timeline",
     responses={**_READ, **contract.problem_responses(410)},
@@ -124,6 +129,7 @@ async def explain(
 @get(
     "/v1/trust-checks/{check_id:str}/vcon",
     operation_id="readVcon",
+    security=contract.needs(authorize.EXPLAIN),
     tags=["Trust checks"],
     summary="The explanation as a vCon",
     media_type=vcon.MEDIA_TYPE,

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.errors import AccessRequestRefused, BrokerError, Fault, InvalidRequest, origin
 from broker.surfaces import authzen, wire
@@ -98,6 +99,7 @@ async def configuration(services: NamedDependency[Services]) -> authzen.Metadata
     authzen.EVALUATION,
     operation_class=contract.taking(authzen.EvaluationIn, "May this subject do this to that?"),
     operation_id="evaluateAccess",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=["AuthZEN"],
     summary="One access evaluation (AuthZEN 1.0)",
@@ -114,6 +116,7 @@ async def evaluate(request: Request[Any, Any, Any]) -> Response[bytes]:
     authzen.EVALUATIONS,
     operation_class=contract.taking(authzen.EvaluationsIn, "Several evaluations, and what they have in common"),
     operation_id="evaluateAccesses",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=["AuthZEN"],
     summary="Several access evaluations (AuthZEN 1.0)",
@@ -142,6 +145,7 @@ async def evaluate_several(request: Request[Any, Any, Any]) -> Response[bytes]:
     authzen.REQUESTS,
     operation_class=contract.taking(authzen.AccessRequestIn, "The denied evaluation, and its denial"),
     operation_id="requestAccess",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.ACCEPTED,
     tags=["AuthZEN"],
     summary="Ask a human after a denial (AuthZEN access-request profile, draft 1)",
@@ -167,6 +171,7 @@ async def request_access(request: Request[Any, Any, Any]) -> Response[authzen.Ac
 @get(
     authzen.REQUESTS + "/{task_id:str}",
     operation_id="readAccessRequest",
+    security=contract.needs(authorize.CHECK),
     tags=["AuthZEN"],
     summary="How a request for access stands (AuthZEN access-request profile, draft 1)",
     responses={

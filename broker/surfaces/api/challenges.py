@@ -8,6 +8,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
 from broker.surfaces.api import contract
@@ -54,6 +55,7 @@ BODIES = (ChallengeIn, AnswerIn)
     "/v1/trust-checks/{check_id:str}/challenges",
     operation_class=contract.taking(ChallengeIn, "Which method"),
     operation_id="startChallenge",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Start one of the offered challenges",
@@ -75,6 +77,7 @@ async def start_challenge(
 @get(
     "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}",
     operation_id="readChallenge",
+    security=contract.needs(authorize.CHECK),
     tags=TAGS,
     summary="How a challenge stands",
     responses=READ,
@@ -93,6 +96,7 @@ async def read_challenge(
     "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}/answer",
     operation_class=contract.taking(AnswerIn, "What the person gave"),
     operation_id="answerChallenge",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Answer a challenge",
@@ -114,6 +118,7 @@ async def answer_challenge(
 @post(
     "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}/resend",
     operation_id="resendChallenge",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Send another code",
@@ -132,6 +137,7 @@ async def resend_challenge(
 @post(
     "/v1/trust-checks/{check_id:str}/challenges/{challenge_id:str}/cancel",
     operation_id="cancelChallenge",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Give a challenge up",

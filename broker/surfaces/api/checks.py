@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.record import Check
 from broker.errors import Fault, InvalidRequest
@@ -21,6 +22,7 @@ from broker.surfaces.api import contract, correlator, problems
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked, IdempotencyKey
+from broker.usecases.reason_codes import ReasonCodeView, reason_codes
 from broker.usecases.view import view
 
 ENDPOINT = "POST /v1/trust-checks"
@@ -42,6 +44,7 @@ class UnsupportedMediaType(ClientException):
     "/v1/trust-checks",
     operation_class=contract.CheckOperation,
     operation_id="createTrustCheck",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=["Trust checks"],
     summary="May this agent do this, for this number, now?",
@@ -81,6 +84,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     "/v1/trust-checks/{check_id:str}",
     operation_class=contract.AnswerOperation,
     operation_id="readTrustCheck",
+    security=contract.needs(authorize.CHECK),
     tags=["Trust checks"],
     summary="The check as it stands",
     responses={
@@ -104,6 +108,7 @@ async def read_check(
 @get(
     "/v1/trust-checks/{check_id:str}/events",
     operation_id="followTrustCheck",
+    security=contract.needs(authorize.CHECK),
     tags=["Trust checks"],
     summary="The check each time that it changes",
     responses={
@@ -130,6 +135,23 @@ async def follow_check(
                 yield ServerSentEventMessage(msgspec.json.encode(shown), event="check", id=shown.revision)
 
     return ServerSentEvent(told())
+
+
+@get(
+    "/v1/reason-codes",
+    operation_id="listReasonCodes",
+    tags=["Trust checks"],
+    summary="What the reason codes mean",
+    responses=contract.problem_responses(401, 503),
+)
+async def list_reason_codes(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> tuple[ReasonCodeView, ...]:
+    """The codes that this caller can meet, each with a sentence in English and Spanish; the list is closed."""
+    return reason_codes(await services.authenticate(credential(request.scope)))
+
+
+ROUTES = (create_check, read_check, follow_check, list_reason_codes)
 
 
 def _key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:

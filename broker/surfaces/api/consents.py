@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.instrument import InstrumentName
 from broker.domain.signal import SignalName
 from broker.surfaces import wire
@@ -59,6 +60,7 @@ BODIES = (ConsentLink, ConsentIn, ConsentOut, ConsentsOut)
     "/v1/consents",
     operation_class=contract.taking(ConsentIn, "What somebody agreed to"),
     operation_id="giveConsent",
+    security=contract.needs(authorize.CONSENT_WRITE),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Record a consent",
@@ -82,6 +84,7 @@ async def give_consent(request: Request[Any, Any, Any], services: NamedDependenc
     "/v1/consents/search",
     operation_class=contract.taking(SubjectRefIn, "Whose"),
     operation_id="searchConsents",
+    security=contract.needs(authorize.CONSENT_READ),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="The consents of a person",
@@ -99,6 +102,7 @@ async def search_consents(
 @post(
     "/v1/consents/{consent_id:str}/withdraw",
     operation_id="withdrawConsent",
+    security=contract.needs(authorize.CONSENT_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Take a consent back",
@@ -114,6 +118,7 @@ async def withdraw_consent(
 @get(
     "/v1/consents/{consent_id:str}",
     operation_id="readConsent",
+    security=contract.needs(authorize.CONSENT_READ),
     tags=TAGS,
     summary="Every version of a consent",
     responses=READ,
@@ -128,6 +133,7 @@ async def read_consent(
 @get(
     "/v1/consents/{consent_id:str}/export",
     operation_id="exportConsent",
+    security=contract.needs(authorize.CONSENT_READ),
     tags=TAGS,
     summary="A consent as JSON-LD",
     responses=READ,
@@ -143,6 +149,7 @@ async def export_consent(
     "/v1/trust-checks/{check_id:str}/consent-links",
     operation_class=contract.taking(SubjectRefIn, "The number of the check once more: it is not kept"),
     operation_id="linkToConsent",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Get a link where the person can permit it at their operator",

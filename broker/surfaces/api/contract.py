@@ -20,10 +20,14 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.base import BaseSchemaObject
 
+from broker.surfaces.api import examples
 from broker.surfaces.api.problems import MEDIA_TYPE, Problem
 from broker.surfaces.wire import CheckIn, OutcomeIn
 from broker.usecases.report_outcome import OutcomeView
 from broker.usecases.view import CheckView, ExplainedCheckView
+
+KEY, OAUTH = "key", "oauth"
+"""The names of the two kinds of credentials."""
 
 _REF = "#/components/schemas/{name}"
 _DESCRIPTIONS = {
@@ -32,13 +36,18 @@ _DESCRIPTIONS = {
     403: "The credential does not allow this",
     404: "Not there, or not yours",
     410: "It was erased; nobody can read it any more",
-    409: "A request with this idempotency key is still running",
+    409: "It is under way, taken or over already; the detail says which",
     413: "The body is over 64 kB",
     415: "The body is not JSON",
     422: "The idempotency key was used with another body",
     429: "A quota is used up, or this agent asks too much at once; Retry-After says when to come back",
     503: "No durable record could be written, or too much is under way; nothing was decided",
 }
+
+
+def needs(scope: str) -> list[dict[str, list[str]]]:
+    """The credentials of an operation: a key or an access token that holds the scope."""
+    return [{KEY: [scope]}, {OAUTH: [scope]}]
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
@@ -62,7 +71,9 @@ class AnswerOperation(Operation):
         answer = self.responses["200"] if self.responses else None
         if isinstance(answer, OpenAPIResponse) and answer.content:
             shapes = [{"$ref": _REF.format(name=kind.__name__)} for kind in (ExplainedCheckView, CheckView)]
-            answer.content["application/json"].schema = GivenSchema({"anyOf": shapes})  # type: ignore[assignment]
+            told = answer.content["application/json"]
+            told.schema = GivenSchema({"anyOf": shapes})  # type: ignore[assignment]
+            told.example = examples.ANSWER
 
 
 def taking(kind: type[msgspec.Struct], description: str) -> type[Operation]:
@@ -86,7 +97,8 @@ def taking_form(*required: str) -> type[Operation]:
             schema = GivenSchema(
                 {"type": "object", "properties": dict.fromkeys(required, text), "required": list(required)}
             )
-            content = {"application/x-www-form-urlencoded": OpenAPIMediaType(schema=schema)}  # type: ignore[arg-type]
+            media = OpenAPIMediaType(schema=schema, example=examples.FORMS.get(required[0]))  # type: ignore[arg-type]
+            content = {"application/x-www-form-urlencoded": media}
             self.request_body = RequestBody(content=content, required=True, description="The parameters")
 
     return TakingForm
@@ -94,7 +106,7 @@ def taking_form(*required: str) -> type[Operation]:
 
 def _body(kind: type[msgspec.Struct], description: str) -> RequestBody:
     schema = Reference(ref=_REF.format(name=kind.__name__))
-    content = {"application/json": OpenAPIMediaType(schema=schema)}
+    content = {"application/json": OpenAPIMediaType(schema=schema, example=examples.BODIES.get(kind.__name__))}
     return RequestBody(content=content, required=True, description=description)
 
 
@@ -124,9 +136,33 @@ def name_schemas(app: Litestar, bodies: Sequence[type] = ()) -> None:
     _, components = msgspec.json.schema_components([*_BY_HAND, *bodies], ref_template=_REF)
     schemas = app.openapi_schema.components.schemas
     for name, schema in components.items():
-        if "description" in schema:  # docstrings keep the indentation of the source
-            schema["description"] = cleandoc(schema["description"])
+        if "description" in schema:
+            schema["description"] = _plain(schema["description"])
         schemas[name] = GivenSchema(schema)  # type: ignore[assignment]
+
+
+def describe(app: Litestar) -> None:
+    """Let descriptions, which are docstrings of handlers, read as Markdown, and say each refusal once."""
+    document = app.openapi_schema
+    refusals: dict[str, OpenAPIResponse | Reference] = {}
+    for path in (document.paths or {}).values():
+        for operation in (path.get, path.put, path.post, path.delete):
+            if operation is None:
+                continue
+            if operation.description:
+                operation.description = _plain(operation.description)
+            answers = operation.responses or {}
+            for status, answer in answers.items():
+                if isinstance(answer, OpenAPIResponse) and MEDIA_TYPE in (answer.content or {}):
+                    name = f"Problem{status}"
+                    refusals[name] = answer
+                    answers[status] = Reference(ref=f"#/components/responses/{name}")
+    document.components.responses = dict(sorted(refusals.items()))
+
+
+def _plain(docstring: str) -> str:
+    """A docstring without the indentation of the source, and code between single ticks."""
+    return cleandoc(docstring).replace("``", "`")
 
 
 @dataclass

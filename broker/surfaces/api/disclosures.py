@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.disclosure import Disclosure
 from broker.surfaces import wire
 from broker.surfaces.api import contract
@@ -72,6 +73,7 @@ BODIES = (GrantIn, GrantOut, LocateIn, IdentifyIn, DisclosureOut)
     "/v1/disclosures/grants",
     operation_class=contract.taking(GrantIn, "What may be told"),
     operation_id="grantDisclosure",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Grant that personal data may be told in clear",
@@ -88,6 +90,7 @@ async def grant_disclosure(request: Request[Any, Any, Any], services: NamedDepen
 @get(
     "/v1/disclosures/grants",
     operation_id="listDisclosureGrants",
+    security=contract.needs(authorize.TENANT_ADMIN),
     tags=TAGS,
     summary="Who granted what",
     responses=READ,
@@ -100,6 +103,7 @@ async def list_grants(request: Request[Any, Any, Any], services: NamedDependency
 @post(
     "/v1/disclosures/grants/{grant_id:str}/withdraw",
     operation_id="withdrawDisclosureGrant",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Take a grant back",
@@ -116,6 +120,7 @@ async def withdraw_grant(
     "/v1/disclosures/location",
     operation_class=contract.taking(LocateIn, "Whose place"),
     operation_id="discloseLocation",
+    security=contract.needs(authorize.DISCLOSE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Where a device is, in clear",
@@ -144,6 +149,7 @@ async def disclose_location(
     "/v1/disclosures/identity",
     operation_class=contract.taking(IdentifyIn, "Whose file"),
     operation_id="discloseIdentity",
+    security=contract.needs(authorize.DISCLOSE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="What an operator has on file, in clear",

@@ -6,6 +6,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
@@ -15,6 +16,7 @@ from broker.usecases.journeys import JourneyOut
 @get(
     "/v1/trust-checks/{check_id:str}/journey",
     operation_id="readJourney",
+    security=contract.needs(authorize.CHECK),
     tags=["Trust checks"],
     summary="The checks that share a conversation with this one",
     responses=contract.problem_responses(400, 401, 403, 404, 410, 503),

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
+from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
@@ -21,6 +22,7 @@ _DAYS = 31
 @get(
     "/v1/metering",
     operation_id="readMetering",
+    security=contract.needs(authorize.TENANT_ADMIN),
     tags=["Tenants"],
     summary="What a tenant used",
     responses={

@@ -23,6 +23,7 @@ async def count(message: Message, scope: Scope) -> None:
 @get(
     "/metrics",
     operation_id="metrics",
+    security=contract.needs(authorize.METRICS),
     tags=["Operations"],
     summary="Figures of this process, as OpenMetrics",
     media_type=CONTENT_TYPE,

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.checks import JSON, UnsupportedMediaType
@@ -21,6 +22,7 @@ from broker.usecases.report_outcome import OutcomeView
     "/v1/trust-checks/{check_id:str}/outcome",
     operation_class=contract.taking(wire.OutcomeIn, "What it turned out to be"),
     operation_id="reportOutcome",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=["Trust checks"],
     summary="What a check turned out to be",

@@ -8,6 +8,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.governance import StopKind
 from broker.surfaces import wire
@@ -52,7 +53,14 @@ BODIES = (DocumentIn, RollbackIn, StopIn)
 """Read by hand, so named in the contract by hand."""
 
 
-@get("/v1/policies", operation_id="listPolicies", tags=TAGS, summary="Policies and their versions", responses=READ)
+@get(
+    "/v1/policies",
+    operation_id="listPolicies",
+    security=contract.needs(authorize.POLICY_READ),
+    tags=TAGS,
+    summary="Policies and their versions",
+    responses=READ,
+)
 async def list_policies(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> PoliciesOut:
     """All policies of the caller's tenant, with the version in force."""
     return await services.govern.overview(await caller_of(request, services))
@@ -61,6 +69,7 @@ async def list_policies(request: Request[Any, Any, Any], services: NamedDependen
 @get(
     "/v1/policies/{policy_id:str}/versions/{version:int}",
     operation_id="readPolicyVersion",
+    security=contract.needs(authorize.POLICY_READ),
     tags=TAGS,
     summary="The text of a version",
     responses=READ,
@@ -79,6 +88,7 @@ async def read_version(
     "/v1/policies:validate",
     operation_class=contract.taking(DocumentIn, "A policy document"),
     operation_id="validatePolicy",
+    security=contract.needs(authorize.POLICY_READ),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Is this document sound?",
@@ -94,6 +104,7 @@ async def validate_policy(request: Request[Any, Any, Any], services: NamedDepend
     "/v1/policies:diff",
     operation_class=contract.taking(DocumentIn, "A policy document"),
     operation_id="diffPolicy",
+    security=contract.needs(authorize.POLICY_READ),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="What would this document change?",
@@ -109,6 +120,7 @@ async def diff_policy(request: Request[Any, Any, Any], services: NamedDependency
     "/v1/policies",
     operation_class=contract.taking(DocumentIn, "A policy document"),
     operation_id="publishPolicy",
+    security=contract.needs(authorize.POLICY_PUBLISH),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Publish a version",
@@ -124,6 +136,7 @@ async def publish_policy(request: Request[Any, Any, Any], services: NamedDepende
     "/v1/policies/{policy_id:str}/rollback",
     operation_class=contract.taking(RollbackIn, "Where to go back to"),
     operation_id="rollBackPolicy",
+    security=contract.needs(authorize.POLICY_PUBLISH),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Go back to an earlier version",
@@ -140,6 +153,7 @@ async def roll_back_policy(
 @get(
     "/v1/policies/changes",
     operation_id="listPolicyChanges",
+    security=contract.needs(authorize.POLICY_READ),
     tags=TAGS,
     summary="Publications and rollbacks",
     responses=READ,
@@ -152,6 +166,7 @@ async def list_changes(request: Request[Any, Any, Any], services: NamedDependenc
 @post(
     "/v1/policies/changes/{change_id:str}/approve",
     operation_id="approvePolicyChange",
+    security=contract.needs(authorize.POLICY_APPROVE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Approve somebody else's looser version",
@@ -167,6 +182,7 @@ async def approve_change(
 @post(
     "/v1/policies/changes/{change_id:str}/withdraw",
     operation_id="withdrawPolicyChange",
+    security=contract.needs(authorize.POLICY_PUBLISH),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Give up a pending version",
@@ -179,7 +195,14 @@ async def withdraw_change(
     return await services.govern.withdraw(await caller_of(request, services), change_id)
 
 
-@get("/v1/policies/stops", operation_id="listStops", tags=TAGS, summary="What is halted", responses=READ)
+@get(
+    "/v1/policies/stops",
+    operation_id="listStops",
+    security=contract.needs(authorize.POLICY_READ),
+    tags=TAGS,
+    summary="What is halted",
+    responses=READ,
+)
 async def list_stops(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> StopsOut:
     """Stops, those in force first."""
     return await services.halt.overview(await caller_of(request, services))
@@ -189,6 +212,7 @@ async def list_stops(request: Request[Any, Any, Any], services: NamedDependency[
     "/v1/policies/stops",
     operation_class=contract.taking(StopIn, "What to halt"),
     operation_id="stop",
+    security=contract.needs(authorize.POLICY_STOP),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Halt an agent, an action type, a policy or the tenant",
@@ -204,6 +228,7 @@ async def stop(request: Request[Any, Any, Any], services: NamedDependency[Servic
 @post(
     "/v1/policies/stops/{stop_id:str}/resume",
     operation_id="resume",
+    security=contract.needs(authorize.POLICY_APPROVE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Let it go on",

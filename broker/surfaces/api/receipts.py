@@ -8,6 +8,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from broker.consumers import authorize
 from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
@@ -45,6 +46,7 @@ BODIES = (ConsumeIn, RevokeIn)
     "/v1/receipts/consume",
     operation_class=contract.taking(ConsumeIn, "The receipt, and what is about to be done"),
     operation_id="consumeReceipt",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=_TAGS,
     summary="Use a receipt, once",
@@ -62,6 +64,7 @@ async def consume(request: Request[Any, Any, Any], services: NamedDependency[Ser
     "/v1/receipts/revoke",
     operation_class=contract.taking(RevokeIn, "Whose receipt, and why"),
     operation_id="revokeReceipt",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.OK,
     tags=_TAGS,
     summary="Take a receipt back",
@@ -77,6 +80,7 @@ async def revoke(request: Request[Any, Any, Any], services: NamedDependency[Serv
 @get(
     "/v1/trust-checks/{check_id:str}/receipt",
     operation_id="readReceipt",
+    security=contract.needs(authorize.CHECK),
     tags=_TAGS,
     summary="Whether a receipt can still be used",
     responses=contract.problem_responses(400, 401, 403, 404, 409, 503),

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
+from broker.consumers import authorize
 from broker.domain.decision import ClassName
 from broker.domain.review import QueueFilter, ReviewAnswer, ReviewState, Ruling, RulingCode
 from broker.surfaces.api import contract
@@ -47,6 +48,7 @@ BODIES = (ReviewIn, RulingIn, ReviewFile, ReviewHandle)
     "/v1/trust-checks/{check_id:str}/reviews",
     operation_class=contract.taking(ReviewIn, "Why a human should look"),
     operation_id="requestReview",
+    security=contract.needs(authorize.CHECK),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Ask for a human",
@@ -66,7 +68,14 @@ async def request_review(
     return Response(found, status_code=HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
-@get("/v1/reviews", operation_id="listReviews", tags=TAGS, summary="The queue", responses=READ)
+@get(
+    "/v1/reviews",
+    operation_id="listReviews",
+    security=contract.needs(authorize.REVIEW),
+    tags=TAGS,
+    summary="The queue",
+    responses=READ,
+)
 async def list_reviews(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     request: Request[Any, Any, Any],
     services: NamedDependency[Services],
@@ -85,6 +94,7 @@ async def list_reviews(  # noqa: PLR0913, PLR0917 - one parameter for each filte
 @get(
     "/v1/reviews/{review_id:str}",
     operation_id="readReview",
+    security=contract.needs(authorize.CHECK),
     tags=TAGS,
     summary="A review, with its evidence for those who decide",
     responses=READ,
@@ -100,6 +110,7 @@ async def read_review(
 @post(
     "/v1/reviews/{review_id:str}/claim",
     operation_id="claimReview",
+    security=contract.needs(authorize.REVIEW),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Take a review",
@@ -116,6 +127,7 @@ async def claim_review(
 @post(
     "/v1/reviews/{review_id:str}/release",
     operation_id="releaseReview",
+    security=contract.needs(authorize.REVIEW),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Give a review back",
@@ -132,6 +144,7 @@ async def release_review(
     "/v1/reviews/{review_id:str}/decide",
     operation_class=contract.taking(RulingIn, "The ruling"),
     operation_id="decideReview",
+    security=contract.needs(authorize.REVIEW),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Decide a review",

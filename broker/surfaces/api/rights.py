@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
+from broker.consumers import authorize
 from broker.domain.outcome import TurnedOut
 from broker.domain.rights import DisputeAnswer, RequestCode, RequestState, RightKind
 from broker.surfaces import wire
@@ -103,6 +104,7 @@ _TAKEN_IN = {
     "/v1/subjects/requests",
     operation_class=contract.taking(PersonRequestIn, "Who asks for what"),
     operation_id="openSubjectRequest",
+    security=contract.needs(authorize.RIGHTS),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="A person asks about their own data",
@@ -120,6 +122,7 @@ async def open_request(request: Request[Any, Any, Any], services: NamedDependenc
     "/v1/disputes",
     operation_class=contract.taking(DisputeIn, "Who disputes which decision"),
     operation_id="openDispute",
+    security=contract.needs(authorize.RIGHTS),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="A person disputes a decision",
@@ -135,7 +138,12 @@ async def open_dispute(request: Request[Any, Any, Any], services: NamedDependenc
 
 
 @get(
-    "/v1/subjects/requests", operation_id="listSubjectRequests", tags=TAGS, summary="Who waits for what", responses=READ
+    "/v1/subjects/requests",
+    operation_id="listSubjectRequests",
+    security=contract.needs(authorize.PRIVACY_READ),
+    tags=TAGS,
+    summary="Who waits for what",
+    responses=READ,
 )
 async def list_requests(
     request: Request[Any, Any, Any],
@@ -151,6 +159,7 @@ async def list_requests(
 @get(
     "/v1/subjects/requests/{request_id:str}",
     operation_id="readSubjectRequest",
+    security=contract.needs(authorize.RIGHTS),
     tags=TAGS,
     summary="How a request stands",
     responses=READ,
@@ -165,6 +174,7 @@ async def read_request(
 @get(
     "/v1/subjects/requests/{request_id:str}/file",
     operation_id="readSubjectRequestFile",
+    security=contract.needs(authorize.PRIVACY_READ),
     tags=TAGS,
     summary="A request with what people wrote",
     responses=READ,
@@ -180,6 +190,7 @@ async def read_file(
     "/v1/subjects/requests/{request_id:str}/proof",
     operation_class=contract.taking(NumberProofIn, "How"),
     operation_id="proveSubjectRequest",
+    security=contract.needs(authorize.RIGHTS),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Have the person prove the number",
@@ -198,6 +209,7 @@ async def prove(
     "/v1/subjects/requests/{request_id:str}/proof/{challenge_id:str}/answer",
     operation_class=contract.taking(AnswerIn, "What the person gave"),
     operation_id="answerSubjectRequestProof",
+    security=contract.needs(authorize.RIGHTS),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Answer the challenge",
@@ -220,6 +232,7 @@ async def answer_proof(
     "/v1/subjects/requests/{request_id:str}/answer",
     operation_class=contract.taking(SubjectRefIn, "Whose number it is, once more"),
     operation_id="answerSubjectRequest",
+    security=contract.needs(authorize.RIGHTS),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Do what a proven request asks for",
@@ -239,6 +252,7 @@ async def carry_out(
     "/v1/subjects/requests/{request_id:str}/vouch",
     operation_class=contract.taking(ReasonIn, "How you know the person"),
     operation_id="vouchSubjectRequest",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Vouch for a person",
@@ -256,6 +270,7 @@ async def vouch(
     "/v1/subjects/requests/{request_id:str}/extend",
     operation_class=contract.taking(ReasonIn, "Why it takes longer"),
     operation_id="extendSubjectRequest",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Take more time, once",
@@ -273,6 +288,7 @@ async def extend(
     "/v1/subjects/requests/{request_id:str}/refuse",
     operation_class=contract.taking(RefusalIn, "Why"),
     operation_id="refuseSubjectRequest",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Refuse a request",
@@ -291,6 +307,7 @@ async def refuse(
     "/v1/disputes/{request_id:str}/decide",
     operation_class=contract.taking(DisputeRulingIn, "The answer"),
     operation_id="decideDispute",
+    security=contract.needs(authorize.REVIEW),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Decide a dispute or a correction",

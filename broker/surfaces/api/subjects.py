@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
+from broker.consumers import authorize
 from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
@@ -48,6 +49,7 @@ BODIES = (SubjectRefIn, SwitchIn, ErasureOut, StandingOut)
     "/v1/subjects/erase",
     operation_class=contract.taking(SubjectRefIn, "Whom to erase"),
     operation_id="eraseSubject",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Erase a person",
@@ -64,13 +66,27 @@ async def erase_subject(request: Request[Any, Any, Any], services: NamedDependen
     return Response(await services.erase(principal, wire.to_phone(sent.phone_number)))
 
 
-@get("/v1/subjects/erasures", operation_id="listErasures", tags=TAGS, summary="Who was erased when", responses=READ)
+@get(
+    "/v1/subjects/erasures",
+    operation_id="listErasures",
+    security=contract.needs(authorize.PRIVACY_READ),
+    tags=TAGS,
+    summary="Who was erased when",
+    responses=READ,
+)
 async def list_erasures(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ErasuresOut:
     """The tenant's erasures, latest first; nothing in them names a person."""
     return await services.erase.overview(await caller_of(request, services))
 
 
-@get("/v1/retention", operation_id="readRetention", tags=TAGS, summary="What is kept for how long", responses=READ)
+@get(
+    "/v1/retention",
+    operation_id="readRetention",
+    security=contract.needs(authorize.PRIVACY_READ),
+    tags=TAGS,
+    summary="What is kept for how long",
+    responses=READ,
+)
 async def read_retention(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> RetentionsOut:
     """Each category of data, and how far its retention has been enforced."""
     return await services.retention.overview(await caller_of(request, services))
@@ -80,6 +96,7 @@ async def read_retention(request: Request[Any, Any, Any], services: NamedDepende
     "/v1/subjects/pause",
     operation_class=contract.taking(SwitchIn, "Whom to leave alone, or no more"),
     operation_id="pauseSubject",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Ask nobody about a person for a while",
@@ -96,6 +113,7 @@ async def pause_subject(request: Request[Any, Any, Any], services: NamedDependen
     "/v1/subjects/objection",
     operation_class=contract.taking(SwitchIn, "Who objects, or no more"),
     operation_id="objectSubject",
+    security=contract.needs(authorize.PRIVACY_WRITE),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="A person objects",

@@ -8,6 +8,7 @@ from litestar import Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.consumers.limits import Limits
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
@@ -52,6 +53,7 @@ BODIES = (TenantIn, KeyIn, RotateIn, Limits)
     "/v1/tenants",
     operation_class=contract.taking(TenantIn, "The tenant"),
     operation_id="createTenant",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Make a tenant below one's own",
@@ -64,13 +66,27 @@ async def create_tenant(request: Request[Any, Any, Any], services: NamedDependen
     return await services.tenants.create(principal, sent.name, sent.limits, sent.parent)
 
 
-@get("/v1/tenants", operation_id="listTenants", tags=TAGS, summary="The tenants below one's own", responses=READ)
+@get(
+    "/v1/tenants",
+    operation_id="listTenants",
+    security=contract.needs(authorize.TENANT_ADMIN),
+    tags=TAGS,
+    summary="The tenants below one's own",
+    responses=READ,
+)
 async def list_tenants(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> TenantsOut:
     """By name."""
     return await services.tenants.children(await caller_of(request, services))
 
 
-@get("/v1/tenants/{tenant:str}", operation_id="readTenant", tags=TAGS, summary="One tenant", responses=READ)
+@get(
+    "/v1/tenants/{tenant:str}",
+    operation_id="readTenant",
+    security=contract.needs(authorize.TENANT_ADMIN),
+    tags=TAGS,
+    summary="One tenant",
+    responses=READ,
+)
 async def read_tenant(
     request: Request[Any, Any, Any], services: NamedDependency[Services], tenant: FromPath[str]
 ) -> TenantOut:
@@ -81,6 +97,7 @@ async def read_tenant(
 @post(
     "/v1/tenants/{tenant:str}/suspend",
     operation_id="suspendTenant",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Refuse everything that a tenant asks",
@@ -96,6 +113,7 @@ async def suspend_tenant(
 @post(
     "/v1/tenants/{tenant:str}/resume",
     operation_id="resumeTenant",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="End a suspension",
@@ -112,6 +130,7 @@ async def resume_tenant(
     "/v1/tenants/{tenant:str}/limits",
     operation_class=contract.taking(Limits, "What it may use"),
     operation_id="limitTenant",
+    security=contract.needs(authorize.TENANT_ADMIN),
     tags=TAGS,
     summary="Replace a tenant's quotas and budgets",
     responses=WRITE,
@@ -128,6 +147,7 @@ async def limit_tenant(
     "/v1/tenants/{tenant:str}/keys",
     operation_class=contract.taking(KeyIn, "The key"),
     operation_id="createKey",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Give a tenant a bearer key",
@@ -143,7 +163,14 @@ async def create_key(
     return await services.tenants.create_key(principal, wanted)
 
 
-@get("/v1/tenants/{tenant:str}/keys", operation_id="listKeys", tags=TAGS, summary="A tenant's keys", responses=READ)
+@get(
+    "/v1/tenants/{tenant:str}/keys",
+    operation_id="listKeys",
+    security=contract.needs(authorize.TENANT_ADMIN),
+    tags=TAGS,
+    summary="A tenant's keys",
+    responses=READ,
+)
 async def list_keys(
     request: Request[Any, Any, Any], services: NamedDependency[Services], tenant: FromPath[str]
 ) -> KeysOut:
@@ -155,6 +182,7 @@ async def list_keys(
     "/v1/tenants/{tenant:str}/keys/{key_id:str}/rotate",
     operation_class=contract.taking(RotateIn, "For how long both hold"),
     operation_id="rotateKey",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="A new key in the place of an old one",
@@ -172,6 +200,7 @@ async def rotate_key(
 @delete(
     "/v1/tenants/{tenant:str}/keys/{key_id:str}",
     operation_id="revokeKey",
+    security=contract.needs(authorize.TENANT_ADMIN),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Revoke a key",

@@ -9,6 +9,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import READ, TAGS, WRITE, DocumentIn, body_of, caller_of
 from broker.surfaces.ports import Services
@@ -38,6 +39,7 @@ BODIES = (BacktestIn,)
     "/v1/policies:backtest",
     operation_class=contract.taking(BacktestIn, "A candidate and a period"),
     operation_id="backtestPolicy",
+    security=contract.needs(authorize.POLICY_READ),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="What would this document have decided?",
@@ -54,6 +56,7 @@ async def backtest(request: Request[Any, Any, Any], services: NamedDependency[Se
     "/v1/policies/{policy_id:str}/shadows",
     operation_class=contract.taking(DocumentIn, "The candidate"),
     operation_id="startShadow",
+    security=contract.needs(authorize.POLICY_PUBLISH),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Run a candidate beside live traffic",
@@ -67,7 +70,14 @@ async def start_shadow(
     return await services.shadows.start(principal, policy_id, (await body_of(request, DocumentIn)).document)
 
 
-@get("/v1/policies/shadows", operation_id="listShadows", tags=TAGS, summary="Shadow runs", responses=READ)
+@get(
+    "/v1/policies/shadows",
+    operation_id="listShadows",
+    security=contract.needs(authorize.POLICY_READ),
+    tags=TAGS,
+    summary="Shadow runs",
+    responses=READ,
+)
 async def list_shadows(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ShadowsOut:
     """Latest first."""
     return await services.shadows.overview(await caller_of(request, services))
@@ -76,6 +86,7 @@ async def list_shadows(request: Request[Any, Any, Any], services: NamedDependenc
 @get(
     "/v1/policies/shadows/{shadow_id:str}",
     operation_id="readShadow",
+    security=contract.needs(authorize.POLICY_READ),
     tags=TAGS,
     summary="What a shadow run has counted",
     responses=READ,
@@ -90,6 +101,7 @@ async def read_shadow(
 @post(
     "/v1/policies/shadows/{shadow_id:str}/end",
     operation_id="endShadow",
+    security=contract.needs(authorize.POLICY_PUBLISH),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="End a shadow run",
@@ -105,6 +117,7 @@ async def end_shadow(
 @post(
     "/v1/trust-checks/{check_id:str}/replay",
     operation_id="replayTrustCheck",
+    security=contract.needs(authorize.POLICY_READ),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Decide a recorded check again",

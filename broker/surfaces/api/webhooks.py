@@ -8,6 +8,7 @@ from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from broker.consumers import authorize
 from broker.domain.event import EventKind
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
@@ -35,6 +36,7 @@ BODIES = (WebhookIn,)
     "/v1/webhooks",
     operation_class=contract.taking(WebhookIn, "Where to send which events"),
     operation_id="addWebhook",
+    security=contract.needs(authorize.EVENTS),
     status_code=HTTPStatus.CREATED,
     tags=TAGS,
     summary="Send events there",
@@ -47,13 +49,27 @@ async def add_webhook(request: Request[Any, Any, Any], services: NamedDependency
     return await services.webhooks.add(principal, sent.url, sent.events)
 
 
-@get("/v1/webhooks", operation_id="listWebhooks", tags=TAGS, summary="Where events are sent", responses=READ)
+@get(
+    "/v1/webhooks",
+    operation_id="listWebhooks",
+    security=contract.needs(authorize.EVENTS),
+    tags=TAGS,
+    summary="Where events are sent",
+    responses=READ,
+)
 async def list_webhooks(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> WebhooksOut:
     """With how many events wait for each, and how many were given up."""
     return await services.webhooks.overview(await caller_of(request, services))
 
 
-@get("/v1/webhooks/{webhook_id:str}", operation_id="readWebhook", tags=TAGS, summary="One webhook", responses=READ)
+@get(
+    "/v1/webhooks/{webhook_id:str}",
+    operation_id="readWebhook",
+    security=contract.needs(authorize.EVENTS),
+    tags=TAGS,
+    summary="One webhook",
+    responses=READ,
+)
 async def read_webhook(
     request: Request[Any, Any, Any], services: NamedDependency[Services], webhook_id: FromPath[str]
 ) -> WebhookOut:
@@ -64,6 +80,7 @@ async def read_webhook(
 @delete(
     "/v1/webhooks/{webhook_id:str}",
     operation_id="deleteWebhook",
+    security=contract.needs(authorize.EVENTS),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Send nothing there any more",
@@ -79,6 +96,7 @@ async def delete_webhook(
 @post(
     "/v1/webhooks/{webhook_id:str}/rotate",
     operation_id="rotateWebhook",
+    security=contract.needs(authorize.EVENTS),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="A new secret",
@@ -94,6 +112,7 @@ async def rotate_webhook(
 @post(
     "/v1/webhooks/{webhook_id:str}/redeliver",
     operation_id="redeliverWebhook",
+    security=contract.needs(authorize.EVENTS),
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Send once more what was given up",
