@@ -132,6 +132,8 @@ class OperatorSettings(_Section):
 
     adapter: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     """The name under which the adapter is registered in the entry points ``broker.adapters``."""
+    sandbox: bool = False
+    """Only tenants of the sandbox are asked about here, and they nowhere else. The adapter needs magic numbers."""
     base_url: Url
     token_url: Url | None = None
     """Where the authorization server lives elsewhere than below ``base_url``."""

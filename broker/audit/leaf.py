@@ -38,6 +38,8 @@ class LeafBody(msgspec.Struct, frozen=True):
     revision: int | msgspec.UnsetType = msgspec.UNSET
     cause: str | msgspec.UnsetType = msgspec.UNSET
     by: str | msgspec.UnsetType = msgspec.UNSET
+    sandbox: bool | msgspec.UnsetType = msgspec.UNSET
+    """There, and true, where nobody real was asked."""
 
 
 class EventBody(msgspec.Struct, frozen=True):

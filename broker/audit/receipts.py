@@ -1,8 +1,9 @@
 """Receipts: a signed, short-lived proof of one decision about one action.
 
 A receipt is a compact JWS (RFC 7515) with ES256 and ``typ: trust-receipt+jwt``, so that no other token of ours can
-pass as one. Its claims bind it to tenant, agent, audience, subject pseudonym, action digest, decision, policy version
-and log leaf. Anybody with the public keys can verify it offline; whether it was used before only the broker knows.
+pass as one; those of the sandbox have a type of their own, which no verifier takes who was not told to. Its claims bind
+it to tenant, agent, audience, subject pseudonym, action digest, decision, policy version and log leaf. Anybody with the
+public keys can verify it offline; whether it was used before only the broker knows.
 """
 
 import hmac
@@ -19,8 +20,10 @@ from broker.audit.action_digest import action_digest
 from broker.audit.leaf import b64url, from_b64url
 from broker.audit.signing_key import ALGORITHM, SigningKey
 from broker.domain.check import Action
+from broker.domain.tenancy import is_sandbox
 
 TYP = "trust-receipt+jwt"
+SANDBOX_TYP = "trust-receipt-sandbox+jwt"
 LIFETIME_MAX_S = 300
 SKEW_S = 30
 _TOKEN_BYTES_MAX = 4096
@@ -93,23 +96,29 @@ class ReceiptSigner:
     def sign(self, receipt: Receipt) -> str:
         """The compact JWS."""
         key = self._key()
-        header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYP}
+        header = {"alg": ALGORITHM, "kid": key.kid, "typ": SANDBOX_TYP if is_sandbox(receipt.tenant) else TYP}
         return jws.serialize_compact(header, msgspec.json.encode(receipt), key.jwk, registry=_REGISTRY)
 
 
 def verify(
-    token: str, jwks: Mapping[str, Any], *, now: datetime, audience: str | None = None, issuer: str | None = None
+    token: str,
+    jwks: Mapping[str, Any],
+    *,
+    now: datetime,
+    audience: str | None = None,
+    issuer: str | None = None,
+    sandbox: bool = False,
 ) -> Receipt:
     """Check a receipt against public keys alone, without asking anybody.
 
     Signature, type, algorithm, lifetime and, where given, audience and issuer. Not checked: whether the receipt was
     used or revoked, what was decided, and whether the action about to be done is the one it was given for
-    (:func:`covers`).
+    (:func:`covers`). ``sandbox``: it must be of the sandbox; else it must not.
 
     Raises:
         ReceiptInvalid: it does not hold, with the reason.
     """
-    receipt = _read(token, jwks)
+    receipt = _read(token, jwks, SANDBOX_TYP if sandbox else TYP)
     at = now.timestamp()
     if receipt.exp - receipt.iat > LIFETIME_MAX_S:
         raise ReceiptInvalid("lives longer than a receipt may")
@@ -124,15 +133,18 @@ def verify(
     return receipt
 
 
-def _read(token: str, jwks: Mapping[str, Any]) -> Receipt:
+def _read(token: str, jwks: Mapping[str, Any], wanted: str) -> Receipt:
     # Defensive: the size comes first, so that a huge token costs nothing.
     if len(token) > _TOKEN_BYTES_MAX:
         raise ReceiptInvalid("is larger than any receipt")
     try:
         signed = jws.deserialize_compact(token, KeySet.import_key_set({"keys": list(jwks["keys"])}), registry=_REGISTRY)
         # Defensive: the library verifies the signature and ignores "typ"; without this any token of ours would pass.
-        if signed.headers().get("typ") != TYP:
+        typ = signed.headers().get("typ")
+        if typ not in {TYP, SANDBOX_TYP}:
             raise ReceiptInvalid("is not a receipt")
+        if typ != wanted:
+            raise ReceiptInvalid("is of the sandbox: nobody real was asked" if typ == SANDBOX_TYP else "is a real one")
         return msgspec.json.decode(signed.payload or b"", type=Receipt)
     except (JoseError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ReceiptInvalid("is not a receipt signed by one of these keys") from error

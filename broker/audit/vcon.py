@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from broker.domain.record import Check
 from broker.domain.signal import Match, SignalName
+from broker.domain.tenancy import is_sandbox
 
 VERSION = "0.4.0"
 MEDIA_TYPE = "application/vcon+json"
@@ -40,7 +41,7 @@ def vcon(check: Check, told: Told) -> dict[str, Any]:
         "extensions": ["lawful_basis"],
         "created_at": check.started_at.isoformat(),
         "updated_at": check.settled_at.isoformat(),
-        "subject": f"trust check {check.id}",
+        "subject": f"{'sandbox ' if is_sandbox(check.tenant) else ''}trust check {check.id}",
         "parties": _parties(check, told.issuer),
         "dialog": [_dialog(check)],
         "analysis": [_report(told)],

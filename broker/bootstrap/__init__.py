@@ -42,38 +42,38 @@ from broker.signals.gather import Gatherer
 from broker.storage.store import Store
 from broker.surfaces.ports import Services
 from broker.usecases.admission import Admission
-from broker.usecases.ask_network import AskNetwork, NetworkTools
 from broker.usecases.asking import AskingTools
+from broker.usecases.audit.signing_ring import LiveRing
 from broker.usecases.await_check import Stirrings
-from broker.usecases.billing import BillingTools
-from broker.usecases.ceremonies import Ceremonies
-from broker.usecases.challenge_checks import ChallengeChecks
 from broker.usecases.check_tools import CheckTools
-from broker.usecases.consent_links import ConsentLinks
+from broker.usecases.consent.consent_links import ConsentLinks
+from broker.usecases.consumers.billing import BillingTools
+from broker.usecases.consumers.within_quotas import WithinQuotas
 from broker.usecases.even_time import EvenTime
-from broker.usecases.govern_policies import GovernPolicies, GovernTools
-from broker.usecases.halt import Halt
 from broker.usecases.journeys import Journeys
-from broker.usecases.manage_disclosures import ManageDisclosures
-from broker.usecases.open_keys import open_pseudonyms, require_apart
-from broker.usecases.order_disclosure import OrderDisclosure
+from broker.usecases.learning.report_outcome import ReportOutcome
+from broker.usecases.operators.ask_network import AskNetwork, NetworkTools
+from broker.usecases.operators.manage_disclosures import ManageDisclosures
+from broker.usecases.operators.order_disclosure import OrderDisclosure
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.policies_in_force import PoliciesInForce, PolicyClock
+from broker.usecases.policy.govern_policies import GovernPolicies, GovernTools
+from broker.usecases.policy.halt import Halt
+from broker.usecases.policy.policies_in_force import PoliciesInForce, PolicyClock
+from broker.usecases.policy.recorded_rules import RecordedRules
+from broker.usecases.policy.shadow import Shadows
+from broker.usecases.policy.try_policies import Laboratory
+from broker.usecases.privacy.open_keys import open_pseudonyms, require_apart
 from broker.usecases.readiness import Readiness
-from broker.usecases.recorded_rules import RecordedRules
-from broker.usecases.report_outcome import ReportOutcome
-from broker.usecases.request_access import AccessTools, RequestAccess
-from broker.usecases.request_rights import RequestRights
 from broker.usecases.resettle import ResettleTools
+from broker.usecases.reviews.request_access import AccessTools, RequestAccess
+from broker.usecases.rights.request_rights import RequestRights
+from broker.usecases.rights.tend_requests import TendRequests
 from broker.usecases.run_check import RunCheck
 from broker.usecases.settle import Settle, SettleTools
-from broker.usecases.shadow import Shadows
 from broker.usecases.show_check import ShowCheck
-from broker.usecases.signing_ring import LiveRing
+from broker.usecases.step_up.ceremonies import Ceremonies
+from broker.usecases.step_up.challenge_checks import ChallengeChecks
 from broker.usecases.sweep import Sweep
-from broker.usecases.tend_requests import TendRequests
-from broker.usecases.try_policies import Laboratory
-from broker.usecases.within_quotas import WithinQuotas
 
 
 def open_deployment(folder: Path | None = None) -> "Deployment":
@@ -184,7 +184,7 @@ class Deployment(Administered):
             digest=pseudonyms.digest,
         )
         return Parts(
-            resolver=open_resolver(self.folder, self._settings, self._clock, frozenset(operators), finder),
+            resolver=open_resolver(self.folder, self._settings, self._clock, operators, finder),
             freshness=(freshness := Freshness(entries_max=self._settings.evidence.cache_entries_max)),
             gatherer=Gatherer(freshness, self._clock),
             gate=consent_gate(self.folder / "purposes.toml"),

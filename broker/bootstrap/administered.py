@@ -20,16 +20,16 @@ from broker.storage.migrate import upgrade
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Administration
-from broker.usecases.examine_policy import Rulebook
+from broker.usecases.audit.publish_log import PublishLog
+from broker.usecases.audit.rotate_signing import RotateSigning
+from broker.usecases.consumers.manage_keys import ManageKeys
 from broker.usecases.findings import Finding
-from broker.usecases.keep_retention import KeepRetention
-from broker.usecases.learn import Learn
-from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.open_checks import OpenChecks
-from broker.usecases.open_keys import open_pseudonyms
-from broker.usecases.publish_log import PublishLog
-from broker.usecases.rotate_keys import RotateKeys
-from broker.usecases.rotate_signing import RotateSigning
+from broker.usecases.learning.learn import Learn
+from broker.usecases.learning.open_checks import OpenChecks
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.privacy.keep_retention import KeepRetention
+from broker.usecases.privacy.open_keys import open_pseudonyms
+from broker.usecases.privacy.rotate_keys import RotateKeys
 
 
 class Administered:

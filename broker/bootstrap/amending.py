@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 from broker.settings.sections import CheckSettings
 from broker.signals.gather import Gatherer
-from broker.usecases.examine_policy import Rulebook
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.permit import Permit
+from broker.usecases.policy.examine_policy import Rulebook
 from broker.usecases.resettle import Resettle, ResettleTools
 
 

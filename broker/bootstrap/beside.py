@@ -5,11 +5,11 @@ import msgspec
 from broker.bootstrap.consuming import Consuming
 from broker.bootstrap.privacy import Privacy
 from broker.usecases.await_check import Stirrings
-from broker.usecases.challenge_desk import ChallengeDesk
+from broker.usecases.events.manage_webhooks import ManageWebhooks
 from broker.usecases.late_answers import LateAnswers
-from broker.usecases.manage_webhooks import ManageWebhooks
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.review_checks import ReviewChecks
+from broker.usecases.reviews.review_checks import ReviewChecks
+from broker.usecases.step_up.challenge_desk import ChallengeDesk
 
 
 class Beside(msgspec.Struct, frozen=True):

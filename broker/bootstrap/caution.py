@@ -13,8 +13,8 @@ from broker.settings import Settings
 from broker.storage.kv import Kv
 from broker.storage.store import Store
 from broker.usecases.journeys import JourneyLimits, Journeys
+from broker.usecases.learning.open_checks import OpenChecks, OpenConversations
 from broker.usecases.look_back import LookBack, Watch
-from broker.usecases.open_checks import OpenChecks, OpenConversations
 
 
 def look_back(

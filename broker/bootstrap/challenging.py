@@ -13,12 +13,12 @@ from broker.operators.registry import Registry
 from broker.settings.sections import ChallengeSettings, ReviewSettings
 from broker.step_up.offer import Lifetimes
 from broker.storage.store import Store
-from broker.usecases.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
-from broker.usecases.find_ways import FindWays
+from broker.usecases.audit.refusals import Refusals
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.pursue_challenges import PursueChallenges
-from broker.usecases.refusals import Refusals
 from broker.usecases.resettle import Resettle, ResettleTools
+from broker.usecases.step_up.challenge_desk import ChallengeDesk, ChallengeLimits, ChallengeTools
+from broker.usecases.step_up.find_ways import FindWays
+from broker.usecases.step_up.pursue_challenges import PursueChallenges
 
 _SWEEP_S = 1.0
 _SECRET_BYTES = 16

@@ -27,14 +27,14 @@ from broker.settings.sections import SharedSettings
 from broker.storage.kv import Kv, MemoryKv
 from broker.storage.store import Store
 from broker.surfaces.ports import Administration, OAuthMetadata
-from broker.usecases.budget import Budget
 from broker.usecases.circles import CircleLimits, Circles
-from broker.usecases.issue_token import IssueToken, IssueTools
-from broker.usecases.manage_clients import ManageClients
-from broker.usecases.manage_keys import ManageKeys
-from broker.usecases.manage_tenants import ManageTenants
-from broker.usecases.meter import Meter
-from broker.usecases.open_keys import open_signing_key
+from broker.usecases.consumers.budget import Budget
+from broker.usecases.consumers.issue_token import IssueToken, IssueTools
+from broker.usecases.consumers.manage_clients import ManageClients
+from broker.usecases.consumers.manage_keys import ManageKeys
+from broker.usecases.consumers.manage_tenants import ManageTenants
+from broker.usecases.consumers.meter import Meter
+from broker.usecases.privacy.open_keys import open_signing_key
 
 KEY_FILE = "tokens.pem"
 _FORGET_S = 60.0

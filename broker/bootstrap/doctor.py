@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from broker.adapter_kit.assembly import Surroundings
 from broker.adapter_kit.deployment import OperatorSettings, load_operators
 from broker.adapter_kit.knock import Knock, knock
+from broker.adapter_kit.magic import magic_numbers
 from broker.bootstrap.files import consent_gate, policy_seeds, text_of
 from broker.clock import Clock
 from broker.domain.governance import in_force
@@ -24,9 +25,9 @@ from broker.storage.migrate import HEAD_REVISION, recorded_revision
 from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.storage.urls import SqliteFile, locate
-from broker.usecases.examine_policy import Rulebook
 from broker.usecases.findings import Finding, State
-from broker.usecases.policies_in_force import Seed, digest_of
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.policy.policies_in_force import Seed, digest_of
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _SKEW_MAX_S = 5.0
@@ -197,8 +198,28 @@ class Doctor:
         except BrokerError as error:
             return [_wrong("operators", error)]
         surroundings = Surroundings(self._clock, SystemRandom(), self._settings.http.client)
-        found = await asyncio.gather(*(_operator(*one, surroundings) for one in operators.items()))
-        return [finding for findings in found for finding in findings]
+        live = {name: one for name, one in operators.items() if not one.sandbox}
+        found = await asyncio.gather(*(_operator(*one, surroundings) for one in live.items()))
+        played = await asyncio.gather(
+            *(self._sandbox(*one, surroundings) for one in operators.items() if one[0] not in live)
+        )
+        return [finding for findings in (*found, *played) for finding in findings]
+
+    async def _sandbox(self, name: str, settings: OperatorSettings, surroundings: Surroundings) -> list[Finding]:
+        """Whether somebody plays the operator of the sandbox. Where nobody does, no real question fails."""
+        try:
+            numbers = len(magic_numbers(settings.adapter))
+        except BrokerError as error:
+            return [_wrong(f"sandbox {name}", error)]
+        found = await _operator(name, settings, surroundings)
+        if found[0].state is State.WELL:
+            seen = f"it knows {numbers} magic numbers (trust-broker sandbox numbers); tenants called sandbox ask there"
+            return [Finding(f"sandbox {name}", State.WELL, seen), *found[1:]]
+        told = f"nobody plays it at {settings.base_url}; only tenants called sandbox would miss it"
+        port = urlsplit(settings.base_url).port or 9104
+        keys = f"{self._settings.server.public_url}/.well-known/client-jwks.json"
+        start = f"trust-broker mock-operator --port {port} --profile alba --client-jwks {keys}"
+        return [Finding(f"sandbox {name}", State.WELL, told, f"where a sandbox is wanted: {start}")]
 
     def _rulebook(self) -> Rulebook:
         path = self._folder / self._settings.evidence.table

@@ -14,9 +14,9 @@ from broker.errors import Misconfigured
 from broker.policy.book import PolicyBook
 from broker.rights.terms import GDPR, Span, Term, Terms
 from broker.routing.telco_finder import FinderSettings
-from broker.usecases.examine_policy import Rulebook
-from broker.usecases.open_keys import open_signing_key
-from broker.usecases.policies_in_force import Seed
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.policy.policies_in_force import Seed
+from broker.usecases.privacy.open_keys import open_signing_key
 
 
 def client_keys(operators: Mapping[str, OperatorSettings], finder: FinderSettings | None) -> tuple[SigningKey, ...]:

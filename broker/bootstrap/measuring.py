@@ -9,7 +9,7 @@ from broker.domain.record import Check
 from broker.operators.registry import Registry
 from broker.storage.store import Store
 from broker.surfaces.metrics import Figures
-from broker.usecases.log_watch import LogWatch
+from broker.usecases.audit.log_watch import LogWatch
 
 Settled = Callable[[Check, Action], None]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from broker.consumers.quotas import Quotas
 from broker.operators.registry import Registry
 from broker.storage.store import Store
-from broker.usecases.ask_network import NetworkTools
-from broker.usecases.billing import BilledSources, BillingTools
 from broker.usecases.check_tools import CheckTools
+from broker.usecases.consumers.billing import BilledSources, BillingTools
+from broker.usecases.operators.ask_network import NetworkTools
 from broker.usecases.permitted import PermittedNetwork
 
 

@@ -9,9 +9,9 @@ from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.resolver import Resolver
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Gatherer
-from broker.usecases.examine_policy import Rulebook
-from broker.usecases.policies_in_force import Seed
-from broker.usecases.signing_ring import LiveRing
+from broker.usecases.audit.signing_ring import LiveRing
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.policy.policies_in_force import Seed
 
 
 class Parts(msgspec.Struct, frozen=True):

@@ -18,15 +18,15 @@ from broker.privacy.root_keys import RootKeyFile
 from broker.privacy.vault import Vault
 from broker.settings.sections import ConsentSettings, KeySettings, RetentionSettings
 from broker.storage.store import Store
-from broker.usecases.erase_subject import EraseSubject, EraseTools
-from broker.usecases.keep_retention import KeepRetention, RetentionLimits
-from broker.usecases.manage_consents import ConsentTools, ManageConsents
-from broker.usecases.open_checks import OpenChecks
-from broker.usecases.open_keys import open_root_keys
+from broker.usecases.consent.manage_consents import ConsentTools, ManageConsents
+from broker.usecases.consent.restrict_subject import RestrictSubject, RestrictTools
+from broker.usecases.learning.open_checks import OpenChecks
 from broker.usecases.permit import Permit, PermitLimits
-from broker.usecases.restrict_subject import RestrictSubject, RestrictTools
-from broker.usecases.rotate_keys import RotateKeys
-from broker.usecases.subject_watch import Forget, SubjectWatch
+from broker.usecases.privacy.erase_subject import EraseSubject, EraseTools
+from broker.usecases.privacy.keep_retention import KeepRetention, RetentionLimits
+from broker.usecases.privacy.open_keys import open_root_keys
+from broker.usecases.privacy.rotate_keys import RotateKeys
+from broker.usecases.privacy.subject_watch import Forget, SubjectWatch
 
 _RETENTION_S = 3600.0
 _log = logging.getLogger(__name__)

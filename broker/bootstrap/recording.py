@@ -18,19 +18,19 @@ from broker.errors import Misconfigured
 from broker.settings import Settings
 from broker.settings.sections import WitnessSettings
 from broker.storage.store import Store
-from broker.usecases.explain_check import ExplainCheck, ExplainTools
-from broker.usecases.log_watch import LogWatch
-from broker.usecases.open_keys import open_log_key
-from broker.usecases.prove_log import ProveLog
-from broker.usecases.publish_log import PublishLog
-from broker.usecases.refusals import Refusals
-from broker.usecases.sequence_log import SequenceLog
+from broker.usecases.audit.explain_check import ExplainCheck, ExplainTools
+from broker.usecases.audit.log_watch import LogWatch
+from broker.usecases.audit.prove_log import ProveLog
+from broker.usecases.audit.publish_log import PublishLog
+from broker.usecases.audit.refusals import Refusals
+from broker.usecases.audit.sequence_log import SequenceLog
+from broker.usecases.audit.sign_log import SignLog
+from broker.usecases.audit.signing_ring import RingFile
+from broker.usecases.audit.stored_tree import RecordDamaged
+from broker.usecases.audit.use_receipts import ReceiptTools, UseReceipts
+from broker.usecases.audit.witness_log import Witness, WitnessLog
+from broker.usecases.privacy.open_keys import open_log_key
 from broker.usecases.show_check import CheckReader
-from broker.usecases.sign_log import SignLog
-from broker.usecases.signing_ring import RingFile
-from broker.usecases.stored_tree import RecordDamaged
-from broker.usecases.use_receipts import ReceiptTools, UseReceipts
-from broker.usecases.witness_log import Witness, WitnessLog
 
 _log = logging.getLogger(__name__)
 

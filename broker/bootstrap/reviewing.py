@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from broker.bootstrap.background import running
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
-from broker.usecases.follow_review import FollowReview
-from broker.usecases.refusals import Refusals
+from broker.usecases.audit.refusals import Refusals
 from broker.usecases.resettle import Resettle, ResettleTools
-from broker.usecases.review_checks import ReviewChecks, ReviewLimits, ReviewTools
-from broker.usecases.review_words import ReviewWords
+from broker.usecases.reviews.follow_review import FollowReview
+from broker.usecases.reviews.review_checks import ReviewChecks, ReviewLimits, ReviewTools
+from broker.usecases.reviews.review_words import ReviewWords
 
 _SWEEP_S = 1.0
 _log = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from broker.rights.terms import Terms
 from broker.settings import Settings
 from broker.storage.store import Store
 from broker.surfaces.metrics import Figures
-from broker.usecases.challenge_checks import ChallengeChecks
+from broker.usecases.audit.use_receipts import UseReceipts
 from broker.usecases.ports import Answered, Asked
-from broker.usecases.report_holdings import ReportHoldings
-from broker.usecases.rights_desk import RightsDesk, RightsLimits, RightsTools
-from broker.usecases.tend_requests import TendRequests
-from broker.usecases.use_receipts import UseReceipts
+from broker.usecases.rights.report_holdings import ReportHoldings
+from broker.usecases.rights.rights_desk import RightsDesk, RightsLimits, RightsTools
+from broker.usecases.rights.tend_requests import TendRequests
+from broker.usecases.step_up.challenge_checks import ChallengeChecks
 
 _log = logging.getLogger(__name__)
 

@@ -1,8 +1,10 @@
 """Which network serves a number: routing files, a Telco Finder where there is one, and what both remember."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from random import SystemRandom
 
+from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.clock import Clock
 from broker.routing.resolver import Resolver, RoutingLimits
@@ -18,13 +20,19 @@ def open_finder(folder: Path, settings: Settings) -> FinderSettings | None:
 
 
 def open_resolver(
-    folder: Path, settings: Settings, clock: Clock, operators: frozenset[str], finder: FinderSettings | None
+    folder: Path,
+    settings: Settings,
+    clock: Clock,
+    operators: Mapping[str, OperatorSettings],
+    finder: FinderSettings | None,
 ) -> Resolver:
     """Who serves which number, among these operators."""
+    sandbox = tuple(name for name, one in operators.items() if one.sandbox)
     routing = settings.routing
     limits = RoutingLimits(first=routing.finder_first, **routing.model_dump(exclude={"finder", "finder_first"}))
     client = None
     if finder is not None:
         transport = open_transport(settings.http.client, TransportLimits())
         client = TelcoFinder(finder, transport, clock, SystemRandom())
-    return Resolver(open_router(folder / "routing", operators), client, limits, clock)
+    router = open_router(folder / "routing", frozenset(operators) - frozenset(sandbox))
+    return Resolver(router, client, limits, clock, sandbox)

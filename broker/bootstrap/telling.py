@@ -12,8 +12,8 @@ from broker.events.signing import WebhookKeys
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings.sections import WebhookSettings
 from broker.storage.store import Store
-from broker.usecases.deliver_events import DeliverEvents, DeliveryLimits, DeliveryTools
-from broker.usecases.manage_webhooks import ManageWebhooks, WebhookLimits, WebhookTools
+from broker.usecases.events.deliver_events import DeliverEvents, DeliveryLimits, DeliveryTools
+from broker.usecases.events.manage_webhooks import ManageWebhooks, WebhookLimits, WebhookTools
 
 
 @contextlib.asynccontextmanager

@@ -26,13 +26,13 @@ from broker.client._errors import AnswerMalformed, ClientError, ReceiptInvalid
 
 __all__ = ["Action", "Keeping", "Receipt", "ReceiptVerifier", "verify"]
 
-TYP, ALGORITHM = "trust-receipt+jwt", "ES256"
+TYP, SANDBOX_TYP, ALGORITHM = "trust-receipt+jwt", "trust-receipt-sandbox+jwt", "ES256"
 LIFETIME_MAX = timedelta(seconds=300)
 SKEW = timedelta(seconds=30)
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 
-def verify(
+def verify(  # noqa: PLR0913 - each is a way in which a receipt may not fit
     token: str,
     jwks: Mapping[str, Any],
     *,
@@ -41,16 +41,18 @@ def verify(
     audience: str | None = None,
     issuer: str | None = None,
     decision: str = "allow",
+    sandbox: bool = False,
 ) -> Receipt:
     """Check a receipt against public keys alone, without asking anybody.
 
     Signature, type, algorithm, lifetime, what was decided, and that it was given for this very ``action``, which
     whoever executes derives from what it is about to do and never from the receipt. ``None`` leaves that out.
+    ``sandbox`` is for tests against a tenant of the sandbox: its receipts hold then, and no others; else none of its.
 
     Raises:
         ReceiptInvalid: it must not be relied on, with the reason.
     """
-    receipt = _signed(token, jwks)
+    receipt = _signed(token, jwks, SANDBOX_TYP if sandbox else TYP)
     if receipt.expires_at - receipt.issued_at > LIFETIME_MAX:
         raise ReceiptInvalid("lives longer than a receipt may")
     if receipt.issued_at > now + SKEW:
@@ -84,7 +86,7 @@ class Keeping(NamedTuple):
 class ReceiptVerifier:
     """:func:`verify` with the keys of one broker, fetched when needed and kept.
 
-    ``keys`` gives the JWK set, e.g. ``TrustBroker.keys``.
+    ``keys`` gives the JWK set, e.g. ``TrustBroker.keys``; ``sandbox`` as in :func:`verify`.
     """
 
     def __init__(
@@ -94,12 +96,13 @@ class ReceiptVerifier:
         audience: str,
         issuer: str,
         keeping: Keeping | None = None,
+        sandbox: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = keys
         self._audience, self._issuer = audience, issuer
-        self._keeping = keeping or Keeping()
+        self._keeping, self._sandbox = keeping or Keeping(), sandbox
         self._now, self._monotonic_s = now, monotonic_s
         self._lock = threading.Lock()
         self._kept: Mapping[str, Any] = {"keys": []}
@@ -121,6 +124,7 @@ class ReceiptVerifier:
             audience=self._audience,
             issuer=self._issuer,
             decision=decision,
+            sandbox=self._sandbox,
         )
 
     def _keys_for(self, kid: str) -> Mapping[str, Any]:
@@ -147,7 +151,7 @@ class ReceiptVerifier:
         self._kept, self._fetched_s = fetched, self._tried_s
 
 
-def _signed(token: str, jwks: Mapping[str, Any]) -> Receipt:
+def _signed(token: str, jwks: Mapping[str, Any], wanted: str) -> Receipt:
     # Defensive: the size comes first, so that a huge token costs nothing.
     if len(token) > TOKEN_LENGTH_MAX:
         raise ReceiptInvalid("is larger than any receipt")
@@ -155,8 +159,11 @@ def _signed(token: str, jwks: Mapping[str, Any]) -> Receipt:
         keys = KeySet.import_key_set({"keys": list(jwks["keys"])})
         signed = jws.deserialize_compact(token, keys, registry=_REGISTRY)
         # Defensive: the library verifies the signature and ignores "typ"; any token of the broker would pass.
-        if signed.headers().get("typ") != TYP:
+        typ = signed.headers().get("typ")
+        if typ not in {TYP, SANDBOX_TYP}:
             raise ReceiptInvalid("is not a receipt")
+        if typ != wanted:
+            raise ReceiptInvalid("is of the sandbox: nobody real was asked" if typ == SANDBOX_TYP else "is a real one")
         return receipt_of(_members.decoded(signed.payload or b""))
     except (JoseError, AnswerMalformed, KeyError, TypeError, ValueError) as error:
         raise ReceiptInvalid("is not a receipt signed by one of these keys") from error

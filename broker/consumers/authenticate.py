@@ -9,6 +9,7 @@ from broker.clock import Clock
 from broker.consumers import keys
 from broker.consumers.memory import Memory, MemoryLimits
 from broker.domain.check import Principal
+from broker.domain.tenancy import is_sandbox
 from broker.errors import NotAuthenticated
 from broker.storage.records import ApiKey
 
@@ -64,6 +65,8 @@ class Authenticator:
         # Defensive: an unknown key id costs the same comparison as a wrong secret, so neither can be told by its time.
         right = hmac.compare_digest(stored.secret_hash if stored else _NOBODY, presented.secret_hash)
         if stored is None or not right or not _live(stored, self._clock.now()):
+            raise NotAuthenticated(_REFUSAL)
+        if presented.sandbox != is_sandbox(stored.tenant):
             raise NotAuthenticated(_REFUSAL)
         return stored
 

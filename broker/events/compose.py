@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from broker.domain.event import Event, EventKind
+from broker.domain.tenancy import is_sandbox
 
 CONTENT_TYPE = "application/cloudevents+json"
 _TYPE_PREFIX = "trust-broker."
@@ -44,6 +45,7 @@ class Composer:
     ) -> Event:
         """One event; members of ``data`` without a value are left out. ``named`` is what ``check_id`` is told as."""
         event_id = self._new_id("evt")
+        data = {**data, "sandbox": is_sandbox(tenant) or None}
         told = {named: check_id, **{name: value for name, value in data.items() if value is not None}}
         envelope = CloudEvent(
             specversion="1.0",

@@ -8,6 +8,7 @@ from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.magic import magic_numbers
 from broker.adapter_kit.prompts import AsksPeople
 from broker.domain.cost import Charge
 from broker.domain.instrument import Category
@@ -16,6 +17,7 @@ from broker.operators.consents import AsksConsentFirst, ConsentMemory
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
+from broker.operators.sides import KeepsSides, MagicNumbers
 from broker.operators.sources import InPreference
 from broker.operators.tariffs import Tariffs, charges, of_sources, tariffs
 
@@ -31,17 +33,28 @@ class Registry:
         Raises:
             Misconfigured: an adapter is not installed, or a manifest, secret or key does not fit.
         """
-        watch = EgressWatch(len(operators), limits.suspect_window_s)
+        self.magic: Mapping[str, MagicNumbers] = MappingProxyType(
+            {name: magic_numbers(settings.adapter) for name, settings in operators.items() if settings.sandbox}
+        )
+        watch = EgressWatch(len(operators) - len(self.magic), limits.suspect_window_s)
+        watch_sandbox = EgressWatch(len(self.magic), limits.suspect_window_s)
         opened = {name: open_adapter(name, settings, surroundings) for name, settings in operators.items()}
         self._ceremonies = {name: one for name, one in opened.items() if isinstance(one, HoldsCeremonies)}
         self._prompters = {name: one for name, one in opened.items() if isinstance(one, AsksPeople) and one.asks_people}
         self._guarded = {
-            name: guard(adapter, limits, surroundings.clock, surroundings.random, watch)
+            name: guard(
+                adapter,
+                limits,
+                surroundings.clock,
+                surroundings.random,
+                watch_sandbox if name in self.magic else watch,
+            )
             for name, adapter in opened.items()
         }
         self.consents = ConsentMemory(surroundings.clock)
-        self._adapters = {
-            name: _asking_first(guarded.adapter, self.consents) for name, guarded in self._guarded.items()
+        self._adapters: dict[str, Adapter] = {
+            name: KeepsSides(_asking_first(guarded.adapter, self.consents), self.magic.get(name))
+            for name, guarded in self._guarded.items()
         }
         self.tariffs: Mapping[str, Tariffs] = MappingProxyType(
             {name: tariffs(name, settings, self._adapters[name]) for name, settings in operators.items()}
@@ -74,6 +87,11 @@ class Registry:
     def charge(self, operator: str, category: Category) -> Charge | None:
         """What one question, or one order, costs at an operator; ``None`` where no price is known."""
         return self._charges.get(operator, {}).get(category)
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The operators that are real; those of ``magic`` are of the sandbox."""
+        return frozenset(self._adapters.keys() - self.magic.keys())
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:

@@ -114,7 +114,9 @@ def _refuse_strangers(
     known = ranges.holders()
     for name, entry in entries.items():
         if strange := [source for source in entry.sources if source not in operators]:
-            raise complain(f"{name}: sources {', '.join(strange)} have no file in config/operators")
+            raise complain(
+                f"{name}: sources {', '.join(strange)} have no file in config/operators, or are of the sandbox"
+            )
         if len(set(entry.sources)) < len(entry.sources):
             raise complain(f"{name}: a source is named twice")
         if entry.holders and entry.country is None:

@@ -11,6 +11,7 @@ from broker.clock import Clock
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import NETWORK_NOT_SERVED, Route, RouteBasis
 from broker.domain.signal import Unavailability
+from broker.domain.tenancy import SANDBOX, is_sandbox
 from broker.routing.router import Router
 from broker.routing.telco_finder import Search, TelcoFinder
 
@@ -51,8 +52,17 @@ class Standing(msgspec.Struct, frozen=True):
 class Resolver:
     """Routes of a deployment. What is remembered is remembered for one tenant: another must not feel what it asked."""
 
-    def __init__(self, router: Router, finder: TelcoFinder | None, limits: RoutingLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        router: Router,
+        finder: TelcoFinder | None,
+        limits: RoutingLimits,
+        clock: Clock,
+        sandbox: tuple[str, ...] = (),
+    ) -> None:
+        """``sandbox`` are the operators of the sandbox, in the order of preference; ``router`` knows none of them."""
         self._router = router
+        self._sandbox = sandbox
         self._finder = finder
         self._limits = limits
         self._clock = clock
@@ -60,7 +70,9 @@ class Resolver:
         self._searches: dict[tuple[_Key, bool], asyncio.Task[Route]] = {}
 
     def known(self, enquiry: Enquiry) -> Standing:
-        """The route from memory or the tables, at once."""
+        """The route from memory or the tables, at once; in the sandbox all numbers lead to its own operators."""
+        if is_sandbox(enquiry.tenant):
+            return Standing(self._to_sandbox(enquiry.phone))
         remembered = self._recall(enquiry)
         if remembered is not None:
             return Standing(remembered)
@@ -77,7 +89,8 @@ class Resolver:
 
         The authoritative answer is asked for once and remembered, also where it is that nothing better is known.
         """
-        if self._finder is None or wrong.by is RouteBasis.FINDER_DEEP:
+        # Defensive: a finder is an operator's, and hears of no number that somebody plays with.
+        if self._finder is None or wrong.by is RouteBasis.FINDER_DEEP or is_sandbox(enquiry.tenant):
             return None
         route = await self._search(enquiry, wrong, deadline_s, deep=True)
         return None if route is None or (route.sources, route.code) == (wrong.sources, wrong.code) else route
@@ -94,6 +107,12 @@ class Resolver:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._finder is not None:
             await self._finder.aclose()
+
+    def _to_sandbox(self, phone: PhoneNumber) -> Route:
+        country = self._router.route(phone).country
+        if not self._sandbox:
+            return Route(RouteBasis.NONE, country=country, code=NETWORK_NOT_SERVED)
+        return Route(RouteBasis.OVERRIDE, SANDBOX, country, self._sandbox)
 
     async def _search(self, enquiry: Enquiry, known: Route, deadline_s: float, *, deep: bool) -> Route | None:
         """One search for all who want the same; it has its own time and outlives whoever started it."""

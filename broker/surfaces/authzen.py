@@ -15,8 +15,8 @@ from broker.domain.check import CheckRequest, Principal
 from broker.domain.record import Check
 from broker.errors import BrokerError, Fault, InvalidRequest
 from broker.surfaces import wire
-from broker.usecases.request_access import AccessTask, TaskStatus, Unusable
-from broker.usecases.review_checks import JUSTIFICATION_MAX
+from broker.usecases.reviews.request_access import AccessTask, TaskStatus, Unusable
+from broker.usecases.reviews.review_checks import JUSTIFICATION_MAX
 from broker.usecases.view import CheckView, view
 
 EVALUATION = "/access/v1/evaluation"

@@ -16,8 +16,8 @@ from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry
 from broker.signals.gather import Errand
 from broker.usecases.asking import Answers, Asking
-from broker.usecases.budget import Reserved, most_of
 from broker.usecases.check_tools import CheckTools, Tariffs
+from broker.usecases.consumers.budget import Reserved, most_of
 from broker.usecases.ports import Case
 
 # A swap older than this weighs nothing in any policy, so nobody is asked about more.

@@ -9,7 +9,7 @@ from broker.errors import BrokerError, Conflict, IdempotencyMismatch
 from broker.storage.records import Intent, Mismatch, Replay, Running
 from broker.usecases.check_tools import Begun, CheckTools
 from broker.usecases.idempotency import claim_of
-from broker.usecases.open_checks import open_answer
+from broker.usecases.learning.open_checks import open_answer
 from broker.usecases.ports import Asked, Case
 
 _ABANDON_EXTRA_MS = 30_000

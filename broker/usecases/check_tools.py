@@ -17,14 +17,14 @@ from broker.privacy.vault import Vault
 from broker.routing.resolver import Enquiry, Resolver
 from broker.storage.store import Store
 from broker.usecases.asking import AskingTools
-from broker.usecases.budget import Budget
-from broker.usecases.examine_policy import Rulebook
+from broker.usecases.consumers.budget import Budget
 from broker.usecases.journeys import Before, Journeys
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.look_back import Bearing, LookBack
 from broker.usecases.permit import OnRecord, Permit
 from broker.usecases.permitted import PermittedNetwork
-from broker.usecases.policies_in_force import InForce, PoliciesInForce
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.policy.policies_in_force import InForce, PoliciesInForce
 
 Tariffs = Mapping[SignalName, Tariff]
 

@@ -9,6 +9,7 @@ from broker.audit.receipts import Receipt
 from broker.domain.decision import ActionClass, Assessment, Challenger, Counterfactual, Decision, Floor
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
+from broker.domain.tenancy import is_sandbox
 from broker.policy.compare import Ruled
 from broker.policy.counterfactual import counterfactual
 from broker.policy.mixture import challenge
@@ -73,6 +74,7 @@ def leaf_of(check: Check, key: SubjectKey) -> log.LeafBody:
         revision=check.revision if last else msgspec.UNSET,
         cause=last.cause.value if last else msgspec.UNSET,
         by=last.by if last else msgspec.UNSET,
+        sandbox=is_sandbox(check.tenant) or msgspec.UNSET,
     )
 
 

@@ -19,8 +19,8 @@ from broker.policy import extremes
 from broker.policy.document import PolicyDocument
 from broker.policy.what_if import WhatIf
 from broker.signals.gather import Errand, Gatherer
-from broker.usecases.examine_policy import Rulebook
 from broker.usecases.permit import About, Permit
+from broker.usecases.policy.examine_policy import Rulebook
 from broker.usecases.resettle import Change, Resettle
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
 from broker.policy import plan as planning
 from broker.routing.country import country_of
 from broker.storage.consent_store import Held
-from broker.usecases.subject_watch import SubjectWatch
+from broker.usecases.privacy.subject_watch import SubjectWatch
 
 PAUSED = "PAUSED"
 OBJECTED = "OBJECTED"

@@ -28,12 +28,12 @@ from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import SubjectKey, Vault
 from broker.storage.records import RevisionCommit
 from broker.storage.revision_store import RevisionStore
-from broker.usecases.find_ways import FindWays
-from broker.usecases.happenings import revised_event
+from broker.usecases.events.happenings import revised_event
 from broker.usecases.judgement import entry_name, judge, leaf_of, receipt_of
-from broker.usecases.open_checks import OpenChecks, evidence_use, record_use
-from broker.usecases.policies_in_force import PoliciesInForce
-from broker.usecases.recorded_rules import RecordedRules
+from broker.usecases.learning.open_checks import OpenChecks, evidence_use, record_use
+from broker.usecases.policy.policies_in_force import PoliciesInForce
+from broker.usecases.policy.recorded_rules import RecordedRules
+from broker.usecases.step_up.find_ways import FindWays
 
 REVISIONS_MAX = 20
 _TRIES = 3

@@ -20,14 +20,14 @@ from broker.privacy.vault import SubjectKey, Vault
 from broker.routing.country import country_of
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
-from broker.usecases.examine_policy import Rulebook
-from broker.usecases.find_ways import FindWays
-from broker.usecases.happenings import settled_event
+from broker.usecases.events.happenings import settled_event
 from broker.usecases.judgement import Judgement, judge, leaf_of, receipt_of
+from broker.usecases.learning.open_checks import answer_use, evidence_use, record_use
 from broker.usecases.marks import conversation_mark, recorded
-from broker.usecases.open_checks import answer_use, evidence_use, record_use
-from broker.usecases.policies_in_force import PoliciesInForce
+from broker.usecases.policy.examine_policy import Rulebook
+from broker.usecases.policy.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Case
+from broker.usecases.step_up.find_ways import FindWays
 
 
 class SettleTools(msgspec.Struct, frozen=True):

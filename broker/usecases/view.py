@@ -24,6 +24,7 @@ from broker.domain.decision import (
 from broker.domain.record import Check, CheckStatus
 from broker.domain.route import Route, RouteBasis
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.domain.tenancy import is_sandbox
 from broker.operators.consents import ConsentCode
 from broker.policy.decide import band_of
 from broker.policy.reasons import ReasonCode, SafeCode, agent_safe, safe_code
@@ -169,6 +170,7 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """The answer to a trust check. ``decision`` is what to do, ``verdict`` what the evidence says.
 
     ``status`` is ``pending`` while a challenge or a review is open; ``revision`` says how often it has settled again.
+    ``sandbox``: nobody real was asked, and nothing real may rest on it.
     """
 
     id: str
@@ -186,6 +188,7 @@ class CheckView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     receipt: str
     revision: int = 0
     withheld: tuple[WithheldView, ...] = ()
+    sandbox: bool = False
 
 
 class DelegationView(msgspec.Struct, frozen=True):
@@ -274,6 +277,7 @@ def _common(check: Check, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "valid_until": check.valid_until,
         "receipt": check.receipt,
         "revision": check.revision,
+        "sandbox": is_sandbox(check.tenant),
     }
 
 

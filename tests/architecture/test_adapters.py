@@ -68,7 +68,7 @@ def test_every_folder_is_registered_under_its_name() -> None:
 def test_every_real_operator_has_one_example_and_none_is_deployed() -> None:
     examples = load_operators(EXAMPLES)
     assert {name: settings.adapter for name, settings in examples.items()} == {name: name for name in REAL}
-    assert set(load_operators(PROJECT / "config" / "operators")) == {"alba", "borealis", "cadenza"}
+    assert set(load_operators(PROJECT / "config" / "operators")) == {"alba", "borealis", "cadenza", "sandbox"}
 
 
 def credentials(settings: OperatorSettings, manifest: Manifest, folder: Path) -> OperatorSettings:

@@ -14,13 +14,13 @@ USERS = {
     GATE,
     "signals/gather.py",
     "routing/ported.py",
-    "usecases/challenge_checks.py",
-    "usecases/challenge_desk.py",
-    "usecases/ceremonies.py",
-    "usecases/billing.py",
-    "usecases/find_ways.py",
-    "usecases/order_disclosure.py",
-    "usecases/consent_links.py",
+    "usecases/step_up/challenge_checks.py",
+    "usecases/step_up/challenge_desk.py",
+    "usecases/step_up/ceremonies.py",
+    "usecases/consumers/billing.py",
+    "usecases/step_up/find_ways.py",
+    "usecases/operators/order_disclosure.py",
+    "usecases/consent/consent_links.py",
 }
 """Who calls an adapter. All but the gate are handed one by whoever took it from the gate, or only plan a ceremony."""
 
@@ -46,7 +46,7 @@ def test_who_calls_operators_is_known() -> None:
 def test_use_cases_take_their_operators_from_the_gate_alone() -> None:
     """An adapter by operator ids comes as a ``PermittedNetwork``, by its type; a bare callable could be any."""
     for name, tree in sources():
-        if name.startswith("bootstrap") or name in {GATE, "usecases/find_ways.py"}:
+        if name.startswith("bootstrap") or name in {GATE, "usecases/step_up/find_ways.py"}:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation is not None:

@@ -22,8 +22,8 @@ from broker.domain.credential import Presented
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
 from broker.storage.store import Store
-from broker.usecases.manage_clients import NewClient
-from broker.usecases.manage_keys import NewKey
+from broker.usecases.consumers.manage_clients import NewClient
+from broker.usecases.consumers.manage_keys import NewKey
 from tests.support.databases import database, storing
 from tests.support.oauth import ASSERTION_TYPE, jwks, now_s, sha256_of, signed
 

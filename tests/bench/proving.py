@@ -31,7 +31,7 @@ from broker.step_up import rules
 from broker.step_up.offer import Lifetimes
 from broker.storage.policy_store import Entry
 from broker.storage.store import Store
-from broker.usecases.find_ways import FindWays
+from broker.usecases.step_up.find_ways import FindWays
 from tests.bench.__main__ import machine
 from tests.bench.report import TARGET, Target, target_table
 from tests.stories.test_reviews_survive import HELD, HELD_BYTES_MAX, held, set_scene

@@ -21,9 +21,9 @@ from broker.audit.signed_memory import SignedMemory
 from broker.clock import SystemClock
 from broker.domain.check import Principal
 from broker.storage.store import Store, open_store
-from broker.usecases.prove_log import ProveLog
-from broker.usecases.sequence_log import SequenceLog
-from broker.usecases.sign_log import SignLog
+from broker.usecases.audit.prove_log import ProveLog
+from broker.usecases.audit.sequence_log import SequenceLog
+from broker.usecases.audit.sign_log import SignLog
 from tests.bench.__main__ import machine
 from tests.bench.report import TARGET, Target, target_table
 from tests.support.databases import fresh_database, sqlite_path

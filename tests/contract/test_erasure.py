@@ -20,9 +20,9 @@ from broker.privacy.root_keys import LocalRootKeys, RootKeyFile
 from broker.privacy.vault import Vault
 from broker.storage.records import PastCheck
 from broker.storage.store import Store
-from broker.usecases.erase_subject import EraseSubject, EraseTools
-from broker.usecases.open_checks import OpenChecks, answer_use, evidence_use, record_use
-from broker.usecases.subject_watch import SubjectWatch
+from broker.usecases.learning.open_checks import OpenChecks, answer_use, evidence_use, record_use
+from broker.usecases.privacy.erase_subject import EraseSubject, EraseTools
+from broker.usecases.privacy.subject_watch import SubjectWatch
 from tests.support.clocks import HandClock
 from tests.support.databases import BACKENDS, copy_of, database, drop_database, execute, sqlite_path, storing
 from tests.support.stored import a_claim, a_commit

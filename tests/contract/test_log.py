@@ -14,9 +14,9 @@ from broker.audit.note import Checkpoint
 from broker.audit.signed_memory import Signed, SignedMemory
 from broker.storage.records import CheckCommit
 from broker.storage.store import Store
-from broker.usecases.sequence_log import SequenceLog
-from broker.usecases.sign_log import SignLog
-from broker.usecases.stored_tree import RecordDamaged
+from broker.usecases.audit.sequence_log import SequenceLog
+from broker.usecases.audit.sign_log import SignLog
+from broker.usecases.audit.stored_tree import RecordDamaged
 from tests.support.clocks import HandClock
 from tests.support.databases import BACKENDS, database, execute, storing, tamper
 from tests.support.stored import a_commit

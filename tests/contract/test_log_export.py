@@ -14,10 +14,10 @@ from broker.audit import merkle
 from broker.audit.signed_memory import SignedMemory
 from broker.storage.store import Store
 from broker.surfaces.cli import audit
-from broker.usecases.prove_log import ProveLog
-from broker.usecases.publish_log import PublishLog
-from broker.usecases.sequence_log import SequenceLog
-from broker.usecases.sign_log import SignLog
+from broker.usecases.audit.prove_log import ProveLog
+from broker.usecases.audit.publish_log import PublishLog
+from broker.usecases.audit.sequence_log import SequenceLog
+from broker.usecases.audit.sign_log import SignLog
 from tests.support.clocks import HandClock
 from tests.support.databases import BACKENDS, database, sqlite_path, storing, tamper
 from tests.support.logs import KEY

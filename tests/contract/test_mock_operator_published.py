@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -60,6 +61,8 @@ def test_the_readme_has_the_table_of_magic_numbers() -> None:
         assert f"| `{situation.ending}` | {situation.summary} |" in README
     assert len({situation.ending for situation in SITUATIONS}) == len(SITUATIONS)
     assert re.findall(r"^\| `(\d{6})` \|", README, re.MULTILINE) == [s.ending for s in SITUATIONS]
+    told = tomllib.loads((ROOT / "adapters/mock/magic.toml").read_text("utf-8"))["numbers"]
+    assert told == {f"+34600{one.ending}": one.summary for one in SITUATIONS} | {"+34600000404": "nobody: 404"}
 
 
 def test_the_readme_names_what_the_profiles_offer() -> None:

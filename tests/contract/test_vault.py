@@ -15,8 +15,8 @@ from broker.privacy.vault import Vault
 from broker.storage.records import SubjectKeyRow
 from broker.storage.store import Store
 from broker.storage.vault_store import VaultStore
-from broker.usecases.open_keys import open_root_keys
-from broker.usecases.rotate_keys import RotateKeys
+from broker.usecases.privacy.open_keys import open_root_keys
+from broker.usecases.privacy.rotate_keys import RotateKeys
 from tests.support.clocks import HandClock
 from tests.support.databases import BACKENDS, database, execute, storing
 from tests.support.stored import a_commit

@@ -17,10 +17,10 @@ from broker.audit import merkle, note
 from broker.audit.note import Checkpoint, NoteKey, read_note
 from broker.audit.signed_memory import SignedMemory
 from broker.storage.store import Store
-from broker.usecases.prove_log import ProveLog
-from broker.usecases.sequence_log import SequenceLog
-from broker.usecases.sign_log import SignLog
-from broker.usecases.witness_log import Witness, WitnessLog
+from broker.usecases.audit.prove_log import ProveLog
+from broker.usecases.audit.sequence_log import SequenceLog
+from broker.usecases.audit.sign_log import SignLog
+from broker.usecases.audit.witness_log import Witness, WitnessLog
 from tests.support.clocks import HandClock
 from tests.support.databases import database, storing
 from tests.support.logs import KEY

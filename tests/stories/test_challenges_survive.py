@@ -25,7 +25,7 @@ from broker.domain.challenge import Challenge, ChallengeState
 from broker.step_up import rules
 from broker.storage.policy_store import Entry
 from broker.storage.store import Store
-from broker.usecases.challenge_desk import Held
+from broker.usecases.step_up.challenge_desk import Held
 from tests.stories.test_challenges import DEAR, PAYMENT, STEADY, SWAPPED_3D
 from tests.stories.test_processes import process
 from tests.stories.test_reviews import until

@@ -13,7 +13,7 @@ import pytest
 from broker.domain.evidence import Evidence
 from broker.domain.record import Check
 from broker.policy.redo import Beside, redo
-from broker.usecases.recorded_rules import RecordedRules
+from broker.usecases.policy.recorded_rules import RecordedRules
 from tests.support.clocks import HandClock
 from tests.support.stage import Stage, set_stage
 

@@ -190,10 +190,11 @@ def test_the_record_is_exported_and_verified(demo: Demo) -> None:
 def test_a_customer_gets_a_tenant_a_key_and_a_bill(demo: Demo) -> None:
     done = demo.shell(shells(containing="tenants create"))
     assert done.returncode == 0, done.stderr
-    name, key, header, *_ = done.stdout.splitlines()
+    name, key, header, *play = done.stdout.splitlines()
     assert name == "demo.corner-shop"
     assert key.startswith("tb_")
     assert header.startswith("day,consumer,agent,kind,count")
+    assert (play[0], play[1][:11]) == ("demo.sandbox", "tb_sandbox_")
 
 
 def test_every_block_of_the_readme_is_covered_here() -> None:

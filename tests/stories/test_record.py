@@ -59,7 +59,7 @@ def test_an_answer_is_in_the_database_with_evidence_and_leaf(stage: Stage) -> No
     assert digest == leaf_hash(body) == hashlib.sha256(b"\x00" + body).digest()
     leaf = json.loads(body)
     assert (leaf["check"], leaf["outcome"]) == (answer["id"], answer["decision"])
-    assert set(leaf) == set(LeafBody.__struct_fields__) - {"revision", "cause", "by"}, "it has settled once"
+    assert set(leaf) == set(LeafBody.__struct_fields__) - {"revision", "cause", "by", "sandbox"}, "once, and in earnest"
     assert stage.rows("select count(*) from intents where check_id = ?", answer["id"]) == [(0,)]
 
 

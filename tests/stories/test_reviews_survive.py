@@ -18,7 +18,7 @@ from broker.domain.check import Principal
 from broker.domain.review import Review, ReviewAnswer, Ruling, RulingCode
 from broker.reviews import rules
 from broker.storage.policy_store import Entry
-from broker.usecases.manage_keys import NewKey
+from broker.usecases.consumers.manage_keys import NewKey
 from tests.stories.test_processes import process
 from tests.stories.test_reviews import RULING, until
 from tests.stories.test_webhooks import QUICKLY

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.usecases.open_checks import record_use
+from broker.usecases.learning.open_checks import record_use
 from tests.stories.test_policies import PAYMENT, STEADY, SWAPPED_3H, Office, building, changed, looser, office, publish
 from tests.support.databases import execute
 

@@ -19,7 +19,7 @@ from broker.client import TrustBroker
 from broker.clock import Clock, SystemClock
 from broker.surfaces.api.app import create_app
 from broker.surfaces.server import configure as configure_server
-from broker.usecases.manage_keys import NewKey
+from broker.usecases.consumers.manage_keys import NewKey
 from tests.support.databases import new_sqlite
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -14,7 +14,7 @@ import httpx
 from joserfc import jws
 from joserfc.jwk import ECKey, Key
 
-from broker.usecases.manage_clients import NewClient
+from broker.usecases.consumers.manage_clients import NewClient
 from tests.support.broker import RunningBroker
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -15,7 +15,7 @@ from broker.clock import Clock, SystemClock
 from broker.privacy.vault import Vault
 from broker.storage.records import StoredCheck
 from broker.storage.store import Store
-from broker.usecases.open_checks import OpenChecks
+from broker.usecases.learning.open_checks import OpenChecks
 from tests.support.broker import SECRET, RunningBroker, free_socket, running_broker, share_secrets
 from tests.support.mock_operator import RunningOperator, running_operator
 
@@ -25,12 +25,13 @@ LONDON = (51.5074, -0.1278, 5000.0)
 
 
 class Stage(NamedTuple):
-    """Everybody on it."""
+    """Everybody on it; the operator of the ``sandbox`` where it was asked for."""
 
     broker: RunningBroker
     alba: RunningOperator
     borealis: RunningOperator
     cadenza: RunningOperator
+    sandbox: RunningOperator | None = None
 
     def operator_calls(self) -> int:
         """Requests to the network APIs and token endpoints of all operators so far."""
@@ -63,8 +64,10 @@ class Stage(NamedTuple):
             return pool.submit(lambda: asyncio.run(done())).result()
 
 
-def _profiles(others: Mapping[str, Profile]) -> dict[str, Profile]:
+def _profiles(others: Mapping[str, Profile], *, sandbox: bool) -> dict[str, Profile]:
     shipped = {name: load_profile(name) for name in ("alba", "borealis", "cadenza")}
+    if sandbox:
+        shipped["sandbox"] = load_profile("alba")
     taken = {name: other.model_copy(update={"numbers": shipped[name].numbers}) for name, other in others.items()}
     return shipped | taken
 
@@ -79,6 +82,7 @@ def set_stage(
     profiles: Mapping[str, Profile] | None = None,
     around: Callable[[Any], Any] | None = None,
     edits: Mapping[str, Mapping[str, str]] | None = None,
+    sandbox: bool = False,
 ) -> Iterator[Stage]:
     """Start all of them; the operators trust the broker's published keys and the shared secrets.
 
@@ -102,7 +106,7 @@ def set_stage(
                     now=clock.now,
                 )
             )
-            for name, profile in _profiles(profiles or {}).items()
+            for name, profile in _profiles(profiles or {}, sandbox=sandbox).items()
         }
         urls = {name: operator.url for name, operator in operators.items()}
         broker = stack.enter_context(

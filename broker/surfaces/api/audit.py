@@ -14,8 +14,8 @@ from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.explain_check import Explanation
-from broker.usecases.prove_log import ConsistencyView, InclusionView
+from broker.usecases.audit.explain_check import Explanation
+from broker.usecases.audit.prove_log import ConsistencyView, InclusionView
 
 _TAGS = ["Audit"]
 TEXT = "text/plain"

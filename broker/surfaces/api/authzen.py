@@ -21,7 +21,7 @@ from broker.surfaces.api.checks import JSON
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
 from broker.usecases.ports import Asked
-from broker.usecases.request_access import AccessTask, RequestFault, Unusable
+from broker.usecases.reviews.request_access import AccessTask, RequestFault, Unusable
 
 REQUEST_ID = "x-request-id"
 _REQUEST_ID_LENGTH_MAX = 256

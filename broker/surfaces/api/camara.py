@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from broker.domain.credential import Presented
 from broker.domain.signal import Unavailable
+from broker.domain.tenancy import is_sandbox
 from broker.errors import BrokerError, NotAuthenticated, origin
 from broker.surfaces import wire
 from broker.surfaces.api import correlator
@@ -21,6 +22,8 @@ from broker.surfaces.credential import challenge, credential
 from broker.surfaces.ports import Services
 
 PURPOSE = "FraudPreventionAndDetection"
+SANDBOX_HEADER = "x-trust-broker-sandbox"
+"""On answers that a sandbox gave: their bodies are CAMARA's, and have no room for it."""
 _GATEWAY_KEY = b"x-rapidapi-key"
 _log = logging.getLogger(__name__)
 
@@ -73,7 +76,8 @@ async def call_network(request: Request[Any, Any, Any], path: FromPath[str]) -> 
     signal = await services.ask_network(principal, question, received_s)
     if isinstance(signal, Unavailable):
         raise errors.of_signal(signal)
-    return Response(msgspec.json.encode(operation.tell(signal, parts)), media_type=JSON)
+    headers = {SANDBOX_HEADER: "true"} if is_sandbox(principal.tenant) else {}
+    return Response(msgspec.json.encode(operation.tell(signal, parts)), media_type=JSON, headers=headers)
 
 
 def _credential(request: Request[Any, Any, Any]) -> Presented:

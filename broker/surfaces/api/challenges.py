@@ -14,8 +14,8 @@ from broker.errors import Fault, InvalidRequest
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.challenge_checks import Answer
-from broker.usecases.challenge_views import ChallengeView
+from broker.usecases.step_up.challenge_checks import Answer
+from broker.usecases.step_up.challenge_views import ChallengeView
 
 TAGS = ["Challenges"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

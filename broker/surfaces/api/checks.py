@@ -21,8 +21,8 @@ from broker.surfaces import wire
 from broker.surfaces.api import contract, correlator, problems
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
+from broker.usecases.policy.reason_codes import ReasonCodeView, reason_codes
 from broker.usecases.ports import Asked, IdempotencyKey
-from broker.usecases.reason_codes import ReasonCodeView, reason_codes
 from broker.usecases.view import view
 
 ENDPOINT = "POST /v1/trust-checks"

@@ -18,8 +18,8 @@ from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.api.subjects import SubjectRefIn
 from broker.surfaces.ports import Services
-from broker.usecases.consent_links import ConsentLink
-from broker.usecases.manage_consents import ConsentOut, ConsentsOut, NewConsent
+from broker.usecases.consent.consent_links import ConsentLink
+from broker.usecases.consent.manage_consents import ConsentOut, ConsentsOut, NewConsent
 
 TAGS = ["Consents"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

@@ -23,7 +23,7 @@ from litestar.openapi.spec.base import BaseSchemaObject
 from broker.surfaces.api import examples
 from broker.surfaces.api.problems import MEDIA_TYPE, Problem
 from broker.surfaces.wire import CheckIn, OutcomeIn
-from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.learning.report_outcome import OutcomeView
 from broker.usecases.view import CheckView, ExplainedCheckView
 
 KEY, OAUTH = "key", "oauth"

@@ -16,8 +16,8 @@ from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.manage_disclosures import GrantOut, GrantsOut, NewGrant
-from broker.usecases.order_disclosure import DisclosureOut, Wanted
+from broker.usecases.operators.manage_disclosures import GrantOut, GrantsOut, NewGrant
+from broker.usecases.operators.order_disclosure import DisclosureOut, Wanted
 
 TAGS = ["Disclosures"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

@@ -14,7 +14,7 @@ from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.meter import MeterOut, as_csv
+from broker.usecases.consumers.meter import MeterOut, as_csv
 
 _DAYS = 31
 

@@ -15,7 +15,7 @@ from broker.surfaces.api import contract
 from broker.surfaces.api.checks import JSON, UnsupportedMediaType
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
-from broker.usecases.report_outcome import OutcomeView
+from broker.usecases.learning.report_outcome import OutcomeView
 
 
 @post(

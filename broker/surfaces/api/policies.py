@@ -16,8 +16,8 @@ from broker.surfaces.api import contract, correlator
 from broker.surfaces.api.checks import UnsupportedMediaType
 from broker.surfaces.credential import credential
 from broker.surfaces.ports import Services
-from broker.usecases.examine_policy import DifferenceView, Examination
-from broker.usecases.policy_views import ChangeOut, ChangesOut, DocumentOut, PoliciesOut, StopOut, StopsOut
+from broker.usecases.policy.examine_policy import DifferenceView, Examination
+from broker.usecases.policy.policy_views import ChangeOut, ChangesOut, DocumentOut, PoliciesOut, StopOut, StopsOut
 
 _JSON = "application/json"
 _T = TypeVar("_T")

@@ -13,7 +13,7 @@ from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.use_receipts import ConsumedView, ReceiptView
+from broker.usecases.audit.use_receipts import ConsumedView, ReceiptView
 
 _TAGS = ["Receipts"]
 _USE = contract.problem_responses(400, 401, 403, 404, 409, 413, 415, 503)

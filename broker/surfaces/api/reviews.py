@@ -15,8 +15,8 @@ from broker.domain.review import QueueFilter, ReviewAnswer, ReviewState, Ruling,
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.review_checks import JUSTIFICATION_MAX, PAGE_MAX, REASON_MAX
-from broker.usecases.review_views import ReviewFile, ReviewHandle, ReviewOut, ReviewsOut
+from broker.usecases.reviews.review_checks import JUSTIFICATION_MAX, PAGE_MAX, REASON_MAX
+from broker.usecases.reviews.review_views import ReviewFile, ReviewHandle, ReviewOut, ReviewsOut
 
 TAGS = ["Reviews"]
 READ = contract.problem_responses(400, 401, 403, 404, 410, 503)

@@ -18,11 +18,11 @@ from broker.surfaces.api.challenges import AnswerIn
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.api.subjects import SubjectRefIn
 from broker.surfaces.ports import Services
-from broker.usecases.challenge_checks import Answer
-from broker.usecases.challenge_views import ChallengeView
-from broker.usecases.request_rights import STATEMENT_MAX, NewRequest, RequestAnswer
-from broker.usecases.rights_views import RequestFile, RequestOut, RequestsOut
-from broker.usecases.tend_requests import PAGE_MAX, REASON_MAX
+from broker.usecases.rights.request_rights import STATEMENT_MAX, NewRequest, RequestAnswer
+from broker.usecases.rights.rights_views import RequestFile, RequestOut, RequestsOut
+from broker.usecases.rights.tend_requests import PAGE_MAX, REASON_MAX
+from broker.usecases.step_up.challenge_checks import Answer
+from broker.usecases.step_up.challenge_views import ChallengeView
 
 TAGS = ["Requests of people"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

@@ -13,9 +13,9 @@ from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.erase_subject import ErasureOut, ErasuresOut
-from broker.usecases.keep_retention import RetentionsOut
-from broker.usecases.restrict_subject import StandingOut
+from broker.usecases.consent.restrict_subject import StandingOut
+from broker.usecases.privacy.erase_subject import ErasureOut, ErasuresOut
+from broker.usecases.privacy.keep_retention import RetentionsOut
 
 TAGS = ["Subjects"]
 READ = contract.problem_responses(400, 401, 403, 503)

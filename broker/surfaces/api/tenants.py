@@ -13,7 +13,7 @@ from broker.consumers.limits import Limits
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.manage_tenants import KeySecretOut, KeysOut, TenantOut, TenantsOut, new_key
+from broker.usecases.consumers.manage_tenants import KeySecretOut, KeysOut, TenantOut, TenantsOut, new_key
 
 TAGS = ["Tenants"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

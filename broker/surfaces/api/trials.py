@@ -13,9 +13,9 @@ from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import READ, TAGS, WRITE, DocumentIn, body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.policy_views import ShadowOut, ShadowsOut
-from broker.usecases.shadow import ShadowReport
-from broker.usecases.try_policies import BACKTEST_MAX, ReplayView, TrialView
+from broker.usecases.policy.policy_views import ShadowOut, ShadowsOut
+from broker.usecases.policy.shadow import ShadowReport
+from broker.usecases.policy.try_policies import BACKTEST_MAX, ReplayView, TrialView
 
 _BACKTEST_DEFAULT = 5000
 

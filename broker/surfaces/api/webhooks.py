@@ -13,7 +13,7 @@ from broker.domain.event import EventKind
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.manage_webhooks import WebhookOut, WebhookSecretOut, WebhooksOut
+from broker.usecases.events.manage_webhooks import WebhookOut, WebhookSecretOut, WebhooksOut
 
 TAGS = ["Webhooks"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

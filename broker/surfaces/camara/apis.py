@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from broker.domain.signal import Observed, SignalName
 from broker.surfaces.camara import answers, questions
 from broker.surfaces.camara.questions import Parts
-from broker.usecases.ask_network import NetworkQuestion
+from broker.usecases.operators.ask_network import NetworkQuestion
 
 
 class Operation(NamedTuple):

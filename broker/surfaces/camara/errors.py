@@ -16,7 +16,7 @@ from broker.errors import (
     TooManyRequests,
     Unrecorded,
 )
-from broker.usecases.billing import BUDGET
+from broker.usecases.consumers.billing import BUDGET
 
 _MESSAGE_MAX = 512
 

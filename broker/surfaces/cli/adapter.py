@@ -30,7 +30,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         """Write a package for a new adapter, ready to install and to verify."""
-        from broker.usecases.manage_adapters import start
+        from broker.usecases.operators.manage_adapters import start
 
         written = [str(path) for path in start(name, folder or Path(f"trust-broker-{name}"))]
         tell(written, written, as_json=as_json)
@@ -38,7 +38,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     @group.command("list")
     def list_adapters(as_json: AsJson = False) -> None:
         """List the adapters that are installed, and what each can be asked."""
-        from broker.usecases.manage_adapters import installed
+        from broker.usecases.operators.manage_adapters import installed
 
         if as_json:
             tell(installed(), (), as_json=True)
@@ -75,7 +75,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
 
 async def _verify(name: str, operators: Path | None, phone: str, purpose: str, *, as_json: bool) -> tuple[bool, str]:
-    from broker.usecases.manage_adapters import LiveTrial, put_on_live_trial, put_on_trial
+    from broker.usecases.operators.manage_adapters import LiveTrial, put_on_live_trial, put_on_trial
 
     report = await put_on_trial(name)
     if operators is not None:

@@ -33,6 +33,7 @@ _ROOMS: dict[str, tuple[str, str, str]] = {
     "review": ("review", "app", "Checks that wait for a human"),
     "rights": ("rights", "app", "What people ask about their own data"),
     "routing": ("routing", "create", "Which network serves a number"),
+    "sandbox": ("sandbox", "create", "Pretend numbers to play with"),
     "tenants": ("tenants", "create", "Tenants and the tenants below them"),
 }
 """Commands: the module of each, what in it makes the command or is it, and a title for those with commands below."""

@@ -21,7 +21,7 @@ from broker.surfaces.cli.check import KEY_VARIABLE
 from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import Key, Url, call, part
-from broker.usecases.publish_log import PublishLog
+from broker.usecases.audit.publish_log import PublishLog
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 _FETCH_S = 60

@@ -9,7 +9,7 @@ import typer
 
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.manage_clients import ClientOut, ManageClients, NewClient, client_out
+from broker.usecases.consumers.manage_clients import ClientOut, ManageClients, NewClient, client_out
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]

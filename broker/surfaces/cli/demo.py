@@ -21,7 +21,7 @@ from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.surfaces.cli.processes import Ports, Processes, StartFailed
 from broker.surfaces.cli.situations import SITUATIONS, Situation
-from broker.usecases.manage_keys import NewKey
+from broker.usecases.consumers.manage_keys import NewKey
 
 _BROKER_PORT = 8080
 _OPERATOR_PORTS = {"alba": 9101, "borealis": 9102, "cadenza": 9103}
@@ -93,7 +93,9 @@ def _stage(folder: Path, open_deployment: OpenDeployment, ports: Ports) -> Stage
     _set(config / "routing" / "finder.toml", base_url=alba, token_url=f"{alba}/oauth2/token")
     for name, operator_port in operator_ports.items():
         _set(config / "operators" / f"{name}.toml", base_url=f"http://127.0.0.1:{operator_port}")
-    _set(config / "operators" / "alba.toml", redirect_uri=f"{url}{_CALLBACK}")
+    _set(config / "operators" / "sandbox.toml", base_url=alba)  # one pretend operator plays both parts
+    for name in ("alba", "sandbox"):
+        _set(config / "operators" / f"{name}.toml", redirect_uri=f"{url}{_CALLBACK}")
     _share_secrets(folder / "keys")
     return Stage(folder, url, port, operator_ports)
 

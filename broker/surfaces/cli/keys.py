@@ -11,9 +11,9 @@ import typer
 from broker.surfaces.cli import signing
 from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.manage_keys import ManageKeys, NewKey
-from broker.usecases.manage_tenants import KeyOut, key_out
-from broker.usecases.rotate_keys import Rotated
+from broker.usecases.consumers.manage_keys import ManageKeys, NewKey
+from broker.usecases.consumers.manage_tenants import KeyOut, key_out
+from broker.usecases.privacy.rotate_keys import Rotated
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]

@@ -13,7 +13,7 @@ from rich.table import Table
 from broker.figures import Rate
 from broker.surfaces.cli.output import busy
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.learn import Lessons, as_json
+from broker.usecases.learning.learn import Lessons, as_json
 
 _WIDTH = 160
 _EXIT_DRIFT = 3

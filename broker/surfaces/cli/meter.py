@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.meter import MeterOut, as_csv
+from broker.usecases.consumers.meter import MeterOut, as_csv
 
 _DAYS = 31
 Day = datetime | None

@@ -12,7 +12,7 @@ from rich.table import Table
 from broker.errors import Misconfigured
 from broker.surfaces.cli import govern
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.examine_policy import DifferenceView, Examination, difference, examine
+from broker.usecases.policy.examine_policy import DifferenceView, Examination, difference, examine
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:  # they load half of the broker, and most commands need none of it
     from broker.surfaces.ports import Administration, Services
-    from broker.usecases.examine_policy import Rulebook
+    from broker.usecases.audit.publish_log import PublishLog
+    from broker.usecases.audit.rotate_signing import RotateSigning
+    from broker.usecases.consumers.manage_keys import ManageKeys
     from broker.usecases.findings import Finding
-    from broker.usecases.keep_retention import KeepRetention
-    from broker.usecases.learn import Learn
-    from broker.usecases.manage_keys import ManageKeys
-    from broker.usecases.publish_log import PublishLog
-    from broker.usecases.rotate_keys import RotateKeys
-    from broker.usecases.rotate_signing import RotateSigning
+    from broker.usecases.learning.learn import Learn
+    from broker.usecases.policy.examine_policy import Rulebook
+    from broker.usecases.privacy.keep_retention import KeepRetention
+    from broker.usecases.privacy.rotate_keys import RotateKeys
 
 
 class Deployment(Protocol):

@@ -8,7 +8,7 @@ import typer
 
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import AsJson, Key, Url, call, tell
-from broker.usecases.keep_retention import RetentionOut, RetentionsOut
+from broker.usecases.privacy.keep_retention import RetentionOut, RetentionsOut
 
 Number = Annotated[str, typer.Argument(help="Whose, as +34600000101")]
 

@@ -39,7 +39,7 @@ def _group() -> None:
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     jwks: Annotated[Path, typer.Option(help="A file with the broker's /.well-known/jwks.json")],
     token: Annotated[str, typer.Argument(help="The receipt; '-' reads it from standard input")] = _STDIN,
     audience: Annotated[str | None, typer.Option(help="The tenant that the receipt must be meant for")] = None,
@@ -48,6 +48,9 @@ def verify(
         Path | None, typer.Option(help="A JSON file with what is about to be done, like a request's 'action' member")
     ] = None,
     require_decision: Annotated[Required, typer.Option(help="What must have been decided")] = Required.ALLOW,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Expect a receipt of the sandbox, and no real one")
+    ] = False,
     at: Annotated[datetime | None, typer.Option(help="Verify as of this UTC instant instead of now")] = None,
 ) -> None:
     """Check whether a receipt can be relied on, and print its claims.
@@ -59,7 +62,7 @@ def verify(
     text = sys.stdin.read().strip() if token == _STDIN else token
     done = _action(action) if action else None
     try:
-        receipt = receipts.verify(text, _keys(jwks), now=now, audience=audience, issuer=issuer)
+        receipt = receipts.verify(text, _keys(jwks), now=now, audience=audience, issuer=issuer, sandbox=sandbox)
         covered = done is None or receipts.covers(receipt, done)
     except receipts.ReceiptInvalid as error:
         _refuse(f"invalid: the receipt {error}", INVALID)

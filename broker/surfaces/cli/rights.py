@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.surfaces.cli.remote import AsJson, Key, Url, call, part, tell
-from broker.usecases.report_holdings import as_text
+from broker.usecases.rights.report_holdings import as_text
 
 app = typer.Typer(no_args_is_help=True)
 Number = Annotated[str, typer.Argument(help="Whose, as +34600000101")]

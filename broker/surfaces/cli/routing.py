@@ -19,7 +19,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     @group.command("build")
     def build(config: Config = None, as_json: AsJson = False) -> None:
         """Write routing/ranges.tsv anew from the installed libphonenumber."""
-        from broker.usecases.manage_routing import build as write
+        from broker.usecases.operators.manage_routing import build as write
 
         path = open_deployment(config).folder / "routing" / "ranges.tsv"
         prefixes = write(path)
@@ -30,7 +30,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         number: Annotated[str, typer.Argument(help="E.164, with +")], config: Config = None, as_json: AsJson = False
     ) -> None:
         """Show where the tables lead for a number. No finder and no operator is asked."""
-        from broker.usecases.manage_routing import show as look
+        from broker.usecases.operators.manage_routing import show as look
 
         try:
             phone = PhoneNumber.parse(number)

@@ -13,7 +13,7 @@ from broker.client import ClientError, TrustBroker
 from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.rotate_signing import RotateSigning
+from broker.usecases.audit.rotate_signing import RotateSigning
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 _DRILL_S = 60.0

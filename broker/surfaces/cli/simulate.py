@@ -36,7 +36,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
     ) -> None:
         """Play policies over a population with operators, faults, honest agents and attackers. Asks no operator."""
-        from broker.usecases import simulate as simulation
+        from broker.usecases.policy import simulate as simulation
 
         deployment = open_deployment(config)
         inputs = simulation.texts(

@@ -12,7 +12,7 @@ from broker.consumers.limits import Limits
 from broker.errors import InvalidRequest
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.manage_tenants import ManageTenants, TenantOut
+from broker.usecases.consumers.manage_tenants import ManageTenants, TenantOut
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -38,7 +38,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         config: Config = None,
         as_json: AsJson = False,
     ) -> None:
-        """Make a tenant and print its full name."""
+        """Make a tenant and print its full name; one called "sandbox", and all below it, know magic numbers alone."""
         made = among_tenants(config, lambda tenants: tenants.create(None, name, _limits(wanted), parent))
         tell(made, [made.tenant], as_json=as_json)
 
@@ -78,4 +78,5 @@ def _limits(text: str) -> Limits:
 
 def _line(tenant: TenantOut) -> str:
     state = "suspended" if tenant.suspended_at else "active"
+    state += "  sandbox" if tenant.sandbox else ""
     return f"{tenant.tenant}  {state}  {msgspec.json.encode(tenant.limits).decode('utf-8')}"

@@ -11,7 +11,7 @@ from broker.domain.check import Principal
 from broker.errors import NotFound
 from broker.surfaces.mcp import texts
 from broker.surfaces.ports import Services
-from broker.usecases.reason_codes import reason_codes
+from broker.usecases.policy.reason_codes import reason_codes
 
 REASON_CODES = "trust://reason-codes"
 POLICIES = "trust://policies"

@@ -13,11 +13,11 @@ from broker.errors import Fault, InvalidRequest
 from broker.surfaces import wire
 from broker.surfaces.mcp import texts
 from broker.surfaces.ports import Services
-from broker.usecases.challenge_views import ChallengeView
+from broker.usecases.learning.report_outcome import OutcomeView
 from broker.usecases.ports import Asked
-from broker.usecases.report_outcome import OutcomeView
-from broker.usecases.review_checks import JUSTIFICATION_MAX
-from broker.usecases.review_views import ReviewHandle
+from broker.usecases.reviews.review_checks import JUSTIFICATION_MAX
+from broker.usecases.reviews.review_views import ReviewHandle
+from broker.usecases.step_up.challenge_views import ChallengeView
 from broker.usecases.view import CheckView, ExplainedCheckView, view
 
 _WAIT_MS_MAX = 20_000

@@ -13,7 +13,7 @@ from broker.errors import Conflict
 from broker.surfaces.pages.layout import headers, html
 from broker.surfaces.pages.texts import ENGLISH, SPANISH, Texts
 from broker.surfaces.ports import Services
-from broker.usecases.challenge_views import Ending, PageView
+from broker.usecases.step_up.challenge_views import Ending, PageView
 
 COOKIE = "trust_broker_browser"
 SECRET_MAX = 64

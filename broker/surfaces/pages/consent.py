@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from broker.surfaces.pages.layout import headers, html
 from broker.surfaces.ports import Services
-from broker.usecases.consent_links import TOKEN_MAX, Destination
+from broker.usecases.consent.consent_links import TOKEN_MAX, Destination
 
 _TEXTS = {
     "en": (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from broker.usecases.challenge_views import Ending
+from broker.usecases.step_up.challenge_views import Ending
 
 
 class Texts(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ from broker.audit.key_ring import VERIFIES_AFTER_MS, KeyRing, RingUnreadable
 from broker.audit.receipts import Receipt, ReceiptInvalid, ReceiptSigner
 from broker.audit.signing_key import SigningKey
 from broker.errors import Misconfigured, NotFound
-from broker.usecases.rotate_signing import RotateSigning
-from broker.usecases.signing_ring import LOOK_S, LiveRing, RingFile
+from broker.usecases.audit.rotate_signing import RotateSigning
+from broker.usecases.audit.signing_ring import LOOK_S, LiveRing, RingFile
 from tests.support.clocks import HandClock
 
 

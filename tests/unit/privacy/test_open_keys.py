@@ -4,7 +4,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from broker.errors import Misconfigured
-from broker.usecases.open_keys import open_pseudonyms, open_signing_key, require_apart
+from broker.usecases.privacy.open_keys import open_pseudonyms, open_signing_key, require_apart
 
 
 class Vault:

@@ -11,7 +11,7 @@ from broker.simulation.findings import findings
 from broker.simulation.planning import ALL, Planned, misses, planned
 from broker.simulation.tally import Tally, merged
 from broker.simulation.traffic import Adaptation, Behaviour
-from broker.usecases.simulate import Run, as_html, as_json, simulate, summary
+from broker.usecases.policy.simulate import Run, as_html, as_json, simulate, summary
 from tests.unit.simulation.worlds import inputs, operators
 
 OBSERVED_OVER_EXPECTED = (0.9, 1.1)

@@ -10,7 +10,7 @@ from broker.policy.yaml_text import YamlText
 from broker.simulation import parameters
 from broker.simulation.parameters import WorldFile
 from broker.simulation.play import Inputs
-from broker.usecases.simulate import prices
+from broker.usecases.policy.simulate import prices
 
 CONFIG = Path(__file__).parents[3] / "config"
 WORLD = (CONFIG / "simulation" / "default.yaml").read_text("utf-8")

@@ -15,7 +15,7 @@ from adapters.mock.operator.profile import load_profile
 from broker.bootstrap import open_deployment
 from broker.errors import Conflict, Misconfigured
 from broker.surfaces.cli.app import create
-from broker.usecases.manage_adapters import installed, start
+from broker.usecases.operators.manage_adapters import installed, start
 from tests.support.mock_operator import default_client, running_operator
 
 PROJECT = Path(__file__).parents[3]

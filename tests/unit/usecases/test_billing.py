@@ -18,8 +18,8 @@ from broker.domain.phone import PhoneNumber
 from broker.domain.signal import Signal, SignalName, Unavailability, Unavailable
 from broker.errors import Unrecorded
 from broker.storage.consumer_store import Ancestor, MeteredRow, Purse
-from broker.usecases.billing import BUDGET, UNCOUNTED, BilledSources, BillingTools
-from broker.usecases.budget import Budget
+from broker.usecases.consumers.billing import BUDGET, UNCOUNTED, BilledSources, BillingTools
+from broker.usecases.consumers.budget import Budget
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Act, Acting, bad, good
 

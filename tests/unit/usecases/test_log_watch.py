@@ -1,6 +1,6 @@
 """When the log is late, when it is damaged, and that either is over when it keeps up again."""
 
-from broker.usecases.log_watch import LogWatch
+from broker.usecases.audit.log_watch import LogWatch
 from tests.support.clocks import HandClock
 
 

@@ -20,7 +20,7 @@ from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.consent_store import Held
 from broker.usecases.permit import Permit, PermitLimits
 from broker.usecases.permitted import NOBODY, UNKNOWN, PermittedNetwork
-from broker.usecases.subject_watch import SubjectWatch
+from broker.usecases.privacy.subject_watch import SubjectWatch
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Acting, good
 from tests.unit.usecases.test_asking import Operator as Waves

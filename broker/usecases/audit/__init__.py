@@ -1,0 +1,1 @@
+"""The log, receipts, and what is told of a check afterwards."""

@@ -1,0 +1,1 @@
+"""What people agreed to, and that they took it back."""

@@ -1,0 +1,1 @@
+"""Who calls: tenants, credentials, limits, budgets, the meter."""

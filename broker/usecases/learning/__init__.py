@@ -1,0 +1,1 @@
+"""What checks turned out to be, and what that teaches."""

@@ -1,0 +1,1 @@
+"""The network outside checks: adapters, routes, the facade's questions, disclosures."""

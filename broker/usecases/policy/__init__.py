@@ -1,0 +1,1 @@
+"""Policies: examined, governed, tried, halted, played."""

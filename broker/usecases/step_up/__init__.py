@@ -1,0 +1,1 @@
+"""Proving more: challenges, and the person's side of them."""
