@@ -1,1 +1,4 @@
-"""The verbs, one file each. Every surface calls these and nothing else."""
+"""The verbs. Every surface calls these and nothing else.
+
+Here lies the trust check, hop by hop; the verbs of every other room are in a folder of that room's name.
+"""
