@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 SAFE_INTEGER_MAX = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class NotCanonical(ValueError):
@@ -21,7 +22,7 @@ def canonical(value: Any) -> bytes:
         NotCanonical: a fraction, an integer out of range, half of a surrogate pair, or a type that JSON has not.
     """
     try:
-        return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return _ENCODER.encode(_ordered(value)).encode("utf-8")
     except UnicodeEncodeError as error:
         raise NotCanonical("half of a surrogate pair is no text") from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -24,6 +25,7 @@ class Depth(IntEnum):
     REVEAL = 2
 
 
+_BASES_KEPT = 4096
 _CONFIRMING: frozenset[Category] = frozenset(
     {
         SignalName.NUMBER_VERIFICATION,
@@ -72,6 +74,8 @@ class ConsentGate:
 
     def __init__(self, purposes: Mapping[str, Purpose]) -> None:
         self._purposes = dict(purposes)
+        # Asked two dozen times in each check; a purpose that a caller made up pushes out another, which costs nothing.
+        self._basis = lru_cache(_BASES_KEPT)(self._found)
         rules = [rule for purpose in purposes.values() for rule in purpose.rules.values()]
         self.minds_countries = any(rule.elsewhere or rule.barred for rule in rules)
 
@@ -90,6 +94,9 @@ class ConsentGate:
 
     def basis(self, purpose: str, category: Category, country: str | None = None) -> LegalBasis | None:
         """The legal basis for asking ``category`` under ``purpose``; ``None`` means that it must not be asked."""
+        return self._basis(purpose, category, country)
+
+    def _found(self, purpose: str, category: Category, country: str | None) -> LegalBasis | None:
         entry = self._purposes.get(purpose)
         rule = entry.rules.get(category) if entry else None
         if rule is None or depth_of(category) > rule.depth:

@@ -69,7 +69,7 @@ class AsksConsentFirst(Guard):
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask where it is permitted; else *not permitted* with a code, and nobody was asked for the thing itself."""
-        capability = self._inner.capabilities.get(query.signal)
+        capability = self._capabilities.get(query.signal)
         # A ceremony has just asked the person.
         if capability is None or not capability.consent_scopes or query.consent_of is None or query.proof is not None:
             return await self._inner.observe(query)

@@ -80,6 +80,11 @@ class Resolver:
         guess = route.by in {RouteBasis.RANGE, RouteBasis.NONE} and self._router.portable(enquiry.phone)
         return Standing(route, ask_first=guess and self._finder is not None and self._limits.first == "portable")
 
+    def found_deep(self, enquiry: Enquiry) -> Route | None:
+        """The authoritative route, where one was looked for and is remembered; the tables are not asked."""
+        remembered = self._recall(enquiry)
+        return remembered if remembered is not None and remembered.by is RouteBasis.FINDER_DEEP else None
+
     async def look_up(self, enquiry: Enquiry, guess: Route, *, deadline_s: float) -> Route:
         """The finder's quick answer; the guess where it has none in time, for what the tables say needs nobody."""
         return await self._search(enquiry, guess, deadline_s, deep=False) or guess

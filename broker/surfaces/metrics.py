@@ -5,6 +5,7 @@ code and by the operators' files, so nobody can make the figures grow, or read a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -18,6 +19,7 @@ from broker.domain.record import Check
 from broker.domain.signal import Observed
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_KEPT = 1024
 _SECONDS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 _SURFACES = frozenset({"v1", "mcp", "access", "camara", "oauth", "health", "schema", ".well-known"})
 
@@ -71,21 +73,26 @@ class Figures:
             "People who wait longer for an answer about their own data than the law lets them",
             registry=self._registry,
         )
+        # Finding a counter by its labels costs as much as counting; there are as many as the code has words for.
+        self._check = lru_cache(_KEPT)(self._checks.labels)
+        self._check_s = lru_cache(_KEPT)(self._check_seconds.labels)
+        self._signal = lru_cache(_KEPT)(self._signals.labels)
+        self._signal_s = lru_cache(_KEPT)(self._signal_seconds.labels)
         self._registry.register(_Standing(standing, breakers, log))
 
     def settled(self, check: Check, _action: Action) -> None:
         """Count a settled check and its signals."""
         action_class = check.action_class.wire
         degraded = "true" if check.decision.degraded else "false"
-        self._checks.labels(check.decision.outcome.wire, action_class, degraded).inc()
+        self._check(check.decision.outcome.wire, action_class, degraded).inc()
         took_s = (check.settled_at - check.started_at).total_seconds()
-        self._check_seconds.labels(action_class).observe(max(0.0, took_s))
+        self._check_s(action_class).observe(max(0.0, took_s))
         for signal in check.evidence.signals:
             operator = signal.source.operator if signal.source else "none"
             result = "observed" if isinstance(signal, Observed) else signal.reason.value
-            self._signals.labels(operator, signal.name.value, result).inc()
+            self._signal(operator, signal.name.value, result).inc()
             if signal.source is not None and not signal.source.cached and signal.latency_ms > 0:
-                self._signal_seconds.labels(operator, signal.name.value).observe(signal.latency_ms / 1000)
+                self._signal_s(operator, signal.name.value).observe(signal.latency_ms / 1000)
 
     def responded(self, path: str, status: int) -> None:
         """Count a response. Of its path only what we know ourselves becomes a label."""

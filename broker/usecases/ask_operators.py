@@ -46,8 +46,10 @@ class AskOperators:
         tariffs = self._tools.tariffs_through(case.route.sources)
         ask = Asking(self._tools.asking, following, tariffs)
         answers = await ask(case.plan, errand, recalled, self._planner(case, tariffs))
-        learnt = following.route or resolver.known(enquiry).route  # another check may have led the way meanwhile
-        return msgspec.structs.replace(case, route=learnt if learnt.by is RouteBasis.FINDER_DEEP else wrong), answers
+        # Another check may have led the way meanwhile.
+        learnt = following.route or resolver.found_deep(enquiry)
+        known = learnt is not None and learnt.by is RouteBasis.FINDER_DEEP
+        return (msgspec.structs.replace(case, route=learnt) if known else case), answers
 
     def errand(self, case: Case, enquiry: Enquiry) -> Errand:
         """What every question of this check says; each item of the plan asks under its own name."""

@@ -69,12 +69,13 @@ class Asking:
         self, plan: Plan, errand: Errand, first: Collection[SignalName], rest: Collection[SignalName]
     ) -> list[Signal]:
         """The answers to the first ones; and to the rest, if those let us wait too long."""
+        if not rest:
+            return await self._gather(plan, errand, first)
         tasks = [asyncio.create_task(self._gather(plan, errand, first))]
         try:
-            if rest:
-                await asyncio.wait(tasks, timeout=patience_s(first, self._tariffs))
-                if not tasks[0].done():
-                    tasks.append(asyncio.create_task(self._gather(plan, errand, rest)))
+            await asyncio.wait(tasks, timeout=patience_s(first, self._tariffs))
+            if not tasks[0].done():
+                tasks.append(asyncio.create_task(self._gather(plan, errand, rest)))
             return [signal for answers in await asyncio.gather(*tasks) for signal in answers]
         finally:
             for task in tasks:

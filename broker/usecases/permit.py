@@ -99,7 +99,9 @@ class Permit:
         if kept is not None and self._watch.current:
             self._kept.move_to_end((tenant, subject))
             # Had this subject changed, it would not be here.
-            return msgspec.structs.replace(kept, generation=self._watch.generation)
+            if kept.generation != self._watch.generation:
+                kept = msgspec.structs.replace(kept, generation=self._watch.generation)
+            return kept
         generation = self._watch.generation
         held = await self._store.held(tenant, subject)
         found = OnRecord(held.standing, ledger.latest(held.versions), generation)
@@ -179,9 +181,10 @@ class Permit:
     def _weigh(self, category: Category, purpose: str, phone: PhoneNumber, record: OnRecord) -> Grant | str:
         """The one rule of all ways to an operator."""
         basis = self._basis(category, purpose, phone)
-        asks_leave = category is InstrumentName.CONSENT_STATUS and self._gate.knows(purpose)
-        if basis is None and not asks_leave:
-            return PURPOSE
+        if basis is None:
+            asks_leave = category is InstrumentName.CONSENT_STATUS and self._gate.knows(purpose)
+            if not asks_leave:
+                return PURPOSE
         if record.standing.paused_ms is not None:
             return PAUSED
         if basis is LegalBasis.LEGITIMATE_INTEREST and record.standing.objected_ms is not None:

@@ -13,7 +13,8 @@ class Guard:
 
     def __init__(self, inner: Adapter) -> None:
         self._inner = inner
-        self._operator = inner.operator
+        # Fixed for an adapter's life, and asked for a dozen times in each check: not through every guard anew.
+        self._operator, self._capabilities = inner.operator, inner.capabilities
 
     @property
     def operator(self) -> str:
@@ -23,7 +24,7 @@ class Guard:
     @property
     def capabilities(self) -> Mapping[SignalName, Capability]:
         """Those of the adapter inside."""
-        return self._inner.capabilities
+        return self._capabilities
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask the adapter inside."""
@@ -44,6 +45,6 @@ class Guard:
 
     def _refusal(self, name: SignalName, reason: Unavailability, code: str) -> Unavailable:
         """The signal for a question that this guard did not let through."""
-        capability = self._inner.capabilities.get(name)
+        capability = self._capabilities.get(name)
         source = None if capability is None else Source(self._operator, capability.api, capability.version)
         return Unavailable(name, reason, code, source)

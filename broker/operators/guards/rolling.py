@@ -33,6 +33,8 @@ class Rolling:
 
     def _slot_at(self, now_s: float) -> list[int]:
         at = int(now_s / self._slot_s)
+        if at == self._newest:
+            return self._slots[at % self._SLOTS]
         for passed in range(min(at - self._newest, self._SLOTS)):
             old = self._slots[(at - passed) % self._SLOTS]
             self.calls -= old[0]
