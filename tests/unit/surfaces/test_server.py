@@ -46,10 +46,10 @@ class Announcing(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(limit_s: float = _LIMIT_S) -> AsyncIterator[int]:
+async def serving(limit_s: float = _LIMIT_S, app: Any = echo) -> AsyncIterator[int]:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    server = Announcing(configure(echo, request_read_s=limit_s, lifespan="off"))
+    server = Announcing(configure(app, request_read_s=limit_s, lifespan="off"))
     task = asyncio.create_task(server._serve([bound]))
     try:
         await server.listening.wait()
@@ -154,3 +154,29 @@ async def test_what_two_servers_may_cut_differently_is_refused(sent: bytes) -> N
             await writer.wait_closed()
     assert said.startswith(b"HTTP/1.1 400")
     assert b"200" not in said
+
+
+_CLAIMED = (
+    b"x-forwarded-for: 203.0.113.9\r\nx-forwarded-proto: https\r\nx-forwarded-host: bank.example\r\n"
+    b"x-forwarded-port: 443\r\nx-real-ip: 203.0.113.9\r\nforwarded: for=203.0.113.9;proto=https;host=bank.example\r\n"
+)
+
+
+async def who(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with what the application would believe of its caller."""
+    if scope["type"] == "http":
+        body = f"{scope['scheme']} {scope['client'][0]}".encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def test_no_header_says_who_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Header trust (T30): not even from this machine, and whatever the environment lets uvicorn believe."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    async with serving(limit_s=20, app=who) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n" + _CLAIMED + b"\r\n")
+        said = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert said.endswith(b"\r\n\r\nhttp 127.0.0.1")
