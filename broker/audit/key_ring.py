@@ -53,11 +53,15 @@ class KeyRing(msgspec.Struct, frozen=True):
     keys: tuple[RingKey, ...]
 
     def signing(self, now_ms: int) -> RingKey:
-        """The key that signs now: of those that may, the one that began last."""
+        """The key that signs now: of those that may, the one that began last.
+
+        Before the first one begins, as when a clock was put back, it is that one: verifiers know it already.
+        """
         able = [key for key in self.keys if key.state(now_ms) == "signing"]
-        if not able:
+        to_come = [key for key in self.keys if key.state(now_ms) == "next"]
+        if not able and not to_come:
             raise RingUnreadable("no key of the ring may sign now")
-        return able[-1]
+        return able[-1] if able else to_come[0]
 
     def published(self, now_ms: int) -> list[RingKey]:
         """The keys that verifiers shall know now."""

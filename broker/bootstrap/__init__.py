@@ -55,7 +55,7 @@ from broker.usecases.learning.report_outcome import ReportOutcome
 from broker.usecases.operators.ask_network import AskNetwork, NetworkTools
 from broker.usecases.operators.manage_disclosures import ManageDisclosures
 from broker.usecases.operators.order_disclosure import OrderDisclosure
-from broker.usecases.permitted import PermittedNetwork
+from broker.usecases.permitted import Gatekeeping, PermittedNetwork
 from broker.usecases.policy.govern_policies import GovernPolicies, GovernTools
 from broker.usecases.policy.halt import Halt
 from broker.usecases.policy.policies_in_force import PoliciesInForce, PolicyClock
@@ -104,7 +104,8 @@ class Deployment(Administered):
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
             consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
-            network = PermittedNetwork(parts.registry.through, private.permit, parts.pseudonyms, consuming.circles)
+            gate = Gatekeeping(private.permit, parts.pseudonyms, consuming.circles, private.consents.of_new_holder)
+            network = PermittedNetwork(parts.registry.through, gate)
             billing = BillingTools(consuming.budget, store.consumers, parts.registry.charge, self._clock, self._new_id)
             stirrings = Stirrings()
             resettling = self._resettling(parts, store, policies, private, stirrings)

@@ -110,6 +110,14 @@ class Shadow(msgspec.Struct, frozen=True):
     ended_ms: int | None = None
 
 
+def reached_ms(changes: Iterable[PolicyChange], now_ms: int) -> int:
+    """The instant to judge by: now, and never before the last decision on record.
+
+    What was decided has happened. A clock that is put back must not bring back what a stricter version replaced.
+    """
+    return max([now_ms, *(change.decided_ms for change in changes if change.decided_ms is not None)])
+
+
 def in_force(changes: Iterable[PolicyChange], now_ms: int) -> dict[str, PolicyChange]:
     """The change in force of each policy: of those approved whose instant has come, the one approved last.
 

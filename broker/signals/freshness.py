@@ -33,6 +33,8 @@ _NEVER_KEPT = frozenset(
 
 _SWAPS = frozenset({SignalName.SIM_SWAP, SignalName.DEVICE_SWAP})
 _RECENT_S = 30 * 86_400.0
+_AHEAD_S = 60.0
+"""How far the clocks of an operator and ours may be apart."""
 
 
 class FreshnessKey(NamedTuple):
@@ -73,6 +75,9 @@ class Freshness:
             return None
         limit_s = max(max_age_s, adverse_max_age_s) if is_adverse(kept) else max_age_s
         if limit_s <= 0 or seconds_between(kept.observed_at, now) > limit_s:
+            return None
+        # Defensive: an answer from the future has no age; the clock was put back, and it may be days old.
+        if seconds_between(now, kept.observed_at) > _AHEAD_S:
             return None
         self._entries.move_to_end(key)
         return msgspec.structs.replace(kept, source=msgspec.structs.replace(kept.source, cached=True), latency_ms=0.0)

@@ -18,8 +18,8 @@ def configure(app: Any, *, request_read_s: float, **more: Any) -> uvicorn.Config
         log_config=None,
         access_log=False,
         server_header=False,
-        # Defensive: nothing of ours goes by a client's address or scheme, so no header may say what they are. uvicorn would
-        # believe X-Forwarded-* from this machine, and from everywhere where FORWARDED_ALLOW_IPS says so.
+        # Defensive: nothing of ours goes by a client's address or scheme, so no header may say what they are. uvicorn
+        # would believe X-Forwarded-* from this machine, and from everywhere where FORWARDED_ALLOW_IPS says so.
         proxy_headers=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         **more,

@@ -1,6 +1,7 @@
 """The only way from a use case to an operator: through the gate, before the call and again before its answer counts."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -8,7 +9,7 @@ from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
 from broker.adapter_kit.instruments import A, Order, Refused
 from broker.consent.gate import LegalBasis
 from broker.domain.instrument import Category, InstrumentName
-from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
+from broker.domain.signal import Flag, Observed, Signal, SignalName, Source, Unavailability, Unavailable
 from broker.errors import BrokerError
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.usecases.circles import Circles
@@ -20,39 +21,52 @@ NOBODY = "NO_TENANT"
 TOO_MANY_PLACES = "TOO_MANY_PLACES"
 """So many circles were asked about this person that one more would find them."""
 
+_log = logging.getLogger(__name__)
+
 Sources = Callable[[tuple[str, ...]], Adapter | None]
 """One adapter over operators in order of preference; ``None`` over none."""
+NewHolder = Callable[[str, bytes], Awaitable[object]]
+"""End what the former holder of a tenant's subject agreed to."""
+
+
+class Gatekeeping(msgspec.Struct, frozen=True):
+    """What the gate works with. ``circles`` and ``new_holder`` are ``None`` where nothing of theirs is minded."""
+
+    permit: Permit
+    pseudonyms: Pseudonyms
+    circles: Circles | None = None
+    new_holder: NewHolder | None = None
 
 
 class PermittedNetwork:
     """Every operator of a deployment, behind the gate. Use cases take this, and no adapter that is not behind it."""
 
-    def __init__(
-        self, sources: Sources, permit: Permit, pseudonyms: Pseudonyms, circles: Circles | None = None
-    ) -> None:
+    def __init__(self, sources: Sources, tools: Gatekeeping) -> None:
         self._sources = sources
-        self._circles = circles
-        self.permit = permit
-        self._pseudonyms = pseudonyms
+        self._tools = tools
+
+    @property
+    def permit(self) -> Permit:
+        """What may be asked about whom."""
+        return self._tools.permit
 
     def over(self, sources: Sources) -> "PermittedNetwork":
         """The same gate before other sources."""
-        return PermittedNetwork(sources, self.permit, self._pseudonyms)
+        return PermittedNetwork(sources, self._tools)
 
     def __call__(self, sources: tuple[str, ...]) -> Adapter | None:
         """One adapter over operators in order of preference; ``None`` over none."""
         adapter = self._sources(sources)
-        return None if adapter is None else Permitted(adapter, self.permit, self._pseudonyms, self._circles)
+        return None if adapter is None else Permitted(adapter, self._tools)
 
 
 class Permitted:
     """An adapter that asks nothing about a person that must not be asked, and tells nothing that must not be used."""
 
-    def __init__(self, inner: Adapter, permit: Permit, pseudonyms: Pseudonyms, circles: Circles | None = None) -> None:
+    def __init__(self, inner: Adapter, tools: Gatekeeping) -> None:
         self._inner = inner
-        self._circles = circles
-        self._permit = permit
-        self._pseudonyms = pseudonyms
+        self._tools = tools
+        self._permit = tools.permit
 
     @property
     def operator(self) -> str:
@@ -82,6 +96,8 @@ class Permitted:
         answer = await self._inner.observe(query)
         if isinstance(answer, Unavailable):
             return answer
+        if _is_somebody_elses(answer):
+            await self._moved_on(about)
         code = await self._after(query.signal, about, grant)
         return answer if code is None else refused(answer, code)
 
@@ -103,12 +119,22 @@ class Permitted:
 
     async def _closes_in(self, query: SignalQuery, about: About) -> bool:
         """Whether this is one circle too many around somebody."""
-        if self._circles is None or query.signal is not SignalName.LOCATION or query.location is None:
+        circles = self._tools.circles
+        if circles is None or query.signal is not SignalName.LOCATION or query.location is None:
             return False
-        return not await self._circles.may_ask(about.tenant, about.subject, query.location)
+        return not await circles.may_ask(about.tenant, about.subject, query.location)
+
+    async def _moved_on(self, about: About) -> None:
+        """The number has another holder than the tenant knew: what the former one agreed to permits nothing."""
+        if self._tools.new_holder is None:
+            return
+        try:
+            await self._tools.new_holder(about.tenant, about.subject)
+        except BrokerError as error:  # the next time that anybody asks; this answer alone lets nothing be allowed
+            _log.warning("could not end the consents of a former holder: %(code)s", {"code": error.code})
 
     def _about(self, asked: SignalQuery | Order[A]) -> About:
-        subject = self._pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""
+        subject = self._tools.pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""
         return About(asked.tenant, subject, asked.phone, asked.purpose)
 
     async def _before(self, category: Category, about: About) -> Grant | str:
@@ -124,3 +150,7 @@ class Permitted:
             return await self._permit.after(category, about, grant)
         except BrokerError:
             return UNKNOWN
+
+
+def _is_somebody_elses(answer: Observed) -> bool:
+    return answer.name is SignalName.NUMBER_RECYCLING and answer.value == Flag(active=True)

@@ -58,12 +58,16 @@ def test_every_package_is_pinned_by_version_and_hash(lock: Path) -> None:
     ["httpx", "httpx>=0.28", "httpx==0.28.1", "httpx @ git+https://example.com/x", "httpx==1 \\\n    --hash=md5:00"],
 )
 def test_a_package_that_is_not_is_found(line: str) -> None:
-    assert unpinned(f"{LOCK.read_text('utf-8')}{line}\n") == [line.split(" \\")[0]]
+    assert unpinned(f"{LOCK.read_text('utf-8')}{line}\n") == [line.split(" \\", maxsplit=1)[0]]
 
 
 def test_whatever_the_project_wants_is_in_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *project["build-system"]["requires"]]
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *project["build-system"]["requires"],
+    ]
     wanted += [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
     names = {normal(re.split(r"[\[<>=;~! ]", one)[0]) for one in wanted}
     assert names <= pinned(LOCK)
@@ -78,7 +82,7 @@ def test_every_package_of_node_is_pinned_by_hash(path: Path) -> None:
 
 
 def test_nothing_is_installed_without_its_hash() -> None:
-    """Our own code is installed without its dependencies and without an environment that pip would fetch for its build."""
+    """Our own code without its dependencies, and without an environment that pip would fetch for its build."""
     installs = re.findall(r"pip install ((?:[^\n\\&|;]|\\\n)+)", MAKEFILE)
     assert len(installs) >= 4
     for command in installs:

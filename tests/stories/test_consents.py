@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -252,6 +253,29 @@ def test_an_agent_records_no_consent_and_another_tenant_sees_none(desk: Desk) ->
     with broker.http(broker.key("bank-y", *scopes)) as stranger:
         assert stranger.get(f"/v1/consents/{given['id']}").status_code == 404
         assert stranger.post(f"/v1/consents/{given['id']}/withdraw").status_code == 404
+
+
+def test_what_the_former_holder_of_a_number_agreed_to_permits_nothing(desk: Desk) -> None:
+    """Threat T23: the number went to somebody else since the tenant knew it, and nobody asked them."""
+    recycled, bound = "+34600000119", (datetime.now(UTC) - timedelta(days=400)).date().isoformat()
+    subject = {"phoneNumber": recycled, "location": _PLACE}
+    given = desk.give(recycled)
+    assert why(desk.ask(subject=subject)["location"]) is None, "who does not ask, does not know"
+    dear = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
+    dear |= {"attributes": {"newPayee": True}}
+    signals = desk.ask(subject=subject | {"boundSince": bound}, action=dear, maxEvidenceAgeS=0)
+    assert signals["number_recycling"]["value"] == "recycled", signals
+    assert why(signals["location"]) == ("not_permitted", "CONSENT_EXPIRED"), "nor what was asked beside it"
+    before = located(desk.stage)
+    assert why(desk.ask(subject=subject)["location"]) == ("not_permitted", "CONSENT_EXPIRED")
+    assert located(desk.stage) == before, "nor is it asked again, or remembered"
+    versions = desk.clerk.get(f"/v1/consents/{given['id']}").json()["consents"]
+    assert [(one["state"], one["recordedBy"]) for one in versions] == [
+        ("given", "clerk"),
+        ("expired", "a new holder of the number"),
+    ]
+    desk.give(recycled)
+    assert why(desk.ask(subject=subject)["location"]) is None, "the new holder may agree for themselves"
 
 
 def test_an_erased_person_has_agreed_to_nothing(desk: Desk) -> None:

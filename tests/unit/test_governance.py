@@ -4,7 +4,16 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.domain.governance import ChangeKind, ChangeState, PolicyChange, Stop, StopKind, in_force, next_ms
+from broker.domain.governance import (
+    ChangeKind,
+    ChangeState,
+    PolicyChange,
+    Stop,
+    StopKind,
+    in_force,
+    next_ms,
+    reached_ms,
+)
 
 
 def a_change(place: int | None, effective_ms: int | None, **changes: object) -> PolicyChange:
@@ -51,6 +60,17 @@ def test_nothing_changes_before_the_instant_that_is_told(history: list[PolicyCha
 def test_pending_and_withdrawn_changes_are_in_force_never() -> None:
     history = [a_change(None, None), a_change(3, 0, state=ChangeState.WITHDRAWN)]
     assert (in_force(history, 10), next_ms(history, 0)) == ({}, None)
+
+
+@given(histories, st.integers(0, 100), st.integers(0, 100))
+def test_a_clock_that_is_put_back_brings_back_nothing(history: list[PolicyChange], now_ms: int, back_ms: int) -> None:
+    """What was published at once stays in force; what waits out its delay waits on."""
+    published = [msgspec.structs.replace(one, decided_ms=one.effective_ms) for one in history]
+    seen = [one for one in published if (one.effective_ms or 0) <= now_ms]
+    waiting = a_change(len(history), 200, decided_ms=now_ms)
+    at_ms = reached_ms([*seen, waiting], now_ms - back_ms)
+    assert in_force([*seen, waiting], at_ms) == in_force(seen, now_ms)
+    assert reached_ms(seen, now_ms) == now_ms
 
 
 def a_stop(kind: StopKind, value: str, **changes: object) -> Stop:

@@ -28,6 +28,7 @@ _AHEAD_MS = 300_000
 """How far a caller's clock may be ahead of ours."""
 _DUE_MAX = 200
 _CLOCK = "the clock"
+_NEW_HOLDER = "a new holder of the number"
 _SIGNALS_MAX = 20
 
 
@@ -170,6 +171,25 @@ class ManageConsents:
                 continue
             expired += 1
         return expired
+
+    async def of_new_holder(self, tenant: str, subject: bytes) -> int:
+        """End every live consent of a number that went to somebody else, and drop what was heard of it; how many.
+
+        Which of them the new holder gave cannot be told, so they are asked again: what is not known permits nothing.
+
+        Raises:
+            Unrecorded, Overloaded: the store cannot be used.
+        """
+        now_ms, ended = self._now_ms(), 0
+        for last in ledger.latest((await self._tools.store.held(tenant, subject)).versions):
+            if ledger.is_live(last, now_ms):
+                try:
+                    await self._append(self._next(last, ConsentState.EXPIRED, _NEW_HOLDER))
+                except Conflict:  # it is over, whoever was quicker
+                    continue
+                ended += 1
+        self._tools.watch.tell(tenant, subject)
+        return ended
 
     async def _append(self, consent: Consent) -> ConsentOut:
         tools = self._tools

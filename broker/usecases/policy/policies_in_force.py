@@ -26,6 +26,7 @@ from broker.domain.governance import (
     Stop,
     in_force,
     next_ms,
+    reached_ms,
 )
 from broker.errors import BrokerError, Conflict, Misconfigured
 from broker.policy.book import PolicyBook
@@ -179,8 +180,8 @@ class PoliciesInForce:
         return [one for one in self._seeds if one.document.id not in have and governed.isdisjoint(one.document.actions)]
 
     async def _state(self, tenant: str, revision: int, seen: int, versions: Sequence[PolicyVersion]) -> InForce:
-        now_ms = self._now_ms()
         changes = await self._store.changes(tenant)
+        now_ms = reached_ms(changes, self._now_ms())
         digests = {(one.policy_id, one.version): one.digest for one in versions}
         live = [one for one in await self._store.shadows(tenant) if one.ended_ms is None]
         valid = [digests[one.policy_id, one.version] for one in in_force(changes, now_ms).values()]

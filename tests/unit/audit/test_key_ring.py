@@ -61,6 +61,15 @@ def test_whatever_was_rotated_exactly_one_key_signs_at_any_instant() -> None:
         assert states(ring, at_ms).count("signing") == 1
 
 
+def test_a_clock_that_was_put_back_finds_the_first_key_that_is_not_revoked() -> None:
+    """Threat T17: otherwise a node whose clock starts wrong decides nothing."""
+    ring = key_ring.begin(PEMS[0], T).rotated(PEMS[1], active_ms=2 * T)
+    assert ring.signing(0).kid == KIDS[0]
+    assert [key.kid for key in ring.published(0)] == KIDS[:2], "whoever verifies knows it"
+    revoked = ring.revoked(KIDS[0], T, lambda: PEMS[2])
+    assert [revoked.signing(at_ms).kid for at_ms in (0, T, 2 * T)] == [KIDS[2]] * 3
+
+
 def test_a_revoked_key_neither_signs_nor_verifies_and_another_one_signs_at_once() -> None:
     ring = LONG_AGO.revoked(KIDS[0], T, lambda: PEMS[1])
     assert states(ring, T) == ["revoked", "signing"]

@@ -255,6 +255,16 @@ def test_freshness_judges_by_the_age_that_the_reader_allows() -> None:
     assert kept.get(key, max_age_s=12, now=NOON + timedelta(seconds=11)) is not None
 
 
+@pytest.mark.parametrize(("back_s", "used"), [(1, True), (60, True), (61, False), (3_600, False), (86_400, False)])
+def test_an_answer_from_the_future_has_no_age_and_is_not_used_again(back_s: int, *, used: bool) -> None:
+    """Threat T17: a wall clock that is put back must not make a clean answer good for another day."""
+    kept, query, clock = Freshness(entries_max=1), errand(1e9).query, HandClock()
+    item = PlanItem(SignalName.SIM_SWAP, required=True, max_age_s=60)
+    key = Gatherer._key(item, ScriptedAdapter(_never), errand(1e9))
+    kept.put(key, observed(query, clock))
+    assert (kept.get(key, max_age_s=3600, now=NOON - timedelta(seconds=back_s)) is not None) is used
+
+
 async def _never(_query: SignalQuery) -> Signal:
     raise AssertionError
 

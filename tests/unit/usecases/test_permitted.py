@@ -13,13 +13,13 @@ from broker.domain.consent import Consent, ConsentState
 from broker.domain.instrument import Category
 from broker.domain.phone import PhoneNumber
 from broker.domain.privacy import Erasure, Standing, SubjectChange
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability
+from broker.domain.signal import Flag, Match, Observed, Signal, SignalName, Source, Unavailability
 from broker.errors import Unrecorded
 from broker.privacy.journal import ErasureJournal
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.consent_store import Held
 from broker.usecases.permit import Permit, PermitLimits
-from broker.usecases.permitted import NOBODY, UNKNOWN, PermittedNetwork
+from broker.usecases.permitted import NOBODY, UNKNOWN, Gatekeeping, PermittedNetwork
 from broker.usecases.privacy.subject_watch import SubjectWatch
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Acting, good
@@ -29,6 +29,7 @@ from tests.unit.usecases.test_asking import ask
 CONFIG = Path(__file__).parents[3] / "config"
 PURPOSE = "FraudPreventionAndDetection"
 NUMBER = PhoneNumber("+34600000101")
+MATCHED, SOURCE = Match(matched=True), Source("alba", "an-api", "1")
 PLACE, SWAP, DEVICE, CLAIMS = (
     SignalName.LOCATION,
     SignalName.SIM_SWAP,
@@ -83,7 +84,7 @@ class Gate(NamedTuple):
         return self.pseudonyms.subject("acme", NUMBER)
 
     def around(self, adapter: Adapter) -> Adapter:
-        behind = PermittedNetwork(lambda _: adapter, self.network.permit, self.pseudonyms)(("north",))
+        behind = PermittedNetwork(lambda _: adapter, Gatekeeping(self.network.permit, self.pseudonyms))(("north",))
         assert behind is not None
         return behind
 
@@ -130,7 +131,7 @@ async def gate(tmp_path: Path) -> Gate:
     watch.forgetting(permit.forget)
     await watch.look()
     operator = Operator(good(clock))
-    network = PermittedNetwork(lambda sources: operator if sources else None, permit, pseudonyms)
+    network = PermittedNetwork(lambda sources: operator if sources else None, Gatekeeping(permit, pseudonyms))
     return Gate(clock, ledger, watch, operator, network, pseudonyms)
 
 
@@ -265,6 +266,49 @@ async def test_what_is_taken_back_between_two_waves_stops_the_second(gate: Gate)
     answers = await ask(gate.around(waves))
     assert DEVICE not in waves.asked
     assert [refusal(one) for one in answers.signals if one.name is DEVICE] == ["CONSENT_WITHDRAWN"]
+
+
+RECYCLED, KEPT = Flag(active=True), Flag(active=False)
+
+
+@pytest.mark.parametrize(("told", "ended"), [(RECYCLED, True), (KEPT, False)])
+async def test_whoever_has_the_number_now_did_not_agree(gate: Gate, told: Flag, *, ended: bool) -> None:
+    """Threat T23; whichever way the operator came to be asked."""
+    seen: list[tuple[str, bytes]] = []
+
+    async def new_holder(tenant: str, subject: bytes) -> None:
+        seen.append((tenant, subject))
+        gate.agree(PLACE, ConsentState.EXPIRED, version=2)
+        gate.watch.tell(tenant, subject)
+
+    async def act(query: SignalQuery) -> Signal:
+        value = told if query.signal is SignalName.NUMBER_RECYCLING else MATCHED
+        return Observed(query.signal, value, gate.clock.now(), SOURCE)
+
+    gate.agree(PLACE)
+    gate.operator.act = act
+    tools = Gatekeeping(gate.network.permit, gate.pseudonyms, new_holder=new_holder)
+    minding = gate._replace(network=PermittedNetwork(lambda _: gate.operator, tools))
+    assert isinstance(await minding.ask(PLACE), Observed)
+    answer = await minding.ask(SignalName.NUMBER_RECYCLING)
+    assert isinstance(answer, Observed), "the answer itself counts"
+    assert seen == ([("acme", gate.subject)] if ended else [])
+    assert refusal(await minding.ask(PLACE)) == ("CONSENT_EXPIRED" if ended else None)
+
+
+async def test_an_answer_counts_although_nobody_can_end_the_consents(gate: Gate) -> None:
+    async def down(_tenant: str, _subject: bytes) -> None:
+        raise Unrecorded("down")
+
+    async def act(query: SignalQuery) -> Signal:
+        return Observed(query.signal, RECYCLED, gate.clock.now(), SOURCE)
+
+    gate.operator.act = act
+    tools = Gatekeeping(gate.network.permit, gate.pseudonyms, new_holder=down)
+    answer = await gate._replace(network=PermittedNetwork(lambda _: gate.operator, tools)).ask(
+        SignalName.NUMBER_RECYCLING
+    )
+    assert isinstance(answer, Observed)
 
 
 async def test_what_is_asked_for_nobody_is_not_asked(gate: Gate) -> None:
