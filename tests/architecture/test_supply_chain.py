@@ -1,4 +1,4 @@
-"""What is installed is what was looked at (threat T29): every package by version and hash, and nothing fetched later."""
+"""What is installed is what was looked at (threat T29): every package by version and hash."""
 
 import json
 import re
