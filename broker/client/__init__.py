@@ -17,7 +17,7 @@ from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
 from broker.client._exchange import Credential, Retry
-from broker.client._operations import DEFAULT_PURPOSE, About, Given
+from broker.client._operations import DEFAULT_PURPOSE, About, Given, Question
 
 __all__ = [
     "DEFAULT_PURPOSE",
@@ -38,6 +38,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Policy",
+    "Question",
     "Reason",
     "ReceiptInvalid",
     "Retry",

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from broker.client import _members
+from broker.client._errors import AnswerMalformed, BrokerRefused, ClientError
 
 DECISIONS = frozenset({"allow", "step_up", "review", "deny"})
 SETTLED, PENDING = "settled", "pending"
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,32 @@ def answer(members: Mapping[str, Any], *, replayed: bool = False) -> Answer:
         replayed=replayed,
         revision=_members.whole(members, "revision") if "revision" in members else 0,
     )
+
+
+def answers(members: Mapping[str, Any], expected: int) -> list[Answer | ClientError]:
+    """Decoded members as the answers to a batch: each an answer, or the error that stands in its place.
+
+    Raises:
+        AnswerMalformed: there are more or fewer than were asked for, so nobody knows which is whose.
+    """
+    results = _members.parts(members, "results")
+    if len(results) != expected:
+        raise AnswerMalformed("the answers are not as many as the questions")
+    return [_result(each) for each in results]
+
+
+def _result(members: Mapping[str, Any]) -> Answer | ClientError:
+    try:
+        status = _members.whole(members, "status")
+        if status == _OK:
+            return answer(_members.part(members, "check"), replayed=members.get("replayed") is True)
+        problem = _members.part(members, "problem")
+        code, detail = _members.text(problem, "code"), _members.text(problem, "detail")
+        wanted = members.get("retryAfterS")
+        later_s = float(wanted) if isinstance(wanted, int) and not isinstance(wanted, bool) else None
+        return BrokerRefused(status, code, detail, _members.faults(problem), later_s)
+    except AnswerMalformed as error:
+        return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -13,6 +13,7 @@ import httpx
 from broker.client._action import Action
 from broker.client._answers import Answer, Challenge, Consumed, Outcome, Review
 from broker.client._credentials import ApiKey
+from broker.client._errors import ClientError
 from broker.client._exchange import (
     BODY_BYTES_MAX,
     Ask,
@@ -24,7 +25,7 @@ from broker.client._exchange import (
     Told,
     Work,
 )
-from broker.client._operations import About, Given, Operations, Terms
+from broker.client._operations import About, Given, Operations, Question, Terms
 
 _T = TypeVar("_T")
 
@@ -101,6 +102,13 @@ class TrustBroker:
             BrokerUnreachable: there was no answer.
         """
         return self.run(self.operations.check(phone_number, action, about))
+
+    def check_many(self, questions: Sequence[Question]) -> list[Answer | ClientError]:
+        """Ask many questions; in their order, each has its answer or the error that stands in its place.
+
+        Nothing is raised: one that the broker refused or did not answer must not cost the answers of the others.
+        """
+        return self.run(self.operations.check_many(questions))
 
     def read(self, check_id: str) -> Answer:
         """A check that was decided earlier, as it stands now and as this caller may see it."""
@@ -210,6 +218,10 @@ class AsyncTrustBroker:
     async def check(self, phone_number: str, action: str, **about: Unpack[About]) -> Answer:
         """As :meth:`TrustBroker.check`."""
         return await self.run(self.operations.check(phone_number, action, about))
+
+    async def check_many(self, questions: Sequence[Question]) -> list[Answer | ClientError]:
+        """As :meth:`TrustBroker.check_many`."""
+        return await self.run(self.operations.check_many(questions))
 
     async def read(self, check_id: str) -> Answer:
         """As :meth:`TrustBroker.read`."""

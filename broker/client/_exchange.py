@@ -147,10 +147,4 @@ def _error(told: Told) -> BrokerRefused | BrokerUnreachable:
     except AnswerMalformed:
         # A proxy on the way, or no broker at all: its text is nobody's business.
         return BrokerUnreachable(f"status {told.status} without a problem document; is this a trust broker?")
-    faults = members.get("errors")
-    pairs = tuple(
-        (str(fault.get("pointer", "")), str(fault.get("detail", "")))
-        for fault in (faults if isinstance(faults, list) else ())
-        if isinstance(fault, dict)
-    )
-    return BrokerRefused(told.status, code, detail, pairs, retry_after_s(told))
+    return BrokerRefused(told.status, code, detail, _members.faults(members), retry_after_s(told))

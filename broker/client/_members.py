@@ -102,3 +102,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member is there twice")
     return members
+
+
+def faults(members: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The ``errors`` of a problem document: pairs of a pointer and a sentence; empty where it has none."""
+    found = members.get("errors")
+    return tuple(
+        (str(fault.get("pointer", "")), str(fault.get("detail", "")))
+        for fault in (found if isinstance(found, list) else ())
+        if isinstance(fault, dict)
+    )

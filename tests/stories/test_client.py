@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from adapters.mock.phone import Phone, compare_code
-from broker.client import Action, AsyncTrustBroker, BrokerRefused, TrustBroker
+from broker.client import Action, Answer, AsyncTrustBroker, BrokerRefused, ClientError, Question, TrustBroker
 from broker.client.guards import Prompt, Rule, held_receipt, requires_trust
 from broker.client.oauth import PrivateKeyJwt
 from tests.support.oauth import Agent, registered
@@ -116,3 +116,31 @@ def test_waiting_ends_in_time_with_what_there_is(stage: Stage) -> None:
         answer = broker.check(STEADY, "sim.order")
         broker.request_review(answer.id)
         assert broker.wait(answer.id, up_to_s=0.3).pending
+
+
+MANY: list[Question] = [
+    {"phone_number": STEADY, "action": "sign_in.hint"},
+    {"phone_number": "+34 600", "action": "sign_in.hint"},
+    {"phone_number": RECENT, "action": "payment.transfer", "about": {"amount": ("950.00", "EUR")}},
+]
+
+
+def told(answers: list[Answer | ClientError]) -> list[str]:
+    return [one.decision if isinstance(one, Answer) else type(one).__name__ for one in answers]
+
+
+def test_many_questions_have_each_its_answer_or_its_error(stage: Stage) -> None:
+    with stage.broker.client() as broker:
+        answers = broker.check_many(MANY * 10)
+        assert told(answers) == ["allow", "BrokerRefused", "step_up"] * 10
+        refused = answers[1]
+        assert isinstance(refused, BrokerRefused)
+        assert (refused.status, refused.faults[0][0]) == (400, "/subject/phoneNumber")
+        assert broker.check_many([]) == []
+    with TrustBroker("http://127.0.0.1:9", "tb_x") as nobody:
+        assert told(nobody.check_many(MANY)) == ["BrokerUnreachable"] * 3
+
+
+async def test_many_questions_without_blocking(stage: Stage) -> None:
+    async with AsyncTrustBroker(stage.broker.url, stage.broker.agent_key) as broker:
+        assert told(await broker.check_many(MANY)) == ["allow", "BrokerRefused", "step_up"]

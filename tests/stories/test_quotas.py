@@ -199,3 +199,53 @@ def test_the_meter_of_others_is_not_found(stage: Stage, platform: httpx.Client) 
         assert stranger.get("/v1/metering", params={"since": "2020-01-01"}).status_code == 400
     with stage.broker.http() as agent:
         assert agent.get("/v1/metering").status_code == 403
+
+
+def batch(http: httpx.Client, *checks: dict[str, Any]) -> list[dict[str, Any]]:
+    response = http.post(f"{PATH}:batch", json={"checks": checks})
+    assert response.status_code == 200, response.text
+    return list(response.json()["results"])
+
+
+def test_each_check_of_a_batch_counts_and_has_its_own_answer(stage: Stage, platform: httpx.Client) -> None:
+    tenant, key = customer(platform, "batches", checksPerDay=5)
+    wrong = question() | {"purpose": "Curiosity"}
+    with stage.broker.http(key) as http:
+        asked = [{"request": question(n), "idempotencyKey": f"order-{n}"} for n in (101, 102, 103)]
+        told = batch(http, *asked, {"request": wrong}, {"request": {"subject": {}}})
+        assert [one["status"] for one in told] == [200, 200, 200, 400, 400]
+        assert [one["check"]["decision"] for one in told[:3]] == ["allow", "deny", "step_up"]
+        assert told[3]["problem"]["errors"][0]["pointer"] == "/purpose"
+        ids = [one["check"]["id"] for one in told[:3]]
+        assert [http.get(f"{PATH}/{one}").json()["id"] for one in ids] == ids
+        # Its own idempotency, shared with checks that come alone, which is the fifth question that could be read.
+        alone = http.post(PATH, json=question(102), headers={"Idempotency-Key": "order-102"})
+        assert (alone.json()["id"], alone.headers["idempotency-replayed"]) == (ids[1], "true")
+        over = batch(http, {"request": question(101), "idempotencyKey": "order-102"}, {"request": question()})
+        assert {one["status"] for one in over} == {429}
+        assert all(one["retryAfterS"] > 0 for one in over)
+    assert len(stage.rows("SELECT 1 FROM checks WHERE tenant = ?", tenant)) == 3
+    assert platform.get(f"/v1/metering?tenant={tenant}").json()["checks"] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        pytest.param({"checks": []}, 400, "/checks", id="none"),
+        pytest.param({"checks": [{"request": {}}] * 101}, 400, "/checks", id="too many"),
+        pytest.param({"checks": [{"request": {}, "more": 1}]}, 400, "/checks", id="an unknown member"),
+        pytest.param(
+            {"checks": [{"request": {}, "idempotencyKey": "k"}] * 2}, 400, "/checks/1/idempotencyKey", id="a key twice"
+        ),
+        pytest.param({"checks": [{"request": {"x": "y" * 70_000}}]}, 413, "", id="too large"),
+    ],
+)
+def test_a_batch_that_is_none_is_refused_whole(stage: Stage, body: Any, status: int, pointer: str) -> None:
+    with stage.broker.http() as http:
+        refused = http.post(f"{PATH}:batch", json=body)
+        assert refused.status_code == status, refused.text
+        assert any(one["pointer"].startswith(pointer) for one in refused.json().get("errors", [])) or not pointer
+        keyed = http.post(f"{PATH}:batch", json={"checks": [{"request": {}}]}, headers={"Idempotency-Key": "k"})
+        assert keyed.status_code == 400
+    with stage.broker.http(stage.broker.key("acme", "policy:read")) as http:
+        assert http.post(f"{PATH}:batch", json=body).status_code == 403

@@ -14,6 +14,7 @@ from broker.errors import BrokerError, Unrecorded
 from broker.surfaces.api import (
     audit,
     authzen,
+    batches,
     camara,
     camara_oauth,
     challenges,
@@ -107,6 +108,7 @@ async def client_keys(services: NamedDependency[Services]) -> dict[str, Any]:
 
 _ROUTES: Sequence[ControllerRouterHandler] = (
     *checks.ROUTES,
+    *batches.ROUTES,
     journeys.read_journey,
     outcomes.report_outcome,
     *policies.ROUTES,
@@ -168,6 +170,7 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
     )
     rooms = (
         authzen,
+        batches,
         challenges,
         consents,
         disclosures,

@@ -69,7 +69,7 @@ async def create_check(request: Request[Any, Any, Any]) -> Response[bytes]:
     question = wire.to_request(
         members, deadline_min_ms=services.deadline_min_ms, deadline_cap_ms=services.deadline_cap_ms
     )
-    key = _key(request.headers.get("idempotency-key"), members, principal)
+    key = idempotency_key(request.headers.get("idempotency-key"), members, principal)
 
     def render(check: Check) -> bytes:
         return msgspec.json.encode(view(check, principal, request.headers.get("accept-language")))
@@ -151,14 +151,17 @@ async def list_reason_codes(
     return reason_codes(await services.authenticate(credential(request.scope)))
 
 
-ROUTES = (create_check, read_check, follow_check, list_reason_codes)
+def idempotency_key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:
+    """The key that came with a check, bound to what was asked; ``None`` where none came.
 
-
-def _key(sent: str | None, members: Any, principal: Principal) -> IdempotencyKey | None:
+    Raises:
+        InvalidRequest: it is none that can be kept.
+    """
     if sent is None:
         return None
     if not 0 < len(sent) <= _KEY_LENGTH_MAX or not sent.isascii() or not sent.isprintable():
-        raise InvalidRequest(
-            "the header Idempotency-Key is malformed", [Fault("", "send 1 to 255 printable characters")]
-        )
+        raise InvalidRequest("the idempotency key is malformed", [Fault("", "send 1 to 255 printable characters")])
     return IdempotencyKey(ENDPOINT, sent, wire.fingerprint(members, principal))
+
+
+ROUTES = (create_check, read_check, follow_check, list_reason_codes)

@@ -87,6 +87,15 @@ BODIES: Mapping[str, Any] = {
         "signals": ["location"],
         "jurisdiction": "ES",
     },
+    "BatchIn": {
+        "checks": [
+            {"request": {"subject": {"phoneNumber": _NUMBER}, "action": _PAYMENT, "purpose": _PURPOSE}},
+            {
+                "request": {"subject": {"phoneNumber": "+34600000102"}, "action": _PAYMENT, "purpose": _PURPOSE},
+                "idempotencyKey": "order-77",
+            },
+        ]
+    },
     "SubjectRefIn": {"phoneNumber": _NUMBER},
     "SwitchIn": {"phoneNumber": _NUMBER, "on": True},
     "PersonRequestIn": {"phoneNumber": _NUMBER, "kind": "access"},

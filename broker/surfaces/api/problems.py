@@ -69,14 +69,28 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: tuple[FaultOut, ...] = ()
 
 
+FAILED = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR.phrase,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    BrokerError.code,
+    "the broker failed; nothing was decided",
+)
+
+
 def on_broker_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """An error of ours, with the status of its class and nothing of its cause."""
     if not isinstance(error, BrokerError) or type(error) not in STATUS:
         return on_anything_else(request, error)
-    status = STATUS[type(error)]
+    return respond(problem_of(error), headers(error, request))
+
+
+def problem_of(error: BrokerError) -> Problem:
+    """The document of an error of ours; one without a status of its own says nothing but that we failed."""
+    status = STATUS.get(type(error))
+    if status is None:
+        return FAILED
     faults = tuple(FaultOut(*fault) for fault in error.faults) if isinstance(error, InvalidRequest) else ()
-    problem = Problem(status.phrase, status, error.code, str(error), errors=faults)
-    return respond(problem, headers(error, request))
+    return Problem(status.phrase, status, error.code, str(error), errors=faults)
 
 
 def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -92,8 +106,7 @@ def on_anything_else(request: Request[Any, Any, Any], error: Exception) -> Respo
         "%(handler)s: %(error)s at %(place)s",
         {"handler": str(request.scope.get("route_handler")), "error": type(error).__name__, "place": origin(error)},
     )
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return respond(Problem(status.phrase, status, BrokerError.code, "the broker failed; nothing was decided"), None)
+    return respond(FAILED, None)
 
 
 def respond(problem: Problem, headers: dict[str, str] | None) -> Response[bytes]:

@@ -7,7 +7,7 @@ import typer
 
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.sandbox import numbers_in
+from broker.usecases.operators.magic_numbers import numbers_in
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 
