@@ -53,6 +53,7 @@ from broker.usecases.even_time import EvenTime
 from broker.usecases.journeys import Journeys
 from broker.usecases.learning.report_outcome import ReportOutcome
 from broker.usecases.operators.ask_network import AskNetwork, NetworkTools
+from broker.usecases.operators.list_operators import ListOperators
 from broker.usecases.operators.manage_disclosures import ManageDisclosures
 from broker.usecases.operators.order_disclosure import OrderDisclosure
 from broker.usecases.permitted import Gatekeeping, PermittedNetwork
@@ -289,6 +290,7 @@ class Deployment(Administered):
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
             ask_network=AskNetwork(network),
+            operators=ListOperators(parts.registry),
             disclosures=ManageDisclosures(store.disclosures, parts.gate, self._clock, self._new_id),
             disclose=OrderDisclosure(network, store.disclosures),
             figures=figures,

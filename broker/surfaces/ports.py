@@ -26,6 +26,7 @@ from broker.usecases.events.manage_webhooks import ManageWebhooks
 from broker.usecases.journeys import Journeys
 from broker.usecases.learning.report_outcome import OutcomeView
 from broker.usecases.operators.ask_network import AskNetwork
+from broker.usecases.operators.list_operators import ListOperators
 from broker.usecases.operators.manage_disclosures import ManageDisclosures
 from broker.usecases.operators.order_disclosure import OrderDisclosure
 from broker.usecases.policy.govern_policies import GovernPolicies
@@ -89,6 +90,7 @@ class Services:
     challenges: ChallengeChecks
     ceremonies: Ceremonies
     ask_network: AskNetwork
+    operators: ListOperators
     disclosures: ManageDisclosures
     disclose: OrderDisclosure
     figures: Figures

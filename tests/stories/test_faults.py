@@ -76,6 +76,10 @@ def test_a_browned_out_operator_is_left_alone_and_the_other_keeps_working(quick:
     assert document["decision"] != "allow"
     assert not [path for path in network_calls(quick) if "sim-swap" in path]
     assert reason_of(check(quick, borealis), "sim_swap") is None
+    with quick.broker.http(quick.broker.analyst_key) as http:
+        told = {one["operator"]: one["capabilities"] for one in http.get("/v1/operators").json()["operators"]}
+    health = {name: {one["signal"]: one["health"] for one in ones} for name, ones in told.items()}
+    assert (health["alba"]["sim_swap"], health["borealis"]["sim_swap"]) == ("left_alone", "well")
     quick.alba.control.no_faults()
     for _ in range(200):
         if reason_of(check(quick, alba), "sim_swap") is None:

@@ -162,6 +162,32 @@ def test_what_is_exported_says_that_it_was_played(stage: Stage, player: httpx.Cl
     assert all(line.endswith(",true") for line in lines[1:])
 
 
+def test_each_side_is_told_of_its_own_operators(stage: Stage, player: httpx.Client) -> None:
+    (only,) = player.get("/v1/operators").json()["operators"]
+    assert (only["operator"], only["sandbox"]) == ("sandbox", True)
+    assert {one["phoneNumber"] for one in player.get("/v1/sandbox/numbers").json()["numbers"]} > {STEADY, SWAPPED_3H}
+    with stage.broker.http(stage.broker.analyst_key) as analyst:
+        told = analyst.get("/v1/operators").json()
+    assert [one["operator"] for one in told["operators"]] == ["alba", "borealis", "cadenza"]
+    known = {one["signal"]: one for one in told["operators"][0]["capabilities"]}
+    assert known["sim_swap"] == {
+        "signal": "sim_swap",
+        "api": "sim-swap",
+        "version": "2.1.0",
+        "health": "well",
+        "price": {"value": "0.02", "currency": "EUR"},
+    }
+    # An agent learns what can be known, and not from whom, at which price, or who is in trouble.
+    with stage.broker.http(stage.broker.agent_key) as agent:
+        assert agent.get("/v1/operators").json() == {"signals": told["signals"], "operators": []}
+    with stage.broker.http(stage.broker.key("acme", "policy:read")) as other:
+        assert other.get("/v1/operators").status_code == 403
+    shown = CliRunner().invoke(
+        create(open_deployment), ["operators", "--url", stage.broker.url, "--key", stage.broker.analyst_key]
+    )
+    assert "  sim_swap  sim-swap 2.1.0  well  0.02 EUR" in shown.output.splitlines()
+
+
 def test_nobody_leaves_the_sandbox(stage: Stage, player: httpx.Client) -> None:
     below = player.post("/v1/tenants", json={"name": "till"}).raise_for_status().json()
     assert (below["tenant"], below["sandbox"]) == ("acme.sandbox.till", True)

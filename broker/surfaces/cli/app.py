@@ -20,6 +20,7 @@ _ROOMS: dict[str, tuple[str, str, str]] = {
     "outcome": ("check", "outcome", ""),
     "meter": ("meter", "create", ""),
     "learn": ("learn", "create", ""),
+    "operators": ("operators", "operators", ""),
     "simulate": ("simulate", "create", ""),
     "adapter": ("adapter", "create", "Adapters for operators"),
     "audit": ("audit", "create", "The transparency log"),

@@ -1,0 +1,118 @@
+"""Who can be asked, about what, at which price, and whether they are well."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from broker.consumers import authorize
+from broker.domain.check import Principal
+from broker.domain.cost import Charge
+from broker.domain.instrument import Category, InstrumentName
+from broker.domain.signal import SignalName
+from broker.domain.tenancy import is_sandbox
+from broker.operators.guards.breaker import BreakerState
+from broker.operators.registry import Registry
+from broker.usecases.operators.magic_numbers import MagicNumbersOut, numbers_of
+
+Health = Literal["well", "left_alone", "being_tried"]
+_HEALTH: dict[BreakerState, Health] = {
+    BreakerState.CLOSED: "well",
+    BreakerState.OPEN: "left_alone",
+    BreakerState.HALF_OPEN: "being_tried",
+}
+
+
+class PriceOut(msgspec.Struct, frozen=True):
+    """Money: a decimal in a string, and an ISO 4217 code."""
+
+    value: str
+    currency: str
+
+
+class CapabilityOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A signal and the API that gives it, at one version, with the price of one question where there is one.
+
+    ``health`` is that of this API as this process sees it: ``left_alone`` after it failed, ``being_tried`` again.
+    """
+
+    signal: SignalName
+    api: str
+    version: str
+    health: Health
+    price: PriceOut | None = None
+
+
+class InstrumentOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Something that the operator does, such as a text message with a code, and the price of one order."""
+
+    instrument: InstrumentName
+    api: str
+    version: str
+    price: PriceOut | None = None
+
+
+class OperatorOut(msgspec.Struct, frozen=True, rename="camel"):
+    """A live operator. ``sandbox``: a pretend one, which tenants of the sandbox ask."""
+
+    operator: str
+    sandbox: bool
+    capabilities: tuple[CapabilityOut, ...]
+    instruments: tuple[InstrumentOut, ...]
+
+
+class OperatorsOut(msgspec.Struct, frozen=True, rename="camel"):
+    """The ``signals`` that somebody can be asked for, and by whom; ``operators`` are told with ``trust:explain``."""
+
+    signals: tuple[SignalName, ...]
+    operators: tuple[OperatorOut, ...]
+
+
+class ListOperators:
+    """Tells a caller about the operators of its side: those of the sandbox, or the others."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def __call__(self, principal: Principal) -> OperatorsOut:
+        """The operators; without ``trust:explain`` no more than what can be known, not by whom and at which price.
+
+        Raises:
+            NotPermitted: the caller lacks the scope ``trust:check``.
+        """
+        authorize.require(principal, authorize.CHECK)
+        found = tuple(self._of_side(principal.tenant))
+        signals = sorted({one.signal for operator in found for one in operator.capabilities})
+        return OperatorsOut(tuple(signals), found if authorize.EXPLAIN in principal.scopes else ())
+
+    def numbers(self, principal: Principal) -> MagicNumbersOut:
+        """The magic numbers, for whoever may ask about any.
+
+        Raises:
+            NotPermitted: the caller lacks the scope ``trust:check``.
+        """
+        authorize.require(principal, authorize.CHECK)
+        return numbers_of(self._registry.magic)
+
+    def _of_side(self, tenant: str) -> Iterator[OperatorOut]:
+        sandbox = is_sandbox(tenant)
+        for name, adapter in self._registry.adapters.items():
+            if (name in self._registry.magic) != sandbox:
+                continue
+            states = self._registry.breakers(name)
+            yield OperatorOut(
+                name,
+                sandbox,
+                tuple(
+                    CapabilityOut(signal, one.api, one.version, _HEALTH[states[signal]], self._price(name, signal))
+                    for signal, one in sorted(adapter.capabilities.items())
+                ),
+                tuple(
+                    InstrumentOut(instrument, source.api, source.version, self._price(name, instrument))
+                    for instrument, source in sorted(adapter.instruments.items())
+                ),
+            )
+
+    def _price(self, operator: str, category: Category) -> PriceOut | None:
+        charge: Charge | None = self._registry.charge(operator, category)
+        return None if charge is None else PriceOut(str(charge.amount), charge.currency)
