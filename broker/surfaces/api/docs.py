@@ -36,6 +36,7 @@ _TAGS = {
     "Webhooks": "Signed deliveries (Standard Webhooks).",
     "AuthZEN": "OpenID AuthZEN 1.0, for gateways that speak it.",
     "OAuth": "Access tokens for agents (RFC 6749, 7523, 8693, 9449).",
+    "Operators": "Who can be asked, and what there is to play with.",
     "Keys": "Public keys.",
     "Operations": "Health and figures.",
 }
