@@ -102,7 +102,16 @@ def bits(names: Iterable[SignalName]) -> int:
 
 def lacking(facts: Facts, rules: ClassRules) -> tuple[SignalGroup, ...]:
     """The required groups without a telling answer."""
-    return tuple(group for group in rules.required if not facts.telling & bits(group))
+    told = facts.telling | settled_by_binding(facts, rules)
+    return tuple(group for group in rules.required if not told & bits(group))
+
+
+def settled_by_binding(facts: Facts, rules: ClassRules) -> int:
+    """The signals of which a requirement asks no more: what changed, if anything, did so before the binding.
+
+    For low and medium alone: the day of the binding is the caller's word.
+    """
+    return facts.excused if rules.action_class <= ActionClass.MEDIUM else 0
 
 
 def unknown_number(evidence: Evidence) -> bool:

@@ -20,6 +20,7 @@ from broker.policy.facts import (
     Facts,
     bits,
     lacking,
+    settled_by_binding,
 )
 from broker.policy.rules import ON_THE_PHONE_NETWORK, ON_THE_SIM, ClassRules, GateCode, SignalGroup, StepUpMethod
 
@@ -44,7 +45,7 @@ def gates(facts: Facts, rules: ClassRules) -> tuple[Gate, ...]:
 
 def change_floor(facts: Facts, rules: ClassRules) -> Outcome:
     """The least for a change within the required window: what is known must not do better than what might have been."""
-    cleared = facts.clearing | facts.excused
+    cleared = facts.clearing | settled_by_binding(facts, rules)
     return Outcome.ALLOW if all(cleared & bits(group) for group in rules.required) else rules.missing_floor
 
 

@@ -52,7 +52,8 @@ class Reading(msgspec.Struct, frozen=True):
 
     ``state`` of an age is the youngest bin that the answer allows. ``weight`` is the table's, before ageing;
     ``freshness`` (0-1) is what is left of a clean answer. ``points`` are the ages that the weight was read at, for SIM
-    and device. An absent signal has no freshness, and weighs something only where its absence does.
+    and device. An absent signal has no freshness, and weighs something only where its absence does. ``unexcused`` is
+    what a change from before the binding would have said without the binding.
     """
 
     name: SignalName
@@ -61,6 +62,7 @@ class Reading(msgspec.Struct, frozen=True):
     freshness: float = 0.0
     points: Points = ()
     missing: Unavailability | None = None
+    unexcused: "Reading | None" = None
 
     @property
     def observed(self) -> bool:

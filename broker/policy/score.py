@@ -19,6 +19,9 @@ from broker.policy.tenure import before_binding
 
 TRUST_MAX = 1000
 
+MOVE_MAX = 6.0
+"""How far one signal may move the log-odds, in nats."""
+
 # 500 risk points at a probability of 5 %, 50 more for each doubling of the odds.
 _POINTS_AT_EVEN_ODDS = 712.4
 _POINTS_PER_NAT = 72.135
@@ -54,7 +57,7 @@ def weigh(table: EvidenceTable, rules: ClassRules, readings: Readings, excused: 
     ``readings`` are those of :meth:`Reader.all` under the same table and rules, ``excused`` the changes from before the
     binding.
     """
-    readings = {**readings, **{name: no_change(table, readings[name]) for name in excused}}
+    readings = {**readings, **{name: excuse(table, readings[name]) for name in excused}}
     nats = shares(table, readings)
     evidence_nats = sum(nats.values())
     prior = logit(rules.prior)
@@ -77,10 +80,25 @@ def weigh(table: EvidenceTable, rules: ClassRules, readings: Readings, excused: 
     )
 
 
-def no_change(table: EvidenceTable, reading: Reading) -> Reading:
-    """A change from before the binding reads as none: a new subscription is no takeover."""
-    clean = table.signals[reading.name].weights[-1]
-    return msgspec.structs.replace(reading, state=BEFORE_BINDING, weight=clean, points=ages.CLEANEST)
+def excuse(table: EvidenceTable, reading: Reading) -> Reading:
+    """A change from before the binding accuses nobody any more, and speaks for nobody either.
+
+    In the pair it stands as an old one, so that a new handset beside it is an upgrade.
+    """
+    weight = _relieved(table, reading.weight, ages.on_curve(table.signals[reading.name].weights, ages.KNOTS[-1]))
+    return msgspec.structs.replace(
+        reading, state=BEFORE_BINDING, weight=weight, points=ages.CLEANEST, unexcused=reading
+    )
+
+
+def _relieved(table: EvidenceTable, weight: float, instead: float) -> float:
+    """What is left of a weight once it is excused.
+
+    Defensive: the day of the binding is the caller's word. So an excuse turns nothing into a credit, and tenure, with
+    what it weighs by itself, moves the score no further than any signal may.
+    """
+    room = MOVE_MAX + on_grid(table.signals[SignalName.KYC_TENURE].weights[-1])
+    return min(weight, max(0.0, instead, weight - room))
 
 
 def probability(at: float) -> float:
@@ -147,20 +165,26 @@ def group_of(table: EvidenceTable, reading: Reading) -> str:
 
 
 def pair_shares(table: EvidenceTable, sim: Reading, device: Reading) -> tuple[Share, ...]:
-    """SIM and device together; SIM carries its own weight and device what it adds to that.
+    """SIM and device together; SIM carries its own weight and device what it adds to that."""
+    whole, first = on_grid(_joint(table, sim, device)), on_grid(sim.aged)
+    if sim.unexcused or device.unexcused:
+        whole = _relieved(table, on_grid(_joint(table, sim.unexcused or sim, device.unexcused or device)), whole)
+    return ((_SIM, first), (_DEVICE, whole - first))
+
+
+def _joint(table: EvidenceTable, sim: Reading, device: Reading) -> float:
+    """The weight of both.
 
     Each of the two may be anything between as fresh as it is and fresh, and each mixture of "known" and "unknown" has
     its weight; the worst of the four corners counts. So ageing never helps, a clean answer never weighs more than none,
     and what is fully fresh is just the pair table.
     """
     both = joint_weight(table, sim.points, device.points)
-    corners = (
+    return max(
         s * d * both + s * (1.0 - d) * sim.weight + (1.0 - s) * d * device.weight
         for s in (1.0, sim.freshness)
         for d in (1.0, device.freshness)
     )
-    whole, first = on_grid(max(corners)), on_grid(sim.aged)
-    return ((_SIM, first), (_DEVICE, whole - first))
 
 
 def _unsettled(readings: Readings, rules: ClassRules) -> list[Reading]:

@@ -82,7 +82,7 @@ class WhatIf:
         # By identity, for that costs nothing; each value holds what its key names, so that an id stays its own.
         self._seen: dict[int, _Seen] = {}
         self._evidence: dict[int, tuple[Evidence, _Together]] = {}
-        self._unchanged: dict[int, Part] = {}
+        self._excuses: dict[int, Part] = {}
         self._briefs: dict[frozenset[int], Brief] = {}
         self._made: dict[tuple[SignalName, str], Signal] = {}
 
@@ -190,11 +190,11 @@ class WhatIf:
     def _gist(self, seen: _Together) -> Gist:
         parts = {name: one.part for name, one in seen.items()}
         for name in self._excused(seen):
-            parts[name] = self._no_change(parts[name])
+            parts[name] = self._excuse(parts[name])
         return self._weighing(parts)
 
-    def _no_change(self, part: Part) -> Part:
-        found = self._unchanged.get(id(part))
+    def _excuse(self, part: Part) -> Part:
+        found = self._excuses.get(id(part))
         if found is None:
-            found = self._unchanged[id(part)] = self._weighing.part(score.no_change(self._table, part.reading))
+            found = self._excuses[id(part)] = self._weighing.part(score.excuse(self._table, part.reading))
         return found

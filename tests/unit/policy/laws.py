@@ -35,10 +35,13 @@ from broker.policy.counterfactual import counterfactual
 from broker.policy.decide import decide
 from broker.policy.document import PolicyDocument
 from broker.policy.evidence_table import EvidenceTable
+from broker.policy.facts import Facts
+from broker.policy.gates import change_floor, gates
 from broker.policy.gist import Gist
 from broker.policy.reading import NO_LOCATION_GIVEN
 from broker.policy.scenarios import STATES
 from broker.policy.score import assess
+from broker.policy.tenure import before_binding
 from broker.policy.what_if import WhatIf
 from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, crowded_table, sim_bound, table
 
@@ -190,6 +193,12 @@ class Setting(msgspec.Struct, frozen=True):
     def what_if(self) -> WhatIf:
         return self._known()[0]
 
+    def gate_floor(self, evidence: Evidence) -> Outcome:
+        """The strictest of what gates and floors ask for, whatever the score."""
+        rules = self.document.rules(self.action_class)
+        facts = Facts.of(evidence, rules)
+        return max([change_floor(facts, rules), *(gate.floor for gate in gates(facts, rules))])
+
     def _known(self) -> tuple[WhatIf, dict[Evidence, Run]]:
         found = self.known.get(self.action_class) if self.known is not None else None
         if found is None:
@@ -224,6 +233,8 @@ def not_better(setting: Setting, before: Evidence, after: Evidence) -> None:
     assert new.probability >= old.probability
     assert new.trust_score <= old.trust_score
     assert now.outcome >= was.outcome
+    assert set(now.methods_offered) <= set(was.methods_offered)
+    assert setting.gate_floor(after) >= setting.gate_floor(before)
 
 
 # -- One signal one step worse -----------------------------------------------------------------------------------------
@@ -343,9 +354,21 @@ def one_signal_is_bounded(setting: Setting, one: Signal, others: Evidence) -> No
     alone = setting.weigh(Evidence.of([one]))
     assert abs(alone.evidence) <= 6.0
     full, less = setting.weigh(Evidence.of([one, *rest.signals])), setting.weigh(rest)
-    if one.name not in AGES:  # SIM and device share the pair table: what one adds depends on the other
-        assert abs(full.evidence - less.evidence) <= 6.0
+    assert abs(full.evidence - less.evidence) <= 6.0
     assert -2.5 <= full.evidence <= 8.0
+
+
+def a_second_of_age_moves_two_points_at_most(setting: Setting, evidence: Evidence) -> None:
+    """Unless it is the second in which the day of the binding begins, which excuses a change or does not."""
+    before = setting.weigh(evidence)
+    for name in AGES:
+        one = evidence.get(name)
+        if isinstance(one, Observed) and isinstance(one.value, AgeRange):
+            most = None if one.value.at_most_s is None else one.value.at_most_s + 1.0
+            older = msgspec.structs.replace(one, value=AgeRange(one.value.at_least_s + 1.0, most))
+            after = extremes.replaced(evidence, [older])
+            if before_binding(after, setting.action_class) == before_binding(evidence, setting.action_class):
+                assert abs(setting.weigh(after).trust_score - before.trust_score) <= 2
 
 
 def contributions_add_up_exactly(setting: Setting, evidence: Evidence) -> None:
@@ -441,6 +464,7 @@ LAWS: dict[Callable[..., None], dict[str, st.SearchStrategy[Any]]] = {
     order_and_repetition_leave_no_trace: {"evidence": any_evidence, "order": st.randoms(use_true_random=False)},
     replays_bit_for_bit: {"evidence": any_evidence},
     one_signal_is_bounded: {"one": st.one_of(list(ANY.values())), "others": any_evidence},
+    a_second_of_age_moves_two_points_at_most: {"evidence": any_evidence},
     contributions_add_up_exactly: {"evidence": any_evidence},
     the_top_reason_carries_the_score: {"evidence": any_evidence},
     a_higher_class_is_never_looser: {"evidence": any_evidence},

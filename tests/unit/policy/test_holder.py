@@ -16,8 +16,9 @@ from broker.domain.signal import (
 )
 from broker.policy.facts import Facts, lacking
 from broker.policy.scenarios import BEFORE_BINDING
+from broker.policy.score import MOVE_MAX
 from broker.policy.telling import WINDOWS_S
-from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, assessed, decided, evidence, observed
+from tests.unit.policy.kit import DAY, HOUR, NOW, all_classes, assessed, decided, evidence, observed, table
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
 SIM, TENURE, CLAIMS = SignalName.SIM_SWAP, SignalName.KYC_TENURE, SignalName.KYC_MATCH
@@ -98,6 +99,28 @@ class TestYoungLines:
     def test_any_other_young_sim_weighs_as_before(self, words: dict[str, str]) -> None:
         found = {one.signal: one.weight for one in assessed(evidence(**words)).contributions}
         assert found[SIM] == pytest.approx(assessed(evidence(sim_swap="2d")).evidence)
+
+    def test_an_excuse_is_no_credit_and_takes_none_away(self) -> None:
+        weights = {
+            age: {one.signal: one.weight for one in assessed(evidence(sim_swap=age, kyc_tenure="2d")).contributions}
+            for age in ("2d", "400d")
+        }
+        assert weights["2d"][SIM] == 0.0
+        assert weights["400d"][SIM] == table().weight(SIM, "older") < 0.0
+
+    def test_a_new_handset_beside_an_excused_sim_is_an_upgrade(self) -> None:
+        (excused, old) = (
+            assessed(evidence(sim_swap=age, device_swap="3h", kyc_tenure="2d")).evidence for age in ("2d", "400d")
+        )
+        assert excused == old > 0.0
+
+    @pytest.mark.parametrize("other", [{}, {"number_recycling": "same"}, {"call_forwarding": "active"}])
+    def test_an_excuse_and_the_tenure_that_gives_it_move_no_more_than_one_signal_may(
+        self, other: dict[str, str]
+    ) -> None:
+        line = {"sim_swap": "3h", "device_swap": "3h"} | other
+        moved = assessed(evidence(**line)).evidence - assessed(evidence(**line, kyc_tenure="0d")).evidence
+        assert 4.0 < moved <= MOVE_MAX
 
     def test_critical_actions_are_excused_nothing(self) -> None:
         line = evidence(sim_swap="2d", kyc_tenure="2d")
