@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 
 import msgspec
 
+from broker.adapter_kit.transport import TransportLimits, default_tls, open_transport
 from broker.bootstrap.background import running
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
+from broker.errors import Misconfigured
 from broker.privacy.journal import ErasureJournal
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.privacy.root_keys import RootKeyFile
+from broker.privacy.root_keys import RootKeyFile, RootKeys
+from broker.privacy.transit import TransitKey, TransitRootKeys
 from broker.privacy.vault import Vault
 from broker.settings.sections import ConsentSettings, KeySettings, RetentionSettings
 from broker.storage.store import Store
@@ -29,6 +33,7 @@ from broker.usecases.privacy.rotate_keys import RotateKeys
 from broker.usecases.privacy.subject_watch import Forget, SubjectWatch
 
 _RETENTION_S = 3600.0
+_LOCAL = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)")
 _log = logging.getLogger(__name__)
 
 
@@ -93,15 +98,13 @@ async def keeping_private(needs: PrivacyNeeds) -> AsyncIterator[Privacy]:
 
 async def open_vault(settings: KeySettings, store: Store, clock: Clock) -> Vault:
     """The vault over the store's wrapped keys."""
-    roots = await open_root_keys(_file(settings), store.vault, secrets.token_bytes)
+    roots = await _roots(settings, store)
     return Vault(store.vault, roots, clock, secrets.token_bytes, entries_max=settings.vault_entries_max)
 
 
 async def key_rotation(settings: KeySettings, store: Store, clock: Clock) -> RotateKeys:
     """The rotation of root and tenant keys."""
-    file = _file(settings)
-    roots = await open_root_keys(file, store.vault, secrets.token_bytes)
-    return RotateKeys(store.vault, roots, file, clock, secrets.token_bytes)
+    return RotateKeys(store.vault, await _roots(settings, store), clock, secrets.token_bytes)
 
 
 def retention(settings: RetentionSettings, store: Store, clock: Clock) -> KeepRetention:
@@ -124,5 +127,20 @@ async def _enforcing(room: Privacy) -> None:
         await asyncio.sleep(_RETENTION_S)
 
 
-def _file(settings: KeySettings) -> RootKeyFile | None:
-    return RootKeyFile(settings.directory / "vault.keys", secrets.token_bytes) if settings.vault == "file" else None
+async def _roots(settings: KeySettings, store: Store) -> RootKeys:
+    """The root keys where the settings say that they are."""
+    file = RootKeyFile(settings.directory / "vault.keys", secrets.token_bytes)
+    given = None if settings.vault == "environment" else file
+    service = _transit(settings) if settings.vault == "transit" else None
+    return await open_root_keys(given, store.vault, secrets.token_bytes, service)
+
+
+def _transit(settings: KeySettings) -> Callable[[RootKeys | None], RootKeys]:
+    """A key management service that speaks Vault's transit wire, over TLS unless it is on this machine."""
+    url = settings.transit_url
+    if not url.startswith("https://") and not _LOCAL.match(url):
+        raise Misconfigured(f"keys.transit_url: {url!r} is no https:// address; root keys are asked for over TLS")
+    token = settings.transit_token or settings.directory / "transit.token"
+    key = TransitKey(url, settings.transit_mount, settings.transit_key, token)
+    tls = default_tls(settings.transit_ca)
+    return lambda before: TransitRootKeys(key, lambda: open_transport("aiohttp", TransportLimits(), tls=tls), before)

@@ -1,7 +1,7 @@
 """Root keys: what wraps the keys of tenants. They never lie in the database.
 
-A provider holds several, each with a name, and one is current. A key management service fits the same interface: its
-``wrap`` and ``unwrap`` are calls that the key itself never leaves.
+A provider holds several, each with a name, and one is current: a file of ours, the environment, or a key management
+service (:mod:`broker.privacy.transit`), which the keys themselves never leave.
 """
 
 import base64
@@ -46,6 +46,26 @@ class RootKeys(Protocol):
         """
         ...
 
+    async def require(self, ids: Collection[str]) -> None:
+        """Refuse to go on without any of these.
+
+        Raises:
+            Misconfigured: names the first that is missing.
+        """
+        ...
+
+    async def renew(self) -> None:
+        """Make another key the current one; the others go on unwrapping.
+
+        Raises:
+            Misconfigured: that is for somebody else to do; says what.
+        """
+        ...
+
+    async def keep(self, ids: Collection[str]) -> list[str]:
+        """Forget all but the current key and those, as far as that is ours to do; the names of what went."""
+        ...
+
 
 class LocalRootKeys:
     """Root keys in the memory of this process, as some text has them; read again when an unknown one is named.
@@ -73,14 +93,22 @@ class LocalRootKeys:
         """What was wrapped under the key of that name."""
         return sealing.unseal(self._key(key_id), wrapped, place)
 
-    def require(self, ids: Collection[str]) -> None:
-        """Refuse to go on without any of these.
-
-        Raises:
-            Misconfigured: names the first that is missing.
-        """
+    async def require(self, ids: Collection[str]) -> None:
+        """Refuse to go on without any of these."""
         for key_id in sorted(ids):
             self._key(key_id)
+
+    async def renew(self) -> None:
+        """Nothing that we could do to an environment."""
+        raise Misconfigured(
+            f"{self._source}: its first key is the one in use; put a new one before it on every node, then run this"
+            " again"
+        )
+
+    async def keep(self, ids: Collection[str]) -> list[str]:
+        """Nothing is ours to forget."""
+        del ids
+        return []
 
     def _key(self, key_id: str) -> AESGCM:
         if key_id not in self._keys:
@@ -94,6 +122,22 @@ class LocalRootKeys:
 
     def __repr__(self) -> str:
         return f"LocalRootKeys({self._source})"
+
+
+class FileRootKeys(LocalRootKeys):
+    """Root keys in a file of ours, which may be changed from here."""
+
+    def __init__(self, file: "RootKeyFile", random: Random) -> None:
+        super().__init__(file.read, str(file.path), random)
+        self._file = file
+
+    async def renew(self) -> None:
+        """Put a new key before the others."""
+        self._file.add()
+
+    async def keep(self, ids: Collection[str]) -> list[str]:
+        """Forget all but the current key and those."""
+        return self._file.keep(ids)
 
 
 class RootKeyFile:

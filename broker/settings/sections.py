@@ -51,7 +51,12 @@ class KeySettings(Section):
     """Where secrets are kept, one file each; and how many keys of subjects a process holds unwrapped."""
 
     directory: Path = Path("var/keys")
-    vault: Literal["file", "environment"] = "file"
+    vault: Literal["file", "environment", "transit"] = "file"
+    transit_url: str = ""
+    transit_mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9_/-]+$")
+    transit_key: str = Field(default="trust-broker", pattern=r"^[A-Za-z0-9_-]+$")
+    transit_token: Path | None = None
+    transit_ca: Path | None = None
     vault_entries_max: int = Field(default=50_000, ge=1, le=10_000_000)
 
 

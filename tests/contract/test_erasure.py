@@ -16,7 +16,7 @@ from broker.domain.privacy import Erasure, RetentionMark
 from broker.errors import Erased, NotPermitted, Unrecorded
 from broker.privacy.journal import ErasureJournal
 from broker.privacy.pseudonyms import Pseudonyms
-from broker.privacy.root_keys import LocalRootKeys, RootKeyFile
+from broker.privacy.root_keys import FileRootKeys, RootKeyFile
 from broker.privacy.vault import Vault
 from broker.storage.records import PastCheck
 from broker.storage.store import Store
@@ -83,7 +83,7 @@ async def node(url: str, home: Path, clock: HandClock, journal: str = "erasures.
     file = RootKeyFile(home / "vault.keys", secrets.token_bytes)
     notes = ErasureJournal(home / journal)
     async with storing(url) as store:
-        roots = LocalRootKeys(file.read, str(file.path), secrets.token_bytes)
+        roots = FileRootKeys(file, secrets.token_bytes)
         vault = Vault(store.vault, roots, clock, secrets.token_bytes, entries_max=100)
         watch = SubjectWatch(store.privacy, clock, notes)
         watch.forgetting(vault.forget)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from broker.errors import BrokerError, Erased, Misconfigured, Unrecorded
-from broker.privacy.root_keys import LocalRootKeys, RootKeyFile
+from broker.privacy.root_keys import FileRootKeys, LocalRootKeys, RootKeyFile
 from broker.privacy.vault import Vault
 from broker.storage.records import SubjectKeyRow
 from broker.storage.store import Store
@@ -50,13 +50,13 @@ def clock() -> HandClock:
 
 
 def node(store: Store, file: RootKeyFile, clock: HandClock, entries_max: int = 100) -> Vault:
-    roots = LocalRootKeys(file.read, str(file.path), secrets.token_bytes)
+    roots = FileRootKeys(file, secrets.token_bytes)
     return Vault(store.vault, roots, clock, secrets.token_bytes, entries_max=entries_max)
 
 
 def rotation(store: Store, file: RootKeyFile, clock: HandClock) -> RotateKeys:
-    roots = LocalRootKeys(file.read, str(file.path), secrets.token_bytes)
-    return RotateKeys(store.vault, roots, file, clock, secrets.token_bytes)
+    roots = FileRootKeys(file, secrets.token_bytes)
+    return RotateKeys(store.vault, roots, clock, secrets.token_bytes)
 
 
 async def test_what_one_node_sealed_another_one_opens(store: Store, file: RootKeyFile, clock: HandClock) -> None:
@@ -239,9 +239,9 @@ async def test_an_interrupted_rotation_goes_on_and_makes_no_second_key(
 ) -> None:
     vault = node(store, file, clock)
     sealed = {bytes([n]): await vault.seal("acme", bytes([n]), "note:1", SECRET) for n in range(5)}
-    roots = LocalRootKeys(file.read, str(file.path), secrets.token_bytes)
+    roots = FileRootKeys(file, secrets.token_bytes)
     with pytest.raises(Unrecorded):
-        await RotateKeys(Dying(store.vault), roots, file, clock, secrets.token_bytes)(forget_old=False)
+        await RotateKeys(Dying(store.vault), roots, clock, secrets.token_bytes)(forget_old=False)
     half = file.read()
     for subject, one in sealed.items():
         assert await node(store, file, clock).open("acme", subject, "note:1", one) == SECRET
@@ -258,7 +258,7 @@ async def test_root_keys_may_come_from_the_environment(
     roots = await open_root_keys(None, store.vault, secrets.token_bytes)
     vault = Vault(store.vault, roots, clock, secrets.token_bytes, entries_max=10)
     sealed = await vault.seal("acme", WHO, "note:1", SECRET)
-    rotate = RotateKeys(store.vault, roots, None, clock, secrets.token_bytes)
+    rotate = RotateKeys(store.vault, roots, clock, secrets.token_bytes)
     with pytest.raises(Misconfigured, match="put a new one before it"):
         await rotate(forget_old=False)
     monkeypatch.setenv("TRUST_BROKER_VAULT_KEYS", f"{second}\n{first}")

@@ -1,16 +1,22 @@
 """Keys are rotated under load, and revoked in a drill: nothing else fails, and the stolen key is worth nothing."""
 
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from broker.audit import receipts
-from broker.surfaces.cli import signing
+from broker.surfaces.cli import keys, signing
 from tests.support.stage import Stage, set_stage
+from tests.support.transit import TransitService, transit
 
 QUESTION: dict[str, Any] = {
     "subject": {"phoneNumber": "+34600000101"},
@@ -61,13 +67,90 @@ def test_a_rotation_under_load_fails_no_request_and_every_receipt_verifies(stage
             thread.join()
     with stage.broker.http() as http:
         published = http.get("/.well-known/jwks.json")
-    keys = published.json()
+    ring = published.json()
     assert published.headers["cache-control"] == "public, max-age=60", "verifiers hear of a revocation within a minute"
     assert faults == []
-    assert {receipts.kid(token) for token in tokens} <= {key["kid"] for key in keys["keys"]}
+    assert {receipts.kid(token) for token in tokens} <= {key["kid"] for key in ring["keys"]}
     for token in tokens:
-        receipts.verify(token, keys, now=datetime.now(UTC))
+        receipts.verify(token, ring, now=datetime.now(UTC))
     assert "signing" in run(stage, "list")[1]
+
+
+@contextmanager
+def asked_all_the_time(stage: Stage, ask: Callable[[httpx.Client], int]) -> Iterator[list[int]]:
+    """Two callers who never stop while the block lasts; the statuses that they heard."""
+    heard: list[int] = []
+    over = threading.Event()
+
+    def load() -> None:
+        with stage.broker.http() as http:
+            while not over.is_set():
+                heard.append(ask(http))
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield heard
+        enough = len(heard) + 10
+        while len(heard) < enough:
+            time.sleep(0.01)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def somebody(http: httpx.Client) -> int:
+    """A check of one of many people, most of whom need a key of their own."""
+    number = f"+34600000{random.randrange(101, 130)}"
+    return http.post("/v1/trust-checks", json=QUESTION | {"subject": {"phoneNumber": number}}).status_code
+
+
+@pytest.fixture
+def in_a_service(tmp_path: Path) -> Iterator[tuple[Stage, TransitService]]:
+    """A stage whose root keys are in a key management service."""
+    with transit() as service:
+        token = tmp_path / "token"
+        token.touch(mode=0o600)
+        token.write_text(service.token)
+        there = {
+            'vault = "file"': 'vault = "transit"',
+            'transit_url = ""': f'transit_url = "{service.url}"\ntransit_token = "{token}"',
+        }
+        with set_stage(tmp_path, changes=there) as stage:
+            yield stage, service
+
+
+def rotated_root(stage: Stage) -> str:
+    done = CliRunner().invoke(keys.create(lambda _config: stage.broker.deployment), ["rotate-root"])
+    assert done.exit_code == 0, done.output
+    return str(done.output)
+
+
+def test_root_and_tenant_keys_change_under_load_and_nobody_notices(
+    in_a_service: tuple[Stage, TransitService],
+) -> None:
+    """Every tenant gets a new key and every person's is wrapped anew, while more people come."""
+    stage, service = in_a_service
+    with stage.broker.http() as http:
+        before = http.post("/v1/trust-checks", json=QUESTION).json()
+    with asked_all_the_time(stage, somebody) as heard:
+        told = [rotated_root(stage) for _ in range(3)]
+    assert set(heard) == {200}
+    # Nodes go on with the tenant's key that they know for a minute; running it again wraps what they sealed meanwhile.
+    assert all("root key transit/trust-broker:v2: " in one for one in told), told
+    assert not (stage.broker.folder / "keys" / "vault.keys").exists(), "no root key of ours"
+    assert any(call.startswith("POST /v1/transit/decrypt/") for call in service.asked)
+    service.sealed = True
+    with stage.broker.http() as http, asked_all_the_time(stage, somebody) as heard:
+        assert http.get(f"/v1/trust-checks/{before['id']}").json()["decision"] == before["decision"]
+    assert set(heard) == {200}, "who is known needs no service"
+    stranger = stage.broker.key("newcomer", "trust:check", consumer="shop", agent="till")
+    with stage.broker.http(stranger) as http:
+        assert http.post("/v1/trust-checks", json=QUESTION).status_code == 503, "and a new tenant waits"
+        service.sealed = False
+        assert http.post("/v1/trust-checks", json=QUESTION).status_code == 200
 
 
 def test_in_a_drill_the_old_receipt_is_refused_and_a_new_one_is_good(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from broker.audit.signing_key import SigningKey
 from broker.errors import Misconfigured
 from broker.privacy import secret_files
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
-from broker.privacy.root_keys import ENVIRONMENT, LocalRootKeys, RootKeyFile
+from broker.privacy.root_keys import ENVIRONMENT, FileRootKeys, LocalRootKeys, RootKeyFile, RootKeys
 from broker.privacy.sealing import Random
 
 
@@ -69,14 +69,25 @@ class WrappedKeys(Protocol):
         ...
 
 
-async def open_root_keys(file: RootKeyFile | None, keys: WrappedKeys, random: Random) -> LocalRootKeys:
-    """The root keys of the vault, from their file or else the environment; a file is made for a new database only.
+Service = Callable[[RootKeys | None], RootKeys]
+"""The root keys of a service, with those of before there was one."""
+
+
+async def open_root_keys(
+    file: RootKeyFile | None, keys: WrappedKeys, random: Random, service: Service | None = None
+) -> RootKeys:
+    """The root keys of the vault: in a service, their file, or else the environment; no file replaces one that is gone.
+
+    Where there is a service, ``file`` is that of before; it is not made.
 
     Raises:
         Misconfigured: there is none, one is no key, or one is missing that the database needs.
     """
     needed = await keys.roots_in_use()
-    if file is None:
+    roots: RootKeys
+    if service is not None:
+        roots = service(FileRootKeys(file, random) if file is not None and file.path.exists() else None)
+    elif file is None:
         roots = LocalRootKeys(lambda: os.environ.get(ENVIRONMENT, ""), ENVIRONMENT, random)
     elif needed and not file.path.exists():
         raise Misconfigured(
@@ -84,8 +95,8 @@ async def open_root_keys(file: RootKeyFile | None, keys: WrappedKeys, random: Ra
             " file back from its backup"
         )
     else:
-        roots = LocalRootKeys(file.read, str(file.path), random)
-    roots.require(needed)
+        roots = FileRootKeys(file, random)
+    await roots.require(needed)
     return roots
 
 

@@ -8,9 +8,9 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.clock import Clock
-from broker.errors import BrokerError, Misconfigured
+from broker.errors import BrokerError
 from broker.privacy import sealing
-from broker.privacy.root_keys import ENVIRONMENT, RootKeyFile, RootKeys
+from broker.privacy.root_keys import RootKeys
 from broker.privacy.sealing import Damaged, Random
 from broker.privacy.vault import new_tenant_key, subject_place, unwrap_subject_key, unwrap_tenant_key
 from broker.storage.records import SubjectKeyRow, TenantKeyRow
@@ -67,12 +67,9 @@ class RotateKeys:
     Payloads are never touched, so the cost is that of the keys: one row of about a hundred bytes a subject.
     """
 
-    def __init__(
-        self, keys: WrappedKeys, roots: RootKeys, file: RootKeyFile | None, clock: Clock, random: Random
-    ) -> None:
+    def __init__(self, keys: WrappedKeys, roots: RootKeys, clock: Clock, random: Random) -> None:
         self._keys = keys
         self._roots = roots
-        self._file = file
         self._clock = clock
         self._random = random
 
@@ -80,11 +77,11 @@ class RotateKeys:
         """Finish a rotation that was interrupted, else begin one and bring it to its end.
 
         Raises:
-            Misconfigured: the root keys are not in a file of ours and nobody gave a new one.
+            Misconfigured: the root keys are not ours to change and nobody gave a new one.
             Unrecorded, Overloaded: the store cannot be used; run it again.
         """
         if not await self._unfinished(await self._roots.current()):
-            self._add()
+            await self._roots.renew()
         root_id = await self._roots.current()
         tenants = subjects = 0
         async for tenant in self._tenants():
@@ -100,14 +97,6 @@ class RotateKeys:
             if newest.root_id != root_id or await self._keys.superseded(tenant, newest.version, 1):
                 return True
         return False
-
-    def _add(self) -> None:
-        if self._file is None:
-            raise Misconfigured(
-                f"{ENVIRONMENT}: its first key is the one in use; put a new one before it on every node, then run this"
-                " again"
-            )
-        self._file.add()
 
     async def _tenants(self) -> AsyncIterator[str]:
         after = ""
@@ -147,4 +136,4 @@ class RotateKeys:
     async def _forget(self) -> list[str]:
         before = self._clock.now() - _SETTLED
         await self._keys.forget_superseded(int(before.timestamp() * 1000))
-        return self._file.keep(await self._keys.roots_in_use()) if self._file else []
+        return await self._roots.keep(await self._keys.roots_in_use())
