@@ -20,6 +20,7 @@ from broker.storage import (
     rights_store,
     statements,
     vault_statements,
+    watch_store,
 )
 from broker.storage.migrations.guard import ALL_TENANTS
 from broker.storage.unit_of_work import Value
@@ -43,6 +44,7 @@ CROSSING: frozenset[Executable] = frozenset(
         challenge_store.SELECT_BY_LINK,
         challenge_store.SELECT_BY_TICKET,
         challenge_store.SELECT_DUE,
+        watch_store.SELECT_DUE_WATCHES,
         consent_store.SELECT_DUE,
         policy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_CHANGES,

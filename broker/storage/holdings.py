@@ -47,6 +47,12 @@ HOLDINGS: Mapping[str, Executable] = {
         "opened_ms",
         *("challenge_id", "check_id", "method", "state", "consumer", "agent", "opened_ms", "closed_ms", "code"),
     ),
+    "watches": _by_subject(
+        tables.watches,
+        "opened_ms",
+        *("watch_id", "consumer", "agent", "action_type", "purpose", "every_s", "state", "opened_ms", "expires_ms"),
+        *("looks", "looked_ms", "check_id", "closed_ms", "code"),
+    ),
     "reviews": _by_subject(
         tables.reviews,
         "opened_ms",

@@ -45,6 +45,7 @@ from broker.storage.revision_store import RevisionStore
 from broker.storage.rights_store import RightsStore
 from broker.storage.unit_of_work import Backend, Begin, Release, Row, Settle, Value, Write
 from broker.storage.vault_store import VaultStore
+from broker.storage.watch_store import WatchStore
 from broker.storage.writer import GroupWriter, WriterStats
 
 
@@ -97,6 +98,7 @@ class Store:
         self.events = EventStore(self._writer, self._reader, limits.rows_max)
         self.reviews = ReviewStore(self._writer, self._reader, limits.rows_max)
         self.receipts = ReceiptStore(self._writer, self._reader, limits.rows_max)
+        self.watches = WatchStore(self._writer, self._reader, limits.rows_max)
         self.log = LogStore(self._writer, self._reader, limits.rows_max)
 
     @property

@@ -36,6 +36,7 @@ from broker.storage.tables.reviewing import reviews
 from broker.storage.tables.schema import metadata, schema_revision
 from broker.storage.tables.telling import outbox, webhooks
 from broker.storage.tables.vault import subject_keys, tenant_keys
+from broker.storage.tables.watching import watches
 
 __all__ = [
     "api_keys",
@@ -82,5 +83,6 @@ __all__ = [
     "tenants",
     "trusted_issuers",
     "used_ids",
+    "watches",
     "webhooks",
 ]
