@@ -30,6 +30,7 @@ from broker.bootstrap.rights import RightsNeeds, rights_desk, watching_deadlines
 from broker.bootstrap.routing import open_finder, open_resolver
 from broker.bootstrap.telling import telling
 from broker.bootstrap.waiting import awaiting
+from broker.bootstrap.watching import WatchNeeds, watches, watching
 from broker.clock import SystemClock
 from broker.events.compose import Composer
 from broker.operators.guards.limits import GuardLimits
@@ -136,6 +137,7 @@ class Deployment(Administered):
             await stack.enter_async_context(
                 watching_deadlines(services.requests, services.figures, self._settings.rights.look_s)
             )
+            await stack.enter_async_context(watching(services.watches, self._settings.watches.look_s))
             yield services
 
     def _signer(self, parts: Parts) -> ReceiptSigner:
@@ -202,6 +204,12 @@ class Deployment(Administered):
     def _policies(self, parts: Parts, store: Store) -> PoliciesInForce:
         pace = PolicyClock(**self._settings.policies.model_dump())
         return PoliciesInForce(store.policies, parts.seeds, parts.rulebook, self._clock, pace)
+
+    def _watch_needs(
+        self, parts: Parts, store: Store, policies: PoliciesInForce, beside: Beside, run_check: WithinQuotas
+    ) -> WatchNeeds:
+        settings, compose = self._settings.watches, self._composer()
+        return WatchNeeds(settings, parts, store, policies, beside, run_check, compose, self._clock, self._new_id)
 
     def _journeys(self, parts: Parts, store: Store, private: Privacy) -> Journeys:
         return journeys(self._settings, store, private.opened, self._clock, parts.pseudonyms)
@@ -298,6 +306,7 @@ class Deployment(Administered):
             challenges=ChallengeChecks(beside.desk),
             ceremonies=Ceremonies(beside.desk),
             webhooks=beside.webhooks,
+            watches=watches(self._watch_needs(parts, store, policies, beside, asking_for)),
             consents=private.consents,
             consent_links=ConsentLinks(network, opened, self._settings.server.public_url, secrets.token_bytes),
             restrict=private.restrict,

@@ -6,6 +6,7 @@ from broker.errors import NotPermitted
 CHECK = "trust:check"
 EXPLAIN = "trust:explain"
 REVIEW = "trust:review"
+WATCH = "trust:watch"
 EVENTS = "events:manage"
 
 POLICY_READ = "policy:read"
@@ -30,6 +31,7 @@ MEANINGS = {
     CHECK: "ask, follow what was asked, start challenges and reviews, use receipts",
     EXPLAIN: "see why: score, signals, gates, the whole explanation",
     REVIEW: "decide for people who wait for a human",
+    WATCH: "have people's trust looked at again and again",
     EVENTS: "webhooks",
     NETWORK: "raw facts of the network, through the CAMARA facade",
     DISCLOSE: "order personal data in clear, where a grant permits it",

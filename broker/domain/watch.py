@@ -139,7 +139,7 @@ def _news(watch: Watch, look: Look) -> News:
 
     What is missing accuses nobody: where less was seen, worse is news only if what was seen is suspicious by itself.
     """
-    if watch.decision is None:
+    if watch.decision is None or watch.band is None:
         return News.NOTHING
     before, band = Outcome[watch.decision.upper()], TrustBand(watch.band)
     blind = look.missing > watch.missing

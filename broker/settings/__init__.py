@@ -31,6 +31,7 @@ from broker.settings.sections import (
     SharedSettings,
     StorageSettings,
     WaitSettings,
+    WatchSettings,
     WebhookSettings,
 )
 
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     places: PlaceSettings = PlaceSettings()
     challenges: ChallengeSettings = ChallengeSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    watches: WatchSettings = WatchSettings()
     waiting: WaitSettings = WaitSettings()
 
     @classmethod

@@ -250,6 +250,18 @@ class WaitSettings(Section):
     stream_s: float = Field(default=300, gt=0, le=3600)
 
 
+class WatchSettings(Section):
+    """How many watches a tenant has at once, how often and for how long one looks, and how nodes share the work."""
+
+    per_tenant_max: int = Field(default=1000, ge=0, le=1_000_000)
+    every_min_s: int = Field(default=3600, ge=60, le=2_592_000)
+    days_max: int = Field(default=365, ge=1, le=3650)
+    look_s: float = Field(default=5, ge=0.01, le=600)
+    at_once: int = Field(default=4, ge=1, le=64)
+    lease_s: int = Field(default=60, ge=10, le=3600)
+    again_s: int = Field(default=60, ge=1, le=86_400)
+
+
 class WebhookSettings(Section):
     """Where events may go, and how often and how long they are tried. Times in seconds."""
 

@@ -43,6 +43,7 @@ from broker.usecases.rights.tend_requests import TendRequests
 from broker.usecases.step_up.ceremonies import Ceremonies
 from broker.usecases.step_up.challenge_checks import ChallengeChecks
 from broker.usecases.view import CheckView
+from broker.usecases.watches.manage_watches import ManageWatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Services:
     reviews: ReviewChecks
     request_access: RequestAccess
     webhooks: ManageWebhooks
+    watches: ManageWatches
     consents: ManageConsents
     consent_links: ConsentLinks
     restrict: RestrictSubject

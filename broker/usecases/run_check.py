@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
 from broker.domain.evidence import Evidence
 from broker.domain.signal import Observed, Unavailability
@@ -46,7 +47,7 @@ class RunCheck:
         authorize.require(asked.principal, authorize.CHECK)
         governing = await self._tools.policies.of(asked.principal.tenant)
         document, action_class = governing.book.resolve(asked.request.action)
-        self._require_purpose(asked, document)
+        require_purpose(self._tools.gate, document, asked.request.purpose)
         started_at = self._tools.clock.now()
         enquiry = self._enquiry(asked)
         look_back = self._tools.look_back
@@ -122,15 +123,21 @@ class RunCheck:
         _, body = await self._settle(case, Evidence.of(plan.unavailable), wait_s=self._begin.wait_s(case))
         return Answered(body, replayed=False)
 
-    def _require_purpose(self, asked: Asked, document: PolicyDocument) -> None:
-        purpose, gate = asked.request.purpose, self._tools.gate
-        if not gate.knows(purpose):
-            known = ", ".join(gate.known())
-            raise InvalidRequest("the purpose is not known", [Fault("/purpose", f"send one of: {known}")])
-        if not document.permits_purpose(purpose):
-            raise NotPermitted(f"the policy {document.id} does not allow this action for the purpose {purpose}")
-
     def _enquiry(self, asked: Asked) -> Enquiry:
         tenant, phone = asked.principal.tenant, asked.request.subject.phone
         subject = self._tools.pseudonyms.subject(tenant, phone)
         return Enquiry(tenant, subject, phone, asked.request.purpose, self._tools.new_correlator())
+
+
+def require_purpose(gate: ConsentGate, document: PolicyDocument, purpose: str) -> None:
+    """Let a purpose pass that is known, and that the policy allows.
+
+    Raises:
+        InvalidRequest: nobody knows it.
+        NotPermitted: the policy does not allow its actions for it.
+    """
+    if not gate.knows(purpose):
+        known = ", ".join(gate.known())
+        raise InvalidRequest("the purpose is not known", [Fault("/purpose", f"send one of: {known}")])
+    if not document.permits_purpose(purpose):
+        raise NotPermitted(f"the policy {document.id} does not allow this action for the purpose {purpose}")

@@ -38,6 +38,7 @@ from broker.surfaces.api import (
     subjects,
     tenants,
     trials,
+    watches,
     webhooks,
 )
 from broker.surfaces.mcp import McpMount
@@ -120,6 +121,7 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     *audit.ROUTES,
     *receipts.ROUTES,
     *webhooks.ROUTES,
+    *watches.ROUTES,
     *authzen.ROUTES,
     *oauth.ROUTES,
     *subjects.ROUTES,
@@ -183,6 +185,7 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         subjects,
         tenants,
         trials,
+        watches,
         webhooks,
     )
     contract.name_schemas(app, [body for room in rooms for body in room.BODIES])

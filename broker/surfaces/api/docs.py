@@ -33,6 +33,7 @@ _TAGS = {
     "Subjects": "Erasing and leaving alone; how long things are kept.",
     "Disclosures": "Personal data in clear, where purpose, operator, grant, scope and consent all permit it.",
     "Tenants": "A platform's customers: limits, budgets, keys, the meter.",
+    "Watches": "Somebody's trust looked at again and again, and news where it is worse.",
     "Webhooks": "Signed deliveries (Standard Webhooks).",
     "AuthZEN": "OpenID AuthZEN 1.0, for gateways that speak it.",
     "OAuth": "Access tokens for agents (RFC 6749, 7523, 8693, 9449).",

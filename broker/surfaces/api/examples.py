@@ -96,6 +96,7 @@ BODIES: Mapping[str, Any] = {
             },
         ]
     },
+    "WatchIn": {"phoneNumber": _NUMBER, "actionType": "payment.transfer", "purpose": _PURPOSE, "everyS": 86_400},
     "SubjectRefIn": {"phoneNumber": _NUMBER},
     "SwitchIn": {"phoneNumber": _NUMBER, "on": True},
     "PersonRequestIn": {"phoneNumber": _NUMBER, "kind": "access"},

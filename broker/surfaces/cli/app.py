@@ -35,6 +35,7 @@ _ROOMS: dict[str, tuple[str, str, str]] = {
     "rights": ("rights", "app", "What people ask about their own data"),
     "routing": ("routing", "create", "Which network serves a number"),
     "sandbox": ("sandbox", "create", "Pretend numbers to play with"),
+    "watch": ("watch", "app", "Be told when somebody's trust worsens"),
     "tenants": ("tenants", "create", "Tenants and the tenants below them"),
 }
 """Commands: the module of each, what in it makes the command or is it, and a title for those with commands below."""

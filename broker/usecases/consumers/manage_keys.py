@@ -90,7 +90,7 @@ class ManageKeys:
             NotFound: the tenant has no such key that still holds.
         """
         now = self._clock.now()
-        live = [key for key in await self._shelf.list_keys(tenant) if key.key_id == key_id and _holds(key, _ms(now))]
+        live = [key for key in await self._shelf.list_keys(tenant) if key.key_id == key_id and key_holds(key, _ms(now))]
         if not live:
             raise NotFound("there is no such key that still holds")
         (old,) = live
@@ -121,7 +121,8 @@ def _require_sound(wanted: NewKey) -> None:
         raise InvalidRequest("this key cannot be made", faults)
 
 
-def _holds(key: ApiKey, now_ms: int) -> bool:
+def key_holds(key: ApiKey, now_ms: int) -> bool:
+    """Whether a key is neither revoked nor over."""
     return key.revoked_ms is None and (key.expires_ms is None or key.expires_ms > now_ms)
 
 

@@ -1,0 +1,85 @@
+"""Watches: built from settings, and kept for as long as the broker runs."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
+from broker.bootstrap.background import running
+from broker.bootstrap.beside import Beside
+from broker.bootstrap.parts import Parts
+from broker.clock import Clock
+from broker.events.compose import Composer
+from broker.settings.sections import WatchSettings
+from broker.storage.store import Store
+from broker.usecases.consumers.manage_keys import key_holds
+from broker.usecases.policy.policies_in_force import PoliciesInForce
+from broker.usecases.ports import Answered, Asked
+from broker.usecases.watches.keep_watches import KeepWatches
+from broker.usecases.watches.manage_watches import ManageWatches, WatchLimits, WatchTools
+
+_log = logging.getLogger(__name__)
+
+
+class WatchNeeds(NamedTuple):
+    """What watching takes of the rest."""
+
+    settings: WatchSettings
+    parts: Parts
+    store: Store
+    policies: PoliciesInForce
+    beside: Beside
+    run_check: Callable[[Asked], Awaitable[Answered]]
+    compose: Composer
+    clock: Clock
+    new_id: Callable[[str], str]
+
+
+def watches(needs: WatchNeeds) -> ManageWatches:
+    """The watches of this deployment."""
+    store, clock, settings = needs.store, needs.clock, needs.settings
+
+    async def holds(tenant: str, consumer: str) -> bool:
+        """Whether a consumer can still call: with any key or client, for keys are rotated."""
+        now_ms = int(clock.now().timestamp() * 1000)
+        keys = await store.list_keys(tenant)
+        if any(key.consumer == consumer and key_holds(key, now_ms) for key in keys):
+            return True
+        clients = await store.consumers.clients(tenant)
+        return any(client.consumer == consumer and client.disabled_ms is None for client in clients)
+
+    return ManageWatches(
+        WatchTools(
+            store=store.watches,
+            vault=needs.beside.private.vault,
+            pseudonyms=needs.parts.pseudonyms,
+            policies=needs.policies,
+            gate=needs.parts.gate,
+            permit=needs.beside.private.permit,
+            standings=needs.beside.consuming.standings,
+            holds=holds,
+            run_check=needs.run_check,
+            compose=needs.compose,
+            clock=clock,
+            new_id=needs.new_id,
+            limits=WatchLimits(**settings.model_dump(exclude={"look_s"})),
+        )
+    )
+
+
+@contextlib.asynccontextmanager
+async def watching(managed: ManageWatches, look_s: float) -> AsyncIterator[None]:
+    """Take up what is due, again and again."""
+    keep = KeepWatches(managed.tools)
+
+    async def now_and_then() -> None:
+        while True:
+            try:
+                await keep()
+            except Exception as error:  # noqa: BLE001 - a worker that died would leave people unwatched for ever
+                _log.warning("could not look for watches: %(error)s", {"error": type(error).__name__})
+            await asyncio.sleep(look_s)
+
+    async with running(now_and_then()):
+        yield

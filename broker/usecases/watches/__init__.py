@@ -1,0 +1,1 @@
+"""Continuous trust: watches, and what is told of them."""
