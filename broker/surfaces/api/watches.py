@@ -18,7 +18,7 @@ from broker.usecases.watches.manage_watches import NewWatch
 from broker.usecases.watches.watch_views import WatchesOut, WatchOut
 
 TAGS = ["Watches"]
-READ = contract.problem_responses(401, 403, 404, 503)
+READ = contract.problem_responses(400, 401, 403, 404, 503)
 WRITE = contract.problem_responses(400, 401, 403, 404, 409, 413, 415, 503)
 
 
@@ -94,7 +94,7 @@ async def read_watch(
     status_code=HTTPStatus.OK,
     tags=TAGS,
     summary="Look no more",
-    responses=contract.problem_responses(401, 403, 404, 409, 503),
+    responses=contract.problem_responses(400, 401, 403, 404, 409, 503),
 )
 async def end_watch(
     request: Request[Any, Any, Any], services: NamedDependency[Services], watch_id: FromPath[str]
