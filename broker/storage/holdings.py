@@ -19,8 +19,9 @@ def _by_subject(table: Table, at: str, *told: str) -> Executable:
     return (
         select(*(table.c[name] for name in told))
         .where(table.c.tenant == bindparam("tenant"), table.c.subject == bindparam("subject"))
-        .order_by(table.c[at].desc())
+        .order_by(table.c[at].desc(), *table.primary_key.columns)
         .limit(bindparam("rows"))
+        .offset(bindparam("skip"))
     )
 
 
@@ -28,8 +29,9 @@ def _by_check(table: Table, at: str, *told: str) -> Executable:
     return (
         select(*(table.c[name] for name in told))
         .where(tuple_(table.c.tenant, table.c.check_id).in_(_HIS_CHECKS))
-        .order_by(table.c[at].desc())
+        .order_by(table.c[at].desc(), *table.primary_key.columns)
         .limit(bindparam("rows"))
+        .offset(bindparam("skip"))
     )
 
 
@@ -75,7 +77,7 @@ HOLDINGS: Mapping[str, Executable] = {
     "erasures": _by_subject(tables.erasures, "erased_ms", "erasure_id", "erased_ms", "erased_by", "cleared_ms"),
     "subject_changes": _by_subject(tables.subject_changes, "at_ms", "change_id", "kind", "ref", "at_ms"),
 }
-"""What is told of each table about a subject of a tenant, newest first; ``rows`` is one more than are wanted."""
+"""What is told of each table about a subject of a tenant, newest first, ``rows`` of them after ``skip``."""
 
 LEFT_OUT: Mapping[str, str] = {
     "evidence": "told with the checks that it belongs to",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, LargeBinary, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, LargeBinary, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.domain.outcome import OutcomeReport
@@ -156,10 +156,23 @@ class RightsStore:
         """What each table holds about somebody, newest first, at most ``limit`` rows of each."""
         found = {}
         for name, query in HOLDINGS.items():
-            rows = await self._reader.rows(query, tenant=tenant, subject=subject, rows=limit)
             columns = [column.name for column in cast("Any", query).selected_columns]
+            rows = await self._all(query, tenant, subject, limit)
             found[name] = [dict(zip(columns, row, strict=True)) for row in rows]
         return found
+
+    async def _all(self, query: Executable, tenant: str, subject: bytes, limit: int) -> list[Row]:
+        """Page by page. A row that comes meanwhile moves others down, which are then read twice and told once."""
+        found: dict[Row, None] = {}
+        skip = 0
+        while skip < limit:
+            wanted = min(self._rows_max, limit - skip)
+            page = await self._reader.rows(query, tenant=tenant, subject=subject, rows=wanted, skip=skip)
+            found |= dict.fromkeys(tuple(row) for row in page)
+            skip += len(page)
+            if len(page) < wanted:
+                break
+        return list(found)
 
 
 def add_outcome(report: OutcomeReport) -> Step:

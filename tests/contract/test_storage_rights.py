@@ -13,6 +13,7 @@ from broker.domain.rights import RequestCode, RequestState, RightKind, SubjectRe
 from broker.rights import rules
 from broker.storage.holdings import HOLDINGS, LEFT_OUT, OF_NOBODY
 from broker.storage.policy_store import Entry
+from broker.storage.records import StorageLimits
 from broker.storage.store import Store
 from broker.storage.tables import metadata
 from tests.support.databases import BACKENDS, database, execute, storing
@@ -131,6 +132,17 @@ async def test_what_is_held_about_somebody_is_theirs_alone(store: Store) -> None
     assert [one["check_id"] for one in held["metering"]] in (["chk_1"], [])
     assert [one["request_id"] for one in held["subject_requests"]] == ["srq_1"]
     assert not any((await store.rights.held("acme", b"n" * 16, 10)).values())
+
+
+async def test_everything_is_told_however_many_pages_it_takes(url: str) -> None:
+    async with storing(url, StorageLimits(rows_max=3)) as store:
+        for number in range(11):
+            at = {"started_ms": NOW_MS, "settled_ms": NOW_MS + number // 4}  # several in one instant
+            await store.settle(a_commit(f"chk_{number:02}", subject=b"s" * 16, leaf_hash=bytes([number]) * 32, **at))
+        found = [one["check_id"] for one in (await store.rights.held("acme", b"s" * 16, 100))["checks"]]
+        assert sorted(found) == [f"chk_{number:02}" for number in range(11)]
+        assert found[:3] == ["chk_08", "chk_09", "chk_10"], "newest first"
+        assert len((await store.rights.held("acme", b"s" * 16, 7))["checks"]) == 7
 
 
 async def test_an_erasure_takes_the_words_along_and_leaves_that_somebody_asked(store: Store) -> None:

@@ -348,6 +348,8 @@ def test_deadlines_are_kept_extended_once_and_told_when_they_are_over(bank: Bank
     key = bank.officer.headers["authorization"].removeprefix("Bearer ")
     with bank.stage.broker.http(bank.stage.broker.key("ops", "metrics:read")) as ops:
         soon(lambda: re.search(r"^trust_broker_subject_requests_overdue [1-9]", ops.get("/metrics").text, re.MULTILINE))
+        ready = ops.get("/health/ready")
+        assert (ready.status_code, "are overdue" in ready.text) == (200, True), "said, and checks go on"
     shown = CliRunner().invoke(commands, ["list", "--url", bank.stage.broker.url, "--key", key])
     assert f"{second}  access  accepted  OVERDUE" in shown.output
 

@@ -75,13 +75,14 @@ async def live() -> str:
 async def ready(services: NamedDependency[Services]) -> str:
     """Say so when a record could be written within the last second; 503 otherwise, for then there is no decision.
 
-    A log that does not add up is 503, too; one that is behind is said, and checks go on.
+    A log that does not add up is 503, too; one that is behind is said, and so are people who wait too long for an
+    answer about their own data: checks go on.
     """
     if not await services.ready():
         raise Unrecorded("the database does not answer")
     if services.log_watch.damage:
         raise Unrecorded("the transparency log does not add up: see the broker's own log")
-    return services.log_watch.alarm or "ready"
+    return "; ".join(filter(None, (services.log_watch.alarm, services.requests.alarm))) or "ready"
 
 
 @get(

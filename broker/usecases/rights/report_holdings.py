@@ -19,7 +19,8 @@ from broker.usecases.learning.open_checks import evidence_use, record_use
 from broker.usecases.privacy.keep_retention import KeepRetention
 from broker.usecases.reviews.review_words import opened_word
 
-ROWS_MAX = 1000
+ROWS_MAX = 20_000
+"""Of one kind: more than anybody has, and yet an end."""
 _RIGHTS = (
     "You may have a wrong fact corrected, dispute a decision before a human, object to what rests on legitimate"
     " interest, take back a consent at any time, have everything erased, and complain to your supervisory authority."

@@ -38,6 +38,7 @@ class TendRequests:
     def __init__(self, desk: RightsDesk) -> None:
         self._desk = desk
         self._tools = desk.tools
+        self._overdue = 0
 
     async def listed(self, principal: Principal, state: str, after: str, limit: int) -> RequestsOut:
         """A page of the tenant's requests, the one that is due first at the head.
@@ -143,7 +144,13 @@ class TendRequests:
 
     async def overdue(self) -> int:
         """How many people of all tenants wait longer than the law lets them."""
-        return await self._tools.store.overdue(self._desk.now_ms())
+        self._overdue = await self._tools.store.overdue(self._desk.now_ms())
+        return self._overdue
+
+    @property
+    def alarm(self) -> str:
+        """What whoever runs the broker has to know, as of the last look; empty where nobody waits too long."""
+        return f"{self._overdue} requests of people about their own data are overdue" if self._overdue else ""
 
     async def _decidable(self, request: SubjectRequest) -> Check:
         if request.kind not in ABOUT_A_CHECK or request.about is None:
