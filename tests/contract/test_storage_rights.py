@@ -139,7 +139,7 @@ async def test_everything_is_told_however_many_pages_it_takes(url: str) -> None:
         for number in range(11):
             at = {"started_ms": NOW_MS, "settled_ms": NOW_MS + number // 4}  # several in one instant
             await store.settle(a_commit(f"chk_{number:02}", subject=b"s" * 16, leaf_hash=bytes([number]) * 32, **at))
-        found = [one["check_id"] for one in (await store.rights.held("acme", b"s" * 16, 100))["checks"]]
+        found = [str(one["check_id"]) for one in (await store.rights.held("acme", b"s" * 16, 100))["checks"]]
         assert sorted(found) == [f"chk_{number:02}" for number in range(11)]
         assert found[:3] == ["chk_08", "chk_09", "chk_10"], "newest first"
         assert len((await store.rights.held("acme", b"s" * 16, 7))["checks"]) == 7
