@@ -49,6 +49,7 @@ from broker.usecases.await_check import Stirrings
 from broker.usecases.check_tools import CheckTools
 from broker.usecases.consent.consent_links import ConsentLinks
 from broker.usecases.consumers.billing import BillingTools
+from broker.usecases.consumers.whose_figures import WhoseFigures
 from broker.usecases.consumers.within_quotas import WithinQuotas
 from broker.usecases.even_time import EvenTime
 from broker.usecases.journeys import Journeys
@@ -302,6 +303,7 @@ class Deployment(Administered):
             disclosures=ManageDisclosures(store.disclosures, parts.gate, self._clock, self._new_id),
             disclose=OrderDisclosure(network, store.disclosures),
             figures=figures,
+            whose_figures=WhoseFigures(store.consumers),
             reviews=beside.reviews,
             challenges=ChallengeChecks(beside.desk),
             ceremonies=Ceremonies(beside.desk),

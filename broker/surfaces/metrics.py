@@ -1,10 +1,13 @@
 """Figures for whoever runs the broker, in the words of OpenMetrics: counted where things happen, told at ``/metrics``.
 
-No label is a tenant, a consumer, an agent or anything that came with a request: what labels can say is fixed by the
-code and by the operators' files, so nobody can make the figures grow, or read a customer in them.
+Of the process no label is a tenant, a consumer, an agent or anything that came with a request: what labels can say is
+fixed by the code and by the operators' files, so nobody can make the figures grow, or read a customer in them. Tenants
+have figures of their own (:mod:`broker.surfaces.tenant_metrics`), told to themselves and to who is above them. What a
+sandbox plays is counted there alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -17,6 +20,8 @@ from broker import __version__
 from broker.domain.check import Action
 from broker.domain.record import Check
 from broker.domain.signal import Observed
+from broker.domain.tenancy import is_sandbox
+from broker.surfaces.tenant_metrics import TENANTS_MAX, TenantFigures
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _KEPT = 1024
@@ -34,8 +39,14 @@ LogState = Callable[[], tuple[float, bool]]
 class Figures:
     """Counts for one process. Its methods never wait and never raise."""
 
-    def __init__(self, standing: Standing, breakers: Breakers, log: LogState) -> None:
+    def __init__(self, standing: Standing, breakers: Breakers, log: LogState, tenants_max: int = TENANTS_MAX) -> None:
         self._registry = CollectorRegistry()
+        self._of_tenants = TenantFigures(tenants_max)
+        self._left_out = Counter(
+            "trust_broker_tenant_checks_left_out",
+            "Checks of tenants beyond those that have figures of their own",
+            registry=self._registry,
+        )
         self._checks = Counter(
             "trust_broker_checks",
             "Checks that were settled",
@@ -82,11 +93,15 @@ class Figures:
 
     def settled(self, check: Check, _action: Action) -> None:
         """Count a settled check and its signals."""
+        took_s = max(0.0, (check.settled_at - check.started_at).total_seconds())
+        if not self._of_tenants.settled(check.tenant, check.decision.outcome.wire, took_s):
+            self._left_out.inc()
+        if is_sandbox(check.tenant):
+            return
         action_class = check.action_class.wire
         degraded = "true" if check.decision.degraded else "false"
         self._check(check.decision.outcome.wire, action_class, degraded).inc()
-        took_s = (check.settled_at - check.started_at).total_seconds()
-        self._check_s(action_class).observe(max(0.0, took_s))
+        self._check_s(action_class).observe(took_s)
         for signal in check.evidence.signals:
             operator = signal.source.operator if signal.source else "none"
             result = "observed" if isinstance(signal, Observed) else signal.reason.value
@@ -103,10 +118,28 @@ class Figures:
         """Note how many requests of people are overdue, over all tenants."""
         self._overdue.set(requests)
 
-    def text(self) -> bytes:
-        """Everything counted so far, as OpenMetrics."""
-        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+    @property
+    def tenants(self) -> AbstractSet[str]:
+        """The tenants that have figures of their own."""
+        return self._of_tenants.tenants
+
+    def text(self, tenants: AbstractSet[str], *, process: bool) -> bytes:
+        """What was counted so far of these tenants, and of the process where that is wanted, as OpenMetrics."""
+        told = _Together([self._of_tenants.of(tenants), *([self._registry] if process else [])])
+        text: bytes = generate_latest(told)  # type: ignore[no-untyped-call]
         return text
+
+
+class _Together(Collector):
+    """Several collectors as one."""
+
+    def __init__(self, parts: Sequence[Collector]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        """One after the other."""
+        for part in self._parts:
+            yield from part.collect()
 
 
 class _Standing(Collector):

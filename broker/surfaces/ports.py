@@ -22,6 +22,7 @@ from broker.usecases.consumers.issue_token import IssueToken
 from broker.usecases.consumers.manage_clients import ManageClients
 from broker.usecases.consumers.manage_tenants import ManageTenants
 from broker.usecases.consumers.meter import Meter
+from broker.usecases.consumers.whose_figures import WhoseFigures
 from broker.usecases.events.manage_webhooks import ManageWebhooks
 from broker.usecases.journeys import Journeys
 from broker.usecases.learning.report_outcome import OutcomeView
@@ -95,6 +96,7 @@ class Services:
     disclosures: ManageDisclosures
     disclose: OrderDisclosure
     figures: Figures
+    whose_figures: WhoseFigures
     reviews: ReviewChecks
     request_access: RequestAccess
     webhooks: ManageWebhooks

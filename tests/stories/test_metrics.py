@@ -15,9 +15,9 @@ QUESTION = {
 }
 
 
-def scraped(stage: Stage) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def scraped(stage: Stage, tenant: str = "ops") -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Every sample, read by the parser that others use."""
-    with stage.broker.http(stage.broker.key("ops", "metrics:read")) as http:
+    with stage.broker.http(stage.broker.key(tenant, "metrics:read")) as http:
         response = http.get("/metrics").raise_for_status()
     assert response.headers["content-type"].startswith("application/openmetrics-text")
     families = text_string_to_metric_families(response.text)  # type: ignore[no-untyped-call]
@@ -54,6 +54,40 @@ def test_nothing_that_a_caller_sends_becomes_a_label(stage: Stage) -> None:
     labels = {value for _, pairs in scraped(stage) for _, value in pairs}
     assert "other" in labels
     assert not [value for value in labels if re.search(r"600000|acme|shop|till|mine-1|nowhere|payment", value)]
+
+
+def test_a_tenant_reads_its_own_figures_and_those_below_and_nobody_elses(stage: Stage) -> None:
+    with stage.broker.http(stage.broker.key("plat", "tenant:admin", consumer="console")) as platform:
+        for name in ("one", "two", "sandbox"):
+            assert platform.post("/v1/tenants", json={"name": name}).status_code == 201
+    asking = ("plat", "plat.one", "plat.two", "plat.sandbox", "plat.other")  # the last is made by no platform
+    before = scraped(stage)
+    for tenant in asking:
+        with stage.broker.http(stage.broker.key(tenant, "trust:check", consumer="shop")) as http:
+            http.post("/v1/trust-checks", json=QUESTION).raise_for_status()
+
+    def told(samples: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> dict[str, float]:
+        return {
+            dict(labels)["tenant"]: value
+            for (name, labels), value in samples.items()
+            if name == "trust_broker_tenant_checks_total"
+        }
+
+    assert told(scraped(stage, "plat")) == dict.fromkeys(asking[:4], 1.0)
+    below = scraped(stage, "plat.one")
+    assert told(below) == {"plat.one": 1.0}
+    assert {name for name, _ in below} == {
+        "trust_broker_tenant_checks_total",
+        "trust_broker_tenant_checks_created",
+        *(f"trust_broker_tenant_check_seconds_{part}" for part in ("bucket", "count", "sum", "created")),
+    }, "what the process does for others is nobody's below a platform"
+    whole = scraped(stage)
+    assert told(whole) == {}
+    counted = [
+        sum(value for (name, _), value in samples.items() if name == "trust_broker_checks_total")
+        for samples in (before, whole)
+    ]
+    assert counted[1] - counted[0] == len(asking) - 1, "what a sandbox plays is no check of the process"
 
 
 @pytest.mark.parametrize(("key", "status"), [(None, 401), ("agent", 403)])

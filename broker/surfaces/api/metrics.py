@@ -30,6 +30,7 @@ async def count(message: Message, scope: Scope) -> None:
     responses=contract.problem_responses(401, 403),
 )
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """Counts since the process started. Nothing in them is a tenant's, and yet they are for whoever runs the broker."""
-    authorize.require(await services.authenticate(credential(request.scope)), authorize.METRICS)
-    return Response(services.figures.text(), media_type=CONTENT_TYPE)
+    """Counts since the process started: of one's own tenant and those below; of the process for who has none above."""
+    principal = await services.authenticate(credential(request.scope))
+    visible = await services.whose_figures(principal, services.figures.tenants)
+    return Response(services.figures.text(visible.tenants, process=visible.process), media_type=CONTENT_TYPE)
