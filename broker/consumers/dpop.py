@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from broker.storage.kv import Kv
 TYP = "dpop+jwt"
 _JTI_LENGTH_MAX = 128
 _NONCE_WINDOW_S = 120
+_NONCES_KEPT = 2  # that of these two minutes, and of the two before
 _MAC_BYTES = 16
 _HOLDERS_MAX = 10_000
 
@@ -55,6 +57,7 @@ class Proofs:
         self._clock = clock
         self._rules = rules
         self._holders: OrderedDict[str, _Holder] = OrderedDict()
+        self._nonce = lru_cache(_NONCES_KEPT)(self._made)
 
     async def thumbprint(self, presented: Presented, token: str | None = None) -> str:
         """The thumbprint (RFC 7638) of the key that made the proof of a request.
@@ -69,10 +72,10 @@ class Proofs:
         if len(presented.proofs) != 1:
             raise TokenRefused("send one DPoP header")
         (proof,) = presented.proofs
-        header, payload = jose.parts(proof)
-        holder = self._holder(proof.partition(".")[0], header)
-        jose.verify(proof, header, holder.key)
-        claims = jose.members(payload)
+        told = jose.parts(proof)
+        holder = self._holder(proof.partition(".")[0], told.header)
+        jose.verify(told, holder.key)
+        claims = jose.members(told.payload)
         self._require_request(claims, presented, token)
         self._require_time(claims)
         await self._require_first(claims, holder.thumbprint)
@@ -92,7 +95,7 @@ class Proofs:
         """The nonce that a proof must carry now."""
         return self._nonce(int(self._clock.now().timestamp()) // _NONCE_WINDOW_S)
 
-    def _nonce(self, window: int) -> str:
+    def _made(self, window: int) -> str:
         stamp = window.to_bytes(8, "big")
         return jose.b64url(stamp + hmac.digest(self._key, stamp, hashlib.sha256)[:_MAC_BYTES])
 

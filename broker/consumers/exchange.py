@@ -122,7 +122,7 @@ def single_use(tenant: str, issuer: str, jti: str, expires_s: float) -> UsedId:
 
 
 def _from_trusted(token: str, issuers: Sequence[TrustedIssuer], now: datetime, rules: Rules) -> dict[str, Any]:
-    claimed = jose.members(jose.parts(token)[1]).get("iss")
+    claimed = jose.members(jose.parts(token).payload).get("iss")
     for issuer in issuers:
         if issuer.issuer == claimed:
             named = msgspec.structs.replace(rules, issuer=issuer.issuer)

@@ -108,7 +108,7 @@ class IssueToken:
         if form.get("client_assertion_type") != ASSERTION_TYPE or not assertion:
             return None
         try:
-            claimed = jose.members(jose.parts(assertion)[1]).get("sub")
+            claimed = jose.members(jose.parts(assertion).payload).get("sub")
             client = await self._find(claimed)
             if client is None or form.get("client_id", client.client_id) != client.client_id:
                 return None
