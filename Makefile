@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Tests and commands start processes by the dozen; each would compile everything anew where the environment forbids this.
+unexport PYTHONDONTWRITEBYTECODE
 # Two cores are the least that the suite is meant for.
 JOBS   ?= 2
 
@@ -41,6 +43,7 @@ fix: $(READY)  ## Format and apply safe lint fixes
 
 bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULTS.md
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.callers
 	$(BIN)/python -m tests.bench.network
 	$(BIN)/python -m tests.bench.record
 	$(BIN)/python -m tests.bench.thinking

@@ -89,9 +89,12 @@ def on_grid(weights: Sequence[Sequence[float]], x: float, y: float) -> float:
 
 
 def _position(x: float) -> tuple[int, float]:
-    clamped = min(max(x, KNOTS[0]), KNOTS[-1])
-    index = min(bisect_right(KNOTS, clamped) - 1, len(KNOTS) - 2)
-    return index, (clamped - KNOTS[index]) / (KNOTS[index + 1] - KNOTS[index])
+    if x <= KNOTS[0]:
+        return 0, 0.0
+    if x >= KNOTS[-1]:
+        return len(KNOTS) - 2, 1.0
+    index = bisect_right(KNOTS, x) - 1
+    return index, (x - KNOTS[index]) / (KNOTS[index + 1] - KNOTS[index])
 
 
 def _between(left: float, right: float, part: float) -> float:

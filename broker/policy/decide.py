@@ -78,7 +78,7 @@ def _settle(
     fired = gates(facts, rules) + tuple(Gate(floor.code, floor.outcome) for floor in floors)
     # What was adverse on the line puts the codes sent over it in doubt: they may go to somebody else.
     withheld = frozenset(ON_THE_PHONE_NETWORK if gist.line_in_doubt else ()).union(*(gate.withholds for gate in fired))
-    offered = tuple(method for method in document.methods if method not in withheld)
+    offered = tuple(method for method in document.methods if method not in withheld) if withheld else document.methods
     weak = bool(withheld) and ON_THE_PHONE_NETWORK.issuperset(offered)
     chosen = cheapest(rules, gist.probability, weak_step_up=weak)
     fired += _tightening(gist, rules, chosen, weak_step_up=weak)
@@ -136,7 +136,7 @@ def band_of(trust_score: int) -> TrustBand:
 
 def _tightening(gist: Gist, rules: ClassRules, chosen: Outcome, *, weak_step_up: bool) -> tuple[Gate, ...]:
     """For high and critical: one step stricter where what is still unknown could call for it."""
-    if rules.action_class < ActionClass.HIGH:
+    if rules.action_class < ActionClass.HIGH or gist.high == gist.probability:
         return ()
     stricter = stepwise(chosen, cheapest(rules, gist.high, weak_step_up=weak_step_up))
     return (Gate(EVIDENCE_MISSING, stricter),) if stricter > chosen else ()

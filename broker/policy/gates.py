@@ -39,7 +39,7 @@ class Gate(msgspec.Struct, frozen=True):
 
 def gates(facts: Facts, rules: ClassRules) -> tuple[Gate, ...]:
     """The gates and floors that the facts fire for a class and that ask for something, in a fixed order."""
-    fired = (*_fact_gates(facts, rules), *_floors(facts, rules))
+    fired = (*(_fact_gates(facts, rules) if facts.marks else ()), *_floors(facts, rules))
     return tuple(gate for gate in fired if gate.floor > Outcome.ALLOW or gate.withholds)
 
 

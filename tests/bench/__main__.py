@@ -182,9 +182,10 @@ def prove(program: Program, body: bytes, key: str, wanted: Sequence[str]) -> Non
         timeout=30,
         trust_env=False,
     )
-    states = {one["name"]: one["state"] for one in answer.raise_for_status().json()["signals"]}
-    if states != dict.fromkeys(wanted, "observed"):
-        raise SystemExit(f"{program.name} does not observe what it is to be measured at: {states}")
+    signals = answer.raise_for_status().json()["signals"]
+    if {one["name"]: one["state"] for one in signals} != dict.fromkeys(wanted, "observed"):
+        said = {one["name"]: [one["state"], one.get("reason"), one.get("code")] for one in signals}
+        raise SystemExit(f"{program.name} does not observe what it is to be measured at: {said}")
 
 
 def measure(program: Program, concurrency: int) -> Figures:

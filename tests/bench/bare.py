@@ -1,7 +1,8 @@
 """The yardstick: the same server, HTTP client and operators, and nothing of what the broker adds.
 
-A raw ASGI program on uvicorn that fans the same four calls out over the same transport and merges the answers: no
-authentication, no validation, no score, no record, no receipt. Run: ``python -m tests.bench.bare PORT OPERATOR_PORT``.
+A raw ASGI program on uvicorn that makes the same calls over the same transport and merges the answers, the place after
+the person's consent to it as the broker does: no authentication, no validation, no score, no record, no receipt.
+Run: ``python -m tests.bench.bare PORT OPERATOR_PORT``.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from typing import Any
 import uvicorn
 
 from broker.adapter_kit.transport import Transport, TransportLimits, WireRequest, open_transport
-from tests.bench.operator_double import BODIES
+from tests.bench.operator_double import BODIES, CONSENT
 
 _TIMEOUT_S = 5.0
+_RESTS_ON_CONSENT = b"/location-verification/"
+_SCOPE, _PURPOSE = "location-verification:verify", "dpv:FraudPreventionAndDetection"
 
 
 class Bare:
@@ -42,10 +45,15 @@ class Bare:
     async def _merge(self, question: dict[str, Any]) -> dict[str, Any]:
         phone = question.get("subject", {}).get("phoneNumber", "")
         correlator = str(uuid.uuid4()).encode()
-        answers = await asyncio.gather(*(self._call(path, phone, correlator) for path in BODIES))
+        answers = await asyncio.gather(*(self._asked(path, phone, correlator) for path in BODIES))
         return {path.decode(): answer for path, answer in zip(BODIES, answers, strict=True)}
 
-    async def _call(self, path: bytes, phone: str, correlator: bytes) -> Any:
+    async def _asked(self, path: bytes, phone: str, correlator: bytes) -> Any:
+        if path.startswith(_RESTS_ON_CONSENT):
+            await self._call(CONSENT, {"phoneNumber": phone, "scopes": [_SCOPE], "purpose": _PURPOSE}, correlator)
+        return await self._call(path, {"phoneNumber": phone}, correlator)
+
+    async def _call(self, path: bytes, question: dict[str, Any], correlator: bytes) -> Any:
         if self._transport is None:
             self._transport = open_transport("aiohttp", TransportLimits(connections_max=256))
         headers = (
@@ -54,7 +62,7 @@ class Bare:
             (b"accept", b"application/json"),
             (b"x-correlator", correlator),
         )
-        body = json.dumps({"phoneNumber": phone}).encode()
+        body = json.dumps(question).encode()
         request = WireRequest("POST", self._root + path.decode(), headers, body)
         return json.loads((await self._transport.send(request, timeout_s=_TIMEOUT_S)).body)
 

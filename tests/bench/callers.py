@@ -1,15 +1,17 @@
-"""``python -m tests.bench.callers``: what knowing and counting a caller costs, beside many other tenants and consumers.
+"""``make bench``: what knowing and counting a caller costs, beside many other tenants. Its section is in RESULTS.md.
 
 In one process, through the use cases as they are built, over a real database: microseconds of processor time a request.
 """
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,24 +26,38 @@ from broker.settings import Settings
 from broker.storage.store import Store
 from broker.usecases.consumers.manage_clients import NewClient
 from broker.usecases.consumers.manage_keys import NewKey
+from tests.bench.__main__ import machine
+from tests.bench.report import Target, cpu_us, target_table, write_section
 from tests.support.databases import database, storing
 from tests.support.oauth import ASSERTION_TYPE, jwks, now_s, sha256_of, signed
 
-_REQUESTS = 500
-_TENANTS = int(os.environ.get("BENCH_TENANTS", "1000"))
+_REQUESTS, _ROUNDS = 500, 3
+_TENANTS = int(os.environ.get("BENCH_TENANTS", "200"))
 _URL = "http://127.0.0.1:8080"
 _PATH = "/v1/trust-checks"
 _ROOMY = Limits(checks_per_minute=10**9, checks_per_day=10**9, agent_checks_per_minute=10**9)
 
 
-async def timed(name: str, calls: Sequence[Callable[[], Awaitable[object]]]) -> float:
+_METHOD = """## Who calls
+
+Microseconds of processor time for each request, in one process, through the use cases over SQLite: medians of {rounds}
+rounds of {requests}. *Alone* there is one tenant; then {others:,} tenants with ten consumers each called a moment ago.
+A *token and proof* is an access token with a DPoP proof of its own for each request; *three quotas* are those of
+agent, consumer and tenant. *Cached* is a check from memory as above, 32 at once; it has a key and its quotas in it.
+
+{date:%Y-%m-%d}, {machine}.
+
+| what | alone, µs | beside the others, µs |
+| --- | --- | --- |
+"""
+
+
+async def timed(calls: Sequence[Callable[[], Awaitable[object]]]) -> float:
     """Run calls one after the other; microseconds each."""
     begun = time.process_time()
     for call in calls:
         await call()
-    each_us = (time.process_time() - begun) / len(calls) * 1e6
-    sys.stdout.write(f"{name:<40} {each_us:8.1f} µs\n")
-    return each_us
+    return (time.process_time() - begun) / len(calls) * 1e6
 
 
 async def main() -> None:
@@ -64,17 +80,37 @@ async def _measure(store: Store, folder: Path) -> None:
     by_key = Presented(f"Bearer {key}", path=_PATH)
     principal = await consuming.who_calls(by_key)
 
-    async def round_(words: str) -> None:
+    async def round_() -> dict[str, float]:
         token, proofs = await _bound(consuming, client.client_id, signing)
         presented = [Presented(f"DPoP {token}", (proof,), "POST", _PATH) for proof in proofs]
-        await timed(f"key, {words}", [lambda: consuming.who_calls(by_key)] * _REQUESTS)
-        await timed(f"token and proof, {words}", [partial(consuming.who_calls, one) for one in presented])
-        await timed(f"three quotas, {words}", [lambda: consuming.quotas.take(principal)] * _REQUESTS)
+        return {
+            "key": await timed([lambda: consuming.who_calls(by_key)] * _REQUESTS),
+            "token and proof": await timed([partial(consuming.who_calls, one) for one in presented]),
+            "three quotas": await timed([lambda: consuming.quotas.take(principal)] * _REQUESTS),
+        }
 
-    await round_("alone")
+    alone = [await round_() for _ in range(_ROUNDS)]
     await _crowd(consuming, managing.tenants.create_key, store)
     await consuming.who_calls(by_key)
-    await round_(f"beside {_TENANTS * 10:,} others")
+    _write(alone, [await round_() for _ in range(_ROUNDS)])
+
+
+def _write(alone: Sequence[dict[str, float]], beside: Sequence[dict[str, float]]) -> None:
+    def median(of: Sequence[dict[str, float]], what: str) -> float:
+        return statistics.median(one[what] for one in of)
+
+    rows = [f"| {what} | {median(alone, what):.1f} | {median(beside, what):.1f} |" for what in alone[0]]
+    for row in rows:
+        sys.stdout.write(f"{row}\n")
+    head = _METHOD.format(
+        rounds=_ROUNDS, requests=_REQUESTS, others=_TENANTS, date=datetime.now(UTC), machine=machine()
+    )
+    dear_us, cheap_us = (median(beside, what) for what in ("token and proof", "key"))
+    cached_us = cpu_us("cached")
+    whole_us = cached_us - cheap_us + dear_us
+    share = (dear_us + median(beside, "three quotas")) / whole_us
+    target = Target("token, proof and quotas, share of a cached check with them", share, 0.15, at_most=True)
+    write_section(head + "\n".join(rows), "", target_table([target], "###"))
 
 
 async def _bound(consuming: Consuming, client_id: str, signing: ECKey) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""``make bench``, second part: several operators, cold tokens, a herd, a brown-out. Its section is in RESULTS.md."""
+"""``make bench``: several operators, cold tokens, a herd, a brown-out. Its section is in RESULTS.md."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx
 
 from tests.bench.__main__ import FOUR, ROUNDS, SECONDS, Bench, Program, load, machine, measure, pinned, wait
-from tests.bench.report import TARGET, Cell, Figures, Target, cell_table, target_table
+from tests.bench.report import Cell, Figures, Target, cell_table, target_table, write_section
 
 _HERD = 1000
 _RATE = 15.0
@@ -21,10 +21,11 @@ _EIGHT = (*FOUR, "number_verification", "number_recycling", "kyc_tenure", "kyc_m
 _TOGETHER = '[networks.together]\ncountry = "ES"\nsources = ["borealis", "alba"]\n'
 _METHOD = """## Several operators, cold tokens, herds, brown-outs
 
-The second part of `make bench`, measured as the first. {rounds} rounds.
+Measured as the first part. {rounds} rounds.
 
 - *eight signals*: one check that asks two operators, both sources of one network, for eight signals; number
-  verification and the older operator's location need a token for each subject, so ten calls. *four signals* is *full*.
+  verification and the older operator's location need a token for each subject, so eleven calls with consent.
+  *four signals* is *full*.
 - *tokens cold*: the operator's tokens live for 0 seconds, so every check fetches one for each scope that it needs.
 - *herd*: {herd} checks of one subject that arrive together, operators at 50 ms; the calls they got are counted.
 - *others*: checks at an operator of its own, {rate:.0f} a second whether answered or not, while another one gets as
@@ -32,7 +33,6 @@ The second part of `make bench`, measured as the first. {rounds} rounds.
 
 {date:%Y-%m-%d}, {machine}.
 """
-_MARKER = _METHOD.partition("\n")[0]
 
 
 class Herd(NamedTuple):
@@ -174,8 +174,7 @@ def _write(cells: list[Cell], herds: list[Herd]) -> None:
     ]
     head = _METHOD.format(rounds=ROUNDS, herd=_HERD, rate=_RATE, date=datetime.now(UTC), machine=machine())
     tables = (target_table(targets, "###"), cell_table(cells, "###"))
-    kept = TARGET.read_text("utf-8").partition(_MARKER)[0].rstrip("\n")
-    TARGET.write_text("\n".join((kept, "", head, *tables)).rstrip("\n") + "\n", "utf-8")
+    write_section(head, *tables)
 
 
 if __name__ == "__main__":

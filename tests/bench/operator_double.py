@@ -2,6 +2,7 @@
 
 It speaks HTTP/1.1 with keep-alive and CAMARA's bodies, and nothing else: no authorization, no rules. The pretend
 operator of the adapters is the honest one; here only speed matters.
+Whether a person permits something is answered at once, whatever the delay: their yes.
 ``GET /bench/calls`` tells how many network API calls there were since it was last asked, ``GET /bench/delay/500``
 changes the delay, ``GET /bench/ttl/0`` how long tokens live.
 Run: ``python -m tests.bench.operator_double PORT DELAY_MS``.
@@ -27,12 +28,15 @@ MORE_BODIES = {
     b"/sim-swap/v1/retrieve-date": f'{{"latestSimChange": "{_LONG_AGO}"}}',
     b"/location-verification/v1/verify": f'{{"verificationResult": "TRUE", "lastLocationTime": "{_NOW}"}}',
     b"/number-verification/v2/verify": '{"devicePhoneNumberVerified": true}',
+    b"/number-recycling/v0.1/check": '{"phoneNumberRecycled": false}',
+    b"/kyc-tenure/v0.1/check-tenure": '{"tenureDateCheck": true}',
+    b"/kyc-match/v0.3/match": '{"nameMatch": "true"}',
     b"/number-recycling/v0.2/check": '{"phoneNumberRecycled": false}',
     b"/kyc-tenure/v0.2/check-tenure": '{"tenureDateCheck": true}',
     b"/kyc-match/v0.4/match": '{"nameMatch": "true"}',
 }
 _ALL = BODIES | MORE_BODIES
-_CONSENT = b"/consent-info/v0.2/retrieve"
+CONSENT = b"/consent-info/v0.2/retrieve"
 
 
 class State:
@@ -94,7 +98,7 @@ def _content_length(head: bytes) -> int:
 
 def _answer(path: bytes, head: bytes, body: bytes, state: State) -> bytes:
     text = state.steer(path) if path.startswith(b"/bench/") else _ALL.get(path)
-    if path == _CONSENT:
+    if path == CONSENT:
         text = _agreed(body)
     if text is None:  # the token endpoint grants whatever scope was asked for; in an assertion, it is not looked up
         scope = body.partition(b"scope=")[2].partition(b"&")[0].replace(b"+", b" ").replace(b"%3A", b":").decode()

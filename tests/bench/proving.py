@@ -1,4 +1,4 @@
-"""``make bench``, fifth part: what offering, starting, answering and expiring challenges costs; see RESULTS.md.
+"""``make bench``: what offering, starting, answering and expiring challenges costs; see RESULTS.md.
 
 Two databases of each kind, one with a hundred open challenges and one with a hundred thousand, are worked on in turn by
 the broker's own store and rules, so that both see the same machine; the ratio of the medians is what counts. On SQLite
@@ -7,7 +7,6 @@ it is processor time, which is all of it in our process; on PostgreSQL time by t
 
 import asyncio
 import hashlib
-import re
 import statistics
 import tempfile
 import time
@@ -33,7 +32,7 @@ from broker.storage.policy_store import Entry
 from broker.storage.store import Store
 from broker.usecases.step_up.find_ways import FindWays
 from tests.bench.__main__ import machine
-from tests.bench.report import TARGET, Target, target_table
+from tests.bench.report import Target, cpu_us, target_table, write_section
 from tests.stories.test_reviews_survive import HELD, HELD_BYTES_MAX, held, set_scene
 from tests.support.broker import CONFIG
 from tests.support.databases import BACKENDS, database, storing
@@ -48,14 +47,13 @@ _AT_ONCE = 500
 _NOW_MS = 1_790_000_000_000
 _METHOD = """## Proving more
 
-The fifth part of `make bench`. *Offering* is looking for the ways of a decision, processor time, as a share of what a
+*Offering* is looking for the ways of a decision, processor time, as a share of what a
 check costs above (*full*, 32 at once). *Starting*, *answering* and *expiring* are the broker's own store and rules over
 a database with {many:,} open challenges, in turn with one that has {few:,}: medians of {turns} turns, on
 SQLite of processor time, on PostgreSQL by the clock. *Held calls* are long polls of one process: by how much it grows.
 
 {date:%Y-%m-%d}, {machine}.
 """
-_MARKER = _METHOD.partition("\n")[0]
 
 
 class Side(NamedTuple):
@@ -183,25 +181,20 @@ def offering_us() -> float:
 
 def main() -> None:
     """Measure and write the section."""
-    text = TARGET.read_text("utf-8")
-    full = re.search(r"^\| full \| 32 \|[^|]*\| ([0-9,]+) \|", text, re.MULTILINE)
-    if full is None:
-        raise SystemExit("RESULTS.md has no figure of a full check: run the first part of make bench")
-    check_us, offering = float(full[1].replace(",", "")), offering_us()
+    check_us, offering = cpu_us("full"), offering_us()
     targets = [Target("offering / check, processor time", offering / check_us, SHARE_MAX, at_most=True)]
     with tempfile.TemporaryDirectory() as folder, set_scene("sqlite", Path(folder)) as scene:
         grown, _ = held(scene)
     targets.append(Target(f"{HELD:,} held calls, MB", grown / 1e6, HELD_BYTES_MAX / 1e6, at_most=True))
-    words = [f"Offering: {offering:.0f} µs of {check_us:,.0f} µs."]
+    words = [f"Offering: {offering:.0f} µs of {check_us:,.0f} µs. With {FEW} open:", ""]
     for backend in BACKENDS:
         for name, (few_us, ratio) in asyncio.run(ratios(backend)).items():
             targets.append(Target(f"{name}, {MANY:,} open / {FEW}, {backend}", ratio, RATIO_MAX, at_most=True))
-            words.append(f"{name} on {backend} with {FEW}: {few_us:,.0f} µs.")
+            words.append(f"- {name} on {backend}: {few_us:,.0f} µs")
     head = _METHOD.format(few=FEW, many=MANY, turns=TURNS, date=datetime.now(UTC), machine=machine())
-    kept = text.partition(_MARKER)[0].rstrip("\n")
-    section = "\n".join((head, target_table(targets, "###"), " ".join(words)))
-    TARGET.write_text(f"{kept}\n\n{section}\n", "utf-8")
-    print(section)  # noqa: T201
+    table = target_table(targets, "###")
+    write_section(head, table, "\n".join(words))
+    print(table)  # noqa: T201
 
 
 if __name__ == "__main__":

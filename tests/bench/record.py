@@ -1,9 +1,8 @@
-"""``make bench``, third part: a transparency log of a million leaves. Its section is in RESULTS.md."""
+"""``make bench``: a transparency log of a million leaves. Its section is in RESULTS.md."""
 
 import asyncio
 import os
 import random
-import re
 import sqlite3
 import statistics
 import tempfile
@@ -25,7 +24,7 @@ from broker.usecases.audit.prove_log import ProveLog
 from broker.usecases.audit.sequence_log import SequenceLog
 from broker.usecases.audit.sign_log import SignLog
 from tests.bench.__main__ import machine
-from tests.bench.report import TARGET, Target, target_table
+from tests.bench.report import Target, cpu_us, target_table, write_section
 from tests.support.databases import fresh_database, sqlite_path
 
 _LEAVES = int(os.environ.get("BENCH_LEAVES", "1000000"))
@@ -33,14 +32,13 @@ _PROOFS = 300
 _READER = Principal("bench", "bench", None, frozenset({"trust:check"}), "")
 _METHOD = """## The transparency log
 
-The third part of `make bench`: a log of {leaves:,} leaves on SQLite, taken in and signed by the broker's code in one
+A log of {leaves:,} leaves on SQLite, taken in and signed by the broker's code in one
 process. *Append* is processor time for each leaf, sequencing and the second reading before signing together; the share
 is of what a check costs above (*full*, 32 at once). A proof is a call of the use case, its reads included, for a random
 entry or size.
 
 {date:%Y-%m-%d}, {machine}.
 """
-_MARKER = _METHOD.partition("\n")[0]
 
 
 class Taken(NamedTuple):
@@ -122,11 +120,7 @@ async def _timed(prove: Callable[[], Awaitable[object]]) -> Taken:
 
 
 def _write(append_us: float, inclusion: Taken, consistency: Taken) -> None:
-    text = TARGET.read_text("utf-8")
-    full = re.search(r"^\| full \| 32 \|[^|]*\| ([0-9,]+) \|", text, re.MULTILINE)
-    if full is None:
-        raise SystemExit("run the first part of the benchmarks first: its figures are compared with")
-    check_us = float(full[1].replace(",", ""))
+    check_us = cpu_us("full")
     p99 = int(_PROOFS * 0.99) - 1
     targets = [
         Target("append / check, processor time", append_us / check_us, 0.15, at_most=True),
@@ -140,8 +134,7 @@ def _write(append_us: float, inclusion: Taken, consistency: Taken) -> None:
         f"Append: {append_us:.0f} µs a leaf, where a check takes {check_us:,.0f} µs. By the clock 99 of 100 inclusion\n"
         f"proofs took at most {inclusion.wall_ms[p99]:.1f} ms, with whatever else the machine was doing.\n"
     )
-    kept = text.partition(_MARKER)[0].rstrip("\n")
-    TARGET.write_text("\n".join((kept, "", head, target_table(targets, "###"), figures)).rstrip("\n") + "\n", "utf-8")
+    write_section(head, target_table(targets, "###"), figures)
 
 
 if __name__ == "__main__":

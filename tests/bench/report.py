@@ -1,5 +1,10 @@
-"""From figures to RESULTS.md."""
+"""From figures to RESULTS.md: the first part writes it anew, each other part puts its own section into it.
 
+What people write stands below :data:`REMARKS` and is kept. Everything else comes from a run, and the first part takes
+out what all others have measured: no table is older than the figures that it is compared with.
+"""
+
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -7,6 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 TARGET = Path(__file__).parent / "RESULTS.md"
+REMARKS = "## Where the time goes"
+SECTIONS = (
+    "## Who calls",
+    "## Several operators, cold tokens, herds, brown-outs",
+    "## The transparency log",
+    "## Thinking",
+    "## Proving more",
+    "## Surfaces",
+)
+"""The other parts, in their order; the first line of what each writes."""
+_SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 
 _METHOD = """# Benchmarks
 
@@ -15,17 +31,19 @@ rounds; medians with [least, most]. The program under test is pinned to one proc
 all programs run throughout, so that every round sees the same machine. Trust the ratios; the figures belong to one
 machine.
 
-- *full*: the broker as shipped: key, policy, four operator calls over HTTP with tokens, score, decision, SQLite record
-  with `synchronous=FULL` (an intent before the calls, the check after them), signed receipt. Each check is about
-  another number.
+- *full*: the broker as shipped: key, policy, looking back, four signals over HTTP with tokens, score, decision, SQLite
+  record with `synchronous=FULL` (an intent before the calls, the check after them), signed receipt. Each check is about
+  another number, so the operator is also asked whether that person lets their place be compared: five calls.
 - *cached*: the same about 256 numbers in turn, with evidence from memory: no operator call, no intent; looked back,
   recorded, signed.
 - *one subject*: the same about one number all the time. What was allowed lately counts (amounts add up, after 500 in
   a day the class is critical), so this is another decision; its cost shows that a flood about one person has a maximum.
-- *bare*: the same server (uvicorn), HTTP client and operators; fans the same four calls out and merges the answers.
+- *bare*: the same server (uvicorn), HTTP client and operators; makes the same five calls and merges the answers.
 - *naive*: the broker over httpx's own connection pool (`[http] client = "httpx"`).
 - *hello*: Litestar answering a constant. *direct*: the load generator calling one operator, nothing between.
-- Operators are a double that answers CAMARA bodies at once, or after 50 ms where it says so.
+- Operators are a double that answers CAMARA bodies at once, or after 50 ms where it says so. Consent it tells at once
+  in any case, for what is to be seen is the broker: where consent is kept at the operator, the first question about
+  somebody in five seconds waits for one answer more.
 
 {date:%Y-%m-%d}, {machine}.
 """
@@ -72,14 +90,36 @@ class Target(NamedTuple):
 
 
 def write(cells: Sequence[Cell], at_rest_mb: float, after_mb: float, machine: str) -> None:
-    """Write the file; the section of remarks below the marker is people's and is kept."""
-    marker = "## Where the time goes"
-    kept = TARGET.read_text("utf-8").partition(marker)[2] if TARGET.exists() else "\n"
+    """Write the file anew, with what people wrote and without what other parts measured before."""
+    kept = next((each for each in _sections() if each.startswith(REMARKS)), f"{REMARKS}\n")
     rounds = len(cells[0].rounds)
     head = _METHOD.format(rounds=rounds, date=datetime.now(UTC), machine=machine)
     targets = _targets(cells, at_rest_mb)
     text = "\n".join((head, target_table(targets), cell_table(cells), _memory(at_rest_mb, after_mb)))
-    TARGET.write_text(f"{text}\n{marker}{kept}", "utf-8")
+    TARGET.write_text(f"{text}\n{kept.rstrip()}\n", "utf-8")
+
+
+def write_section(*parts: str) -> None:
+    """Put the section of one part, which begins with its heading, in the place of the one before."""
+    text = "\n".join(parts).strip() + "\n"
+    heading = text.partition("\n")[0]
+    found = {each.partition("\n")[0]: each for each in _sections()} | {heading: text}
+    others = [each.strip() + "\n" for name, each in found.items() if name not in SECTIONS]
+    measured = [found[name].strip() + "\n" for name in SECTIONS if name in found]
+    TARGET.write_text("\n".join((*others, *measured)), "utf-8")
+
+
+def cpu_us(program: str, concurrency: int = 32) -> float:
+    """What one check of a program of the first part took of the processor, in microseconds."""
+    row = rf"^\| {re.escape(program)} \| {concurrency} \|[^|]*\| ([0-9,]+) \|"
+    found = re.search(row, TARGET.read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"RESULTS.md has no figure of {program}: run the first part of make bench")
+    return float(found[1].replace(",", ""))
+
+
+def _sections() -> list[str]:
+    return _SECTION.split(TARGET.read_text("utf-8")) if TARGET.exists() else []
 
 
 def _targets(cells: Sequence[Cell], at_rest_mb: float) -> list[Target]:
@@ -132,7 +172,9 @@ def cell_table(cells: Sequence[Cell], level: str = "##") -> str:
 
 
 def _cpu(cell: Cell) -> str:
-    return "-" if cell.name.startswith("direct") else f"{cell.median(lambda f: f.cpu_us):,.0f}"
+    """Not measured of what the load does by itself, nor beside other load on the same program."""
+    spent_us = cell.median(lambda f: f.cpu_us)
+    return f"{spent_us:,.0f}" if spent_us and not cell.name.startswith("direct") else "-"
 
 
 def _memory(at_rest_mb: float, after_mb: float) -> str:

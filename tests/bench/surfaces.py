@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench.__main__ import ROUNDS, SLOW_MS, Bench, Program, body, load, machine, measure, wait
-from tests.bench.report import TARGET, Cell, Figures, Target, cell_table, target_table
+from tests.bench.report import Cell, Figures, Target, cell_table, target_table, write_section
 
 _METHOD = """## Surfaces
 
-Another part of `make bench`, measured as the first. {rounds} rounds.
+Measured as the first part. {rounds} rounds.
 
 - *REST*: a check about one of 256 people, whose evidence is remembered: the cheapest check, so that what is around it
   shows. *MCP*: the same as a call of the tool `check_trust`, in the older handshake without a session.
@@ -20,7 +20,6 @@ Another part of `make bench`, measured as the first. {rounds} rounds.
 
 {date:%Y-%m-%d}, {machine}.
 """
-_MARKER = _METHOD.partition("\n")[0]
 
 
 def run(folder: Path) -> None:
@@ -94,11 +93,7 @@ def _write(cells: list[Cell]) -> None:
     ]
     head = _METHOD.format(rounds=ROUNDS, date=datetime.now(UTC), machine=machine())
     tables = (target_table(targets, "###"), cell_table(cells, "###"))
-    before, marker, after = TARGET.read_text("utf-8").partition(_MARKER)
-    rest = after.partition("\n## ")[2] if marker else ""
-    parts = [before.rstrip("\n"), "", head, *tables]
-    text = "\n".join(parts).rstrip("\n") + "\n" + (f"\n## {rest}" if rest else "")
-    TARGET.write_text(text, "utf-8")
+    write_section(head, *tables)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``make bench``, fourth part: what scoring, deciding and planning cost in process. Its section is in RESULTS.md.
+"""``make bench``: what scoring, deciding and planning cost in process. Its section is in RESULTS.md.
 
 People of the published scenarios are weighed, decided about and planned for, one after the other, under the classes of
 the payment policy that want several signals. Times are of the processor, so that a busy machine counts for less.
@@ -16,8 +16,9 @@ from broker.domain.signal import SignalName
 from broker.policy.counterfactual import counterfactual
 from broker.policy.waves import WaveMemory, WavePlanner
 from broker.policy.what_if import WhatIf
+from broker.surfaces.cli.serve import settle_memory
 from tests.bench.__main__ import machine
-from tests.bench.report import TARGET
+from tests.bench.report import write_section
 from tests.unit.policy.kit import NOW, shipped, table
 from tests.unit.policy.population import Person, people
 
@@ -26,7 +27,7 @@ ATTACKS = 0.002
 P99_MAX_US = 300.0
 _METHOD = """## Thinking
 
-The fourth part of `make bench`: {people:,} people of the published scenarios, {attacks:.1%} of them under attack, in
+{people:,} people of the published scenarios, {attacks:.1%} of them under attack, in
 process, a new planner for each and one memory of waves for all. Processor time, of which 99 of 100 shall take at most
 {most:.0f} µs.
 
@@ -35,7 +36,6 @@ process, a new planner for each and one memory of waves for all. Processor time,
 | what | p50 µs | p95 µs | p99 µs | met |
 | --- | --- | --- | --- | --- |
 """
-_MARKER = _METHOD.partition("\n")[0]
 _WARM = 200
 
 
@@ -104,11 +104,11 @@ def measured(action_class: ActionClass) -> list[Times]:
 
 
 def run() -> None:
-    """Measure and write the section."""
+    """Measure and write the section; memory as the broker has it once it has started."""
+    settle_memory()
     rows = [one.row() for action_class in (ActionClass.MEDIUM, ActionClass.HIGH) for one in measured(action_class)]
     head = _METHOD.format(people=PEOPLE, attacks=ATTACKS, most=P99_MAX_US, date=datetime.now(UTC), machine=machine())
-    kept = TARGET.read_text("utf-8").partition(_MARKER)[0].rstrip("\n")
-    TARGET.write_text("\n".join((kept, "", head + "\n".join(rows))) + "\n", "utf-8")
+    write_section(head + "\n".join(rows))
     print("\n".join(rows))  # noqa: T201
 
 

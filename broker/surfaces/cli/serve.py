@@ -52,7 +52,7 @@ async def _serve(deployment: Deployment, place: Place) -> None:
     async with deployment.services() as services:
         app = create_app(services)
         config = configure(app, request_read_s=deployment.request_read_s, host=place.host, port=place.port)
-        _settle_memory()
+        settle_memory()
         logging.getLogger(__name__).info(
             "listening on http://%(host)s:%(port)d", {"host": place.host, "port": place.port}
         )
@@ -87,7 +87,7 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Take what start-up made out of the collector's sight: walking it was the larger part of the latency tail."""
     gc.collect()
     gc.freeze()
