@@ -291,6 +291,7 @@ class Deployment(Administered):
             authenticate=consuming.who_calls,
             oauth=consuming.issue_token,
             tenants=consuming.tenants,
+            clients=consuming.clients,
             meter=consuming.meter,
             oauth_metadata=consuming.metadata(),
             run_check=asking_for,

@@ -60,7 +60,7 @@ class Consuming:
         )
         tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
         managing = administration(store, clock, sealing_key)
-        self.tenants, self.meter = managing.tenants, managing.meter
+        self.tenants, self.clients, self.meter = managing.tenants, managing.clients, managing.meter
         self.standings = Standings(store.consumers, clock, limits)
         self.quotas = Quotas(kv, self.standings, clock)
         self.budget = Budget(store.consumers, self.standings, clock)

@@ -53,6 +53,20 @@ MEANINGS = {
 SCOPES = frozenset(MEANINGS)
 
 
+# What a credential of one's own tenant may be given: whoever holds these is no second person to anything.
+_WORKING = frozenset({CHECK, EXPLAIN, EVENTS, NETWORK, METRICS, POLICY_READ, AUDIT_READ, PRIVACY_READ, CONSENT_READ})
+
+
+def gift(giver: Principal, tenant: str) -> frozenset[str]:
+    """The scopes that an administrator may give to a credential of a tenant: never more than it holds itself.
+
+    Defensive: a looser policy takes two people, so one who can make publishers makes no approvers, at any depth; and
+    in its own tenant an administrator makes nobody who could stand beside it.
+    """
+    held = giver.scopes & _WORKING if giver.tenant == tenant else giver.scopes
+    return held - {POLICY_APPROVE} if POLICY_PUBLISH in giver.scopes else held
+
+
 def require(principal: Principal, scope: str) -> None:
     """Let a principal pass that holds the scope.
 

@@ -36,6 +36,13 @@ class _Holder(NamedTuple):
     thumbprint: str
 
 
+class Proof(NamedTuple):
+    """A proof that holds: the thumbprint (RFC 7638) of its key, and a digest of its id, which is good once."""
+
+    thumbprint: str
+    jti_digest: str
+
+
 class ProofRules(msgspec.Struct, frozen=True):
     """How old a proof may be, in seconds, and whether it must carry a nonce of ours."""
 
@@ -69,6 +76,12 @@ class Proofs:
             NonceWanted: it lacks a nonce of ours, or has one that is over.
             Overloaded: it cannot be remembered now.
         """
+        proof = self.verified(presented, token)
+        await self.use(proof)
+        return proof.thumbprint
+
+    def verified(self, presented: Presented, token: str | None = None) -> Proof:
+        """The proof of a request, which :meth:`use` has yet to use up; raises as :meth:`thumbprint` does."""
         if len(presented.proofs) != 1:
             raise TokenRefused("send one DPoP header")
         (proof,) = presented.proofs
@@ -78,8 +91,21 @@ class Proofs:
         claims = jose.members(told.payload)
         self._require_request(claims, presented, token)
         self._require_time(claims)
-        await self._require_first(claims, holder.thumbprint)
-        return holder.thumbprint
+        jti = claims.get("jti")
+        if not isinstance(jti, str) or not 0 < len(jti) <= _JTI_LENGTH_MAX or not jti.isascii():
+            raise TokenRefused("the proof has no id of its own")
+        return Proof(holder.thumbprint, jose.sha256(jti))
+
+    async def use(self, proof: Proof) -> None:
+        """Use a proof up. Defensive: last, for whoever fails otherwise must neither use up an id nor fill the memory.
+
+        Raises:
+            TokenRefused: it was used before.
+            Overloaded: it cannot be remembered now.
+        """
+        kept_s = self._rules.age_max_s + jose.SKEW_S + 1
+        if not await self._kv.put_if_absent(f"dpop:{proof.thumbprint}:{proof.jti_digest}", kept_s):
+            raise TokenRefused("the proof was used before")
 
     def _holder(self, spelt: str, header: dict[str, Any]) -> "_Holder":
         """The key of a header. To import one costs as much as to verify with it, and a caller's is always the same."""
@@ -121,15 +147,6 @@ class Proofs:
         # Defensive: both are compared, so that the time says nothing about which one was near.
         if not isinstance(nonce, str) or not nonce.isascii() or True not in [_same(nonce, each) for each in good]:
             raise NonceWanted(good[0])
-
-    async def _require_first(self, claims: dict[str, Any], thumbprint: str) -> None:
-        """Defensive: last, for a proof that fails otherwise must not use up an id."""
-        jti = claims.get("jti")
-        if not isinstance(jti, str) or not 0 < len(jti) <= _JTI_LENGTH_MAX or not jti.isascii():
-            raise TokenRefused("the proof has no id of its own")
-        kept_s = self._rules.age_max_s + jose.SKEW_S + 1
-        if not await self._kv.put_if_absent(f"dpop:{thumbprint}:{jose.sha256(jti)}", kept_s):
-            raise TokenRefused("the proof was used before")
 
 
 def _own_key(header: dict[str, Any]) -> jose.PublicKey:

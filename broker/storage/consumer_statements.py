@@ -1,6 +1,6 @@
 """Queries and writes of tenants, OAuth clients, trusted issuers, used ids and spending; as :mod:`statements`."""
 
-from sqlalchemy import BigInteger, bindparam, cast, delete, func, literal_column, null, select, tuple_, update
+from sqlalchemy import BigInteger, and_, bindparam, cast, delete, func, literal_column, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.storage.tables import budgets, clients, metering, tenants, trusted_issuers, used_ids
@@ -43,11 +43,13 @@ SELECT_CLIENTS = (
     .order_by(clients.c.created_ms, clients.c.client_id)
     .limit(bindparam("rows"))
 )
+_of_client = and_(clients.c.tenant == bindparam("tenant"), clients.c.client_id == bindparam("of_client"))
 DISABLE_CLIENT = (
-    update(clients)
-    .values(disabled_ms=func.coalesce(clients.c.disabled_ms, bindparam("at_ms")))
-    .where(clients.c.tenant == bindparam("tenant"), clients.c.client_id == bindparam("of_client"))
+    update(clients).values(disabled_ms=func.coalesce(clients.c.disabled_ms, bindparam("at_ms"))).where(_of_client)
 )
+ENABLE_CLIENT = update(clients).values(disabled_ms=null()).where(_of_client)
+REKEY_CLIENT = update(clients).values(jwks=bindparam("to_jwks"), jwks_uri=bindparam("to_uri")).where(_of_client)
+DELETE_CLIENT = delete(clients).where(_of_client)
 
 _issuer = insert(trusted_issuers)
 WRITE_ISSUER = _issuer.on_conflict_do_update(

@@ -15,6 +15,7 @@ from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
 
 _NO_LIMIT = 2**62
+_NO_CLIENT = "there is no such client"
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +40,11 @@ class Ancestor(msgspec.Struct, frozen=True):
 
 
 class ClientRow(msgspec.Struct, frozen=True):
-    """An OAuth client of a tenant. ``jwks`` is a JWK set in JSON, public keys only."""
+    """An OAuth client of a tenant, and what it proves itself with.
+
+    ``jwks`` is a JWK set in JSON, public keys only; empty where ``jwks_uri`` says where they are, or where it is a
+    ``certificate``, as :mod:`broker.consumers.certificates` writes it.
+    """
 
     tenant: str
     client_id: str
@@ -51,6 +56,8 @@ class ClientRow(msgspec.Struct, frozen=True):
     delegates: bool
     created_ms: int
     disabled_ms: int | None = None
+    jwks_uri: str | None = None
+    certificate: str | None = None
 
     def __repr__(self) -> str:
         return f"ClientRow({self.tenant}, {self.client_id})"
@@ -160,7 +167,20 @@ class ConsumerStore:
     async def disable_client(self, tenant: str, client_id: str, at_ms: int) -> None:
         """Disable a client; repeating it keeps the first instant."""
         values: dict[str, Value] = {"tenant": tenant, "of_client": client_id, "at_ms": at_ms}
-        await self._change(sql.DISABLE_CLIENT, values, "there is no such client")
+        await self._change(sql.DISABLE_CLIENT, values, _NO_CLIENT)
+
+    async def enable_client(self, tenant: str, client_id: str) -> None:
+        """End that."""
+        await self._change(sql.ENABLE_CLIENT, {"tenant": tenant, "of_client": client_id}, _NO_CLIENT)
+
+    async def rekey_client(self, tenant: str, client_id: str, jwks: str, jwks_uri: str | None) -> None:
+        """Replace what a client signs with."""
+        values: dict[str, Value] = {"tenant": tenant, "of_client": client_id, "to_jwks": jwks, "to_uri": jwks_uri}
+        await self._change(sql.REKEY_CLIENT, values, _NO_CLIENT)
+
+    async def delete_client(self, tenant: str, client_id: str) -> None:
+        """Forget a client."""
+        await self._change(sql.DELETE_CLIENT, {"tenant": tenant, "of_client": client_id}, _NO_CLIENT)
 
     async def trust(self, issuer: TrustedIssuer) -> None:
         """Take an issuer's word from now on; its keys are replaced where it was trusted before."""

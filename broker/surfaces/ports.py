@@ -82,6 +82,7 @@ class Services:
     authenticate: Callable[[Presented], Awaitable[Principal]]
     oauth: IssueToken
     tenants: ManageTenants
+    clients: ManageClients
     meter: Meter
     oauth_metadata: OAuthMetadata
     run_check: Callable[[Asked], Awaitable[Answered]]

@@ -75,7 +75,7 @@ async def _measure(store: Store, folder: Path) -> None:
     key = (await managing.tenants.create_key(None, NewKey("acme", "shop", "till", ("trust:check",), None))).key
     signing = ECKey.generate_key("P-256")
     client = await managing.clients.register(
-        NewClient(tenant="acme", consumer="shop", agent="till", jwks=jwks(signing), scopes=("trust:check",))
+        None, NewClient(tenant="acme", consumer="shop", agent="till", jwks=jwks(signing), scopes=("trust:check",))
     )
     by_key = Presented(f"Bearer {key}", path=_PATH)
     principal = await consuming.who_calls(by_key)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker.errors import Conflict, NotFound
@@ -69,6 +70,15 @@ async def test_a_client_comes_back_as_it_went_and_its_id_exists_once(store: Cons
     found = await store.find_client("cl_1")
     assert found is not None
     assert found.disabled_ms == 9
+    await store.enable_client("acme", "cl_1")
+    await store.rekey_client("acme", "cl_1", "", "https://keys.example/set")
+    found = await store.find_client("cl_1")
+    assert found == msgspec.structs.replace(CLIENT, jwks="", jwks_uri="https://keys.example/set")
+    await store.delete_client("acme", "cl_1")
+    assert await store.find_client("cl_1") is None
+    for change in (store.enable_client("acme", "cl_1"), store.delete_client("acme", "cl_1")):
+        with pytest.raises(NotFound):
+            await change
 
 
 async def test_an_issuer_is_trusted_by_the_tenant_that_says_so_until_it_says_otherwise(store: ConsumerStore) -> None:

@@ -165,6 +165,7 @@ def test_two_tenants_never_meet_in_a_long_time(clients: dict[str, httpx.Client],
 
 MADE_BY = {
     "webhook_id": "/v1/webhooks",
+    "watch_id": "/v1/watches",
     "consent_id": "/v1/consents",
     "grant_id": "/v1/disclosures/grants",
     "request_id": "/v1/subjects/requests",
@@ -188,6 +189,8 @@ def holdings(clients: dict[str, httpx.Client], operations: list[Operation]) -> d
         body = examples.get(path, {"document": policy.replace("version: 1", "version: 2", 1)})
         found[name] = http.post(path.format(**found), json=body).raise_for_status().json()["id"]
     found["key_id"] = http.get("/v1/tenants/globex/keys").json()["keys"][0]["keyId"]
+    client = http.post("/v1/tenants/globex/clients", json=examples["/v1/tenants/{tenant}/clients"])
+    found["client_id"] = client.raise_for_status().json()["clientId"]
     found["challenge_id"] = "chl_" + "0" * 26  # no operator is there to begin one; the stores have a story for them
     return found
 

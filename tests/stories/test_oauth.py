@@ -157,6 +157,27 @@ def test_an_assertion_buys_one_token(http: httpx.Client, till: Agent) -> None:
     assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
 
 
+def test_who_is_no_client_learns_and_uses_up_nothing(broker: RunningBroker, http: httpx.Client, till: Agent) -> None:
+    """A stranger with somebody's proof, and with an assertion that was used, leaves the proof to its owner."""
+    till.token(http)  # takes a nonce
+    used = till.form()
+    assert till.ask(http, used).status_code == 200
+    proof = {"DPoP": till.proof("POST", "/oauth/token")}
+    stranger = {"grant_type": "client_credentials"}
+    for form in (
+        stranger,
+        used,
+        {**till.form(), "client_assertion": signed(till.claims(), ECKey.generate_key("P-256"))},
+    ):
+        refused = http.post("/oauth/token", data=form, headers=proof)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client"), refused.text
+    without = {"DPoP": till.proof("POST", "/oauth/token", nonce=None)}
+    assert "DPoP-Nonce" not in http.post("/oauth/token", data=stranger, headers=without).headers
+    assert http.post("/oauth/token", data=till.form(), headers=proof).status_code == 200
+    again = http.post("/oauth/token", data=till.form(), headers=proof)
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_dpop_proof")
+
+
 def test_scopes_and_audiences_beyond_the_clients_own_are_refused(http: httpx.Client, till: Agent) -> None:
     assert till.ask(http, till.form(scope="trust:check policy:publish")).json()["error"] == "invalid_scope"
     assert till.ask(http, till.form(scope="")).json()["error"] == "invalid_scope"

@@ -134,7 +134,7 @@ def test_the_time_of_an_answer_does_not_tell_them_apart(hushed: Stage) -> None:
 
 def test_one_that_storms_is_told_to_wait_and_the_others_are_served(stage: Stage) -> None:
     """The storm comes from agents whose quota is used up; it costs the others nothing but the refusing."""
-    with stage.broker.http(stage.broker.key("acme", "tenant:admin")) as platform:
+    with stage.broker.http(stage.broker.key("acme", "tenant:admin", "trust:check")) as platform:
         stormy = platform.post("/v1/tenants", json={"name": "stormy", "limits": {"checksPerDay": 1}}).json()["tenant"]
         sent = {"consumer": "mad", "scopes": ["trust:check"], "agent": "storm"}
         key = platform.post(f"/v1/tenants/{stormy}/keys", json=sent).json()["key"]

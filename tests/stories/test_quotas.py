@@ -32,7 +32,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def platform(stage: Stage) -> Iterator[httpx.Client]:
-    with stage.broker.http(stage.broker.key("acme", "tenant:admin", consumer="console")) as http:
+    scopes = ("tenant:admin", "trust:check", "trust:explain", "audit:read")
+    with stage.broker.http(stage.broker.key("acme", *scopes, consumer="console")) as http:
         yield http
 
 

@@ -44,11 +44,11 @@ def pretend(stage: Stage) -> RunningOperator:
 @pytest.fixture(scope="module")
 def player(stage: Stage) -> Iterator[httpx.Client]:
     """Below a platform that is real, made as any tenant is."""
-    with stage.broker.http(stage.broker.key("acme", "tenant:admin", consumer="console")) as platform:
+    scopes = ["trust:check", "trust:explain", "network:read", "tenant:admin"]
+    with stage.broker.http(stage.broker.key("acme", *scopes, consumer="console")) as platform:
         made = platform.post("/v1/tenants", json={"name": "sandbox"}).raise_for_status().json()
         assert (made["tenant"], made["sandbox"]) == ("acme.sandbox", True)
         assert platform.get("/v1/tenants/acme").json()["sandbox"] is False
-        scopes = ["trust:check", "trust:explain", "network:read", "tenant:admin"]
         wanted = {"consumer": "till", "scopes": scopes}
         key = platform.post("/v1/tenants/acme.sandbox/keys", json=wanted).raise_for_status().json()["key"]
     assert key.startswith("tb_sandbox_")

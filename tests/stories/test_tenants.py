@@ -26,7 +26,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
 
 @pytest.fixture
 def platform(broker: RunningBroker) -> Iterator[httpx.Client]:
-    with broker.http(broker.key("acme", "tenant:admin", consumer="console")) as http:
+    with broker.http(broker.key("acme", "tenant:admin", "trust:check", consumer="console")) as http:
         yield http
 
 
@@ -61,7 +61,7 @@ def test_a_platform_makes_a_customer_who_asks_under_a_name_of_its_own(
 
 def test_a_suspended_tenant_asks_nothing_nor_do_those_below_it(broker: RunningBroker, platform: httpx.Client) -> None:
     customer = made(platform, "casino")
-    with broker.http(key_of(platform, customer, "tenant:admin")) as http:
+    with broker.http(key_of(platform, customer, "tenant:admin", "trust:check")) as http:
         below = made(http, "slot")
         below_key = key_of(http, below, "trust:check")
     assert platform.post(f"/v1/tenants/{customer}/suspend").json()["suspendedAt"]
@@ -117,7 +117,7 @@ def test_a_key_is_rotated_with_overlap_and_revoked(broker: RunningBroker, platfo
 
 def test_an_administrator_gets_no_colleagues_key_by_rotating_it(platform: httpx.Client, broker: RunningBroker) -> None:
     customer = made(platform, "baker")
-    key_of(platform, customer, "policy:approve")
+    key_of(platform, customer, "trust:check")
     (other,) = platform.get(f"/v1/tenants/{customer}/keys").json()["keys"]
     with broker.http(key_of(platform, customer, "tenant:admin")) as http:
         path = f"/v1/tenants/{customer}/keys/{other['keyId']}/rotate"

@@ -125,7 +125,7 @@ def registered(broker: RunningBroker, tenant: str = "acme", **members: Any) -> A
 
     async def register() -> str:
         async with broker.deployment.consumers() as administration:
-            row = await administration.clients.register(NewClient(tenant=tenant, **given))
+            row = await administration.clients.register(None, NewClient(tenant=tenant, **given))
             return row.client_id
 
     with ThreadPoolExecutor(1) as pool:  # the caller may have a loop of its own
@@ -137,7 +137,7 @@ def trusting(broker: RunningBroker, issuer: str, key: Key, tenant: str = "acme")
 
     async def trust() -> None:
         async with broker.deployment.consumers() as administration:
-            await administration.clients.trust(tenant, issuer, jwks(key))
+            await administration.clients.trust(None, tenant, issuer, jwks(key))
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(trust())).result()

@@ -16,7 +16,9 @@ from sqlalchemy import (
 from broker.storage.tables.schema import metadata
 
 # A client is looked up before its tenant is known, hence the second, global uniqueness of its id. `jwks` are public
-# keys (RFC 7517), pinned at registration. `bound`: only DPoP tokens; `delegates`: may exchange tokens of users.
+# keys (RFC 7517) pinned at registration, empty where `jwks_uri` says where they are, or where it is a `certificate`
+# that proves the client (RFC 8705): `kind:value`. `bound`: only tokens bound to a key; `delegates`: may exchange tokens
+# of users.
 clients = Table(
     "clients",
     metadata,
@@ -30,6 +32,8 @@ clients = Table(
     Column("delegates", Integer, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("disabled_ms", BigInteger),
+    Column("jwks_uri", Text),
+    Column("certificate", Text),
     ForeignKeyConstraint(["tenant"], ["tenants.tenant"]),
     UniqueConstraint("client_id"),
 )

@@ -10,6 +10,17 @@ _NUMBER = "+34600000101"
 _CHECK = "chk_01KAPM4W6ZJ1R8D3T5V7X9Y2B4"
 _RECEIPT = "eyJhbGciOiJFUzI1NiIsInR5cCI6InRydXN0LXJlY2VpcHQrand0In0.eyJjaGVjayI6ImNoa18wMSJ9.c2lnbmF0dXJl"
 _PURPOSE = "FraudPreventionAndDetection"
+_KEYS = {  # of RFC 7517, appendix A.1
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "kid": "2026-11",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }
+    ]
+}
 _PAYMENT = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
 
 _POLICY = """\
@@ -117,6 +128,9 @@ BODIES: Mapping[str, Any] = {
     "Limits": {"checksPerMinute": 600, "checksPerDay": 50_000, "budget": {"EUR": "100.00"}},
     "KeyIn": {"consumer": "till", "scopes": ["trust:check"], "agent": "till-agent", "days": 90},
     "RotateIn": {"overlapS": 86_400},
+    "ClientIn": {"consumer": "till", "scopes": ["trust:check"], "agent": "till-agent", "jwks": _KEYS},
+    "ClientKeysIn": {"jwks": _KEYS},
+    "IssuerIn": {"issuer": "https://idp.bakery.example", "jwks": _KEYS},
 }
 """By the name of the schema."""
 

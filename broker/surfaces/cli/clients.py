@@ -1,17 +1,18 @@
-"""``trust-broker clients``: register, list, disable; trust and distrust identity providers."""
+"""``trust-broker clients``: register, list, rekey, disable, enable, delete; trust identity providers or not."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.consumers.manage_clients import ClientOut, ManageClients, NewClient, client_out
+from broker.usecases.consumers.manage_clients import ClientOut, ManageClients, NewClient
 
 _T = TypeVar("_T")
+_Registry = Callable[[Path | None, Callable[[ManageClients], Awaitable[Any]]], Any]
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 Tenant = Annotated[str, typer.Option(help="Whose client")]
 Keys = Annotated[Path, typer.Option("--jwks", exists=True, dir_okay=False, help="Public keys as a JWK set (RFC 7517)")]
@@ -50,34 +51,66 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             bound=bound,
             delegates=delegates,
         )
-        made = in_registry(config, lambda registry: registry.register(wanted))
+        made = in_registry(config, lambda registry: registry.register(None, wanted))
         tell({"clientId": made.client_id}, [made.client_id], as_json=as_json)
 
     @group.command("list")
     def list_clients(tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """List a tenant's clients."""
-        found = [client_out(row) for row in in_registry(config, lambda registry: registry.of_tenant(tenant))]
-        tell(found, map(_line, found), as_json=as_json)
+        found = in_registry(config, lambda registry: registry.of_tenant(None, tenant))
+        tell(found.clients, map(_line, found.clients), as_json=as_json)
 
+    _add_life(group, in_registry)
+    _add_issuers(group, in_registry)
+    return group
+
+
+def _add_life(group: typer.Typer, in_registry: _Registry) -> None:
     @group.command("disable")
     def disable_client(client_id: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """Disable a client; its tokens are refused within seconds."""
-        in_registry(config, lambda registry: registry.disable(tenant, client_id))
+        in_registry(config, lambda registry: registry.disable(None, tenant, client_id))
         tell({"clientId": client_id, "state": "disabled"}, [f"{client_id} disabled"], as_json=as_json)
+
+    @group.command("enable")
+    def enable_client(client_id: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
+        """Let a client that was disabled call again."""
+        in_registry(config, lambda registry: registry.enable(None, tenant, client_id))
+        tell({"clientId": client_id, "state": "enabled"}, [f"{client_id} enabled"], as_json=as_json)
+
+    @group.command("rekey")
+    def rekey_client(
+        client_id: str, tenant: Tenant, jwks: Keys, config: Config = None, as_json: AsJson = False
+    ) -> None:
+        """Give a client other keys; send old and new ones together first, and the new ones alone when it has moved."""
+        in_registry(config, lambda registry: registry.rekey(None, tenant, client_id, jwks.read_text("utf-8")))
+        tell({"clientId": client_id, "state": "rekeyed"}, [f"{client_id} has other keys"], as_json=as_json)
+
+    @group.command("delete")
+    def delete_client(client_id: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
+        """Forget a client; its tokens are refused within seconds."""
+        in_registry(config, lambda registry: registry.delete(None, tenant, client_id))
+        tell({"clientId": client_id, "state": "deleted"}, [f"{client_id} deleted"], as_json=as_json)
+
+
+def _add_issuers(group: typer.Typer, in_registry: _Registry) -> None:
+    @group.command("issuers")
+    def list_issuers(tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
+        """List the identity providers that a tenant trusts."""
+        found = in_registry(config, lambda registry: registry.trusted(None, tenant)).issuers
+        tell(found, found, as_json=as_json)
 
     @group.command("trust")
     def trust(issuer: str, tenant: Tenant, jwks: Keys, config: Config = None, as_json: AsJson = False) -> None:
         """Take an identity provider's word for who the tenant's users are."""
-        in_registry(config, lambda registry: registry.trust(tenant, issuer, jwks.read_text("utf-8")))
+        in_registry(config, lambda registry: registry.trust(None, tenant, issuer, jwks.read_text("utf-8")))
         tell({"issuer": issuer, "trusted": True}, [f"{issuer} trusted"], as_json=as_json)
 
     @group.command("distrust")
     def distrust(issuer: str, tenant: Tenant, config: Config = None, as_json: AsJson = False) -> None:
         """Take it no longer; tokens that it vouched for end within five minutes."""
-        in_registry(config, lambda registry: registry.distrust(tenant, issuer))
+        in_registry(config, lambda registry: registry.distrust(None, tenant, issuer))
         tell({"issuer": issuer, "trusted": False}, [f"{issuer} not trusted"], as_json=as_json)
-
-    return group
 
 
 def _line(client: ClientOut) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from broker.clock import Clock
 from broker.consumers import exchange, jose, keys
 from broker.consumers.access_tokens import Grant
-from broker.consumers.dpop import NonceWanted, Proofs
+from broker.consumers.dpop import NonceWanted, Proof, Proofs
 from broker.consumers.jose import Rules, TokenRefused
 from broker.consumers.standing import Standings
 from broker.consumers.token_server import ACCESS_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Known, TokenAnswer, TokenServer
@@ -74,19 +74,31 @@ class IssueToken:
         """
         now = self._tools.clock.now()
         proven = await self._prove(form, now)
+        if proven is None:
+            return self._tools.server.answer(form, Known(now=now, client=None))
         try:
-            thumbprint = await self._tools.proofs.thumbprint(presented) if presented.proofs else None
+            proof = self._tools.proofs.verified(presented) if presented.proofs else None
         except NonceWanted as wanted:
             return _refusal("use_dpop_nonce", str(wanted), {"DPoP-Nonce": wanted.nonce})
         except TokenRefused as error:
             return _refusal("invalid_dpop_proof", str(error))
-        known = await self._known(form, proven, thumbprint, now)
-        answer = self._tools.server.answer(form, known)
-        if answer.status == HTTPStatus.OK and proven is not None:
-            if not await self._tools.shelf.use([proven.assertion]):
-                return _refusal("invalid_client", "this assertion was used before", status=HTTPStatus.UNAUTHORIZED)
-            if answer.uses and not await self._tools.shelf.use(list(answer.uses)):
-                return _refusal("invalid_grant", "this assertion was used before")
+        answer = self._tools.server.answer(form, await self._known(form, proven, proof, now))
+        return answer if answer.status != HTTPStatus.OK else await self._paid_for(answer, proven, proof)
+
+    async def _paid_for(self, answer: TokenAnswer, proven: _Proven, proof: Proof | None) -> TokenAnswer:
+        """The answer, once all that is good for one token is used up: last, and the client's own word first.
+
+        Defensive: who only found an assertion that was used before uses up nobody's proof, and fills no memory.
+        """
+        if not await self._tools.shelf.use([proven.assertion]):
+            return _refusal("invalid_client", "this assertion was used before", status=HTTPStatus.UNAUTHORIZED)
+        try:
+            if proof is not None:
+                await self._tools.proofs.use(proof)
+        except TokenRefused as error:
+            return _refusal("invalid_dpop_proof", str(error))
+        if answer.uses and not await self._tools.shelf.use(list(answer.uses)):
+            return _refusal("invalid_grant", "this assertion was used before")
         return answer
 
     async def revoke(self, form: Mapping[str, str]) -> TokenAnswer:
@@ -133,11 +145,10 @@ class IssueToken:
             return None
         return None if (await self._tools.standings.of(client.tenant)).suspended else client
 
-    async def _known(
-        self, form: Mapping[str, str], proven: _Proven | None, thumbprint: str | None, now: datetime
-    ) -> Known:
-        if proven is None or form.get("grant_type") not in _GRANTS_FOR_USERS:
-            return Known(now=now, client=proven.client if proven else None, thumbprint=thumbprint)
+    async def _known(self, form: Mapping[str, str], proven: _Proven, proof: Proof | None, now: datetime) -> Known:
+        thumbprint = proof.thumbprint if proof is not None else None
+        if form.get("grant_type") not in _GRANTS_FOR_USERS:
+            return Known(now=now, client=proven.client, thumbprint=thumbprint)
         ours = form.get("subject_token_type") == ACCESS_TOKEN
         return Known(
             now=now,

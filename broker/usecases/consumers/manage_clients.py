@@ -8,10 +8,13 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize, jose, keys
-from broker.domain.tenancy import is_sandbox
-from broker.errors import Fault, InvalidRequest
-from broker.storage.consumer_store import ClientRow, TrustedIssuer
+from broker.domain.check import Principal
+from broker.errors import Conflict, Fault, InvalidRequest, NotFound
+from broker.storage.consumer_store import Ancestor, ClientRow, TrustedIssuer
+from broker.usecases.consumers.reach import Reach, require_gift
 
+CLIENTS_MAX = 1000
+ISSUERS_MAX = 50
 _NAME_LENGTH_MAX = 64
 _ISSUER_LENGTH_MAX = 512
 
@@ -19,8 +22,16 @@ _ISSUER_LENGTH_MAX = 512
 class Registry(Protocol):
     """Where clients and issuers are kept."""
 
+    async def lineage(self, tenant: str) -> list[Ancestor]:
+        """A tenant and the platforms above it."""
+        ...
+
     async def add_client(self, row: ClientRow) -> None:
         """Keep a new client."""
+        ...
+
+    async def find_client(self, client_id: str) -> ClientRow | None:
+        """The client of that id, whosever it is."""
         ...
 
     async def clients(self, tenant: str) -> list[ClientRow]:
@@ -29,6 +40,22 @@ class Registry(Protocol):
 
     async def disable_client(self, tenant: str, client_id: str, at_ms: int) -> None:
         """Disable a client, or raise ``NotFound``."""
+        ...
+
+    async def enable_client(self, tenant: str, client_id: str) -> None:
+        """End that, or raise ``NotFound``."""
+        ...
+
+    async def rekey_client(self, tenant: str, client_id: str, jwks: str, jwks_uri: str | None) -> None:
+        """Replace its keys, or raise ``NotFound``."""
+        ...
+
+    async def delete_client(self, tenant: str, client_id: str) -> None:
+        """Forget a client, or raise ``NotFound``."""
+        ...
+
+    async def issuers(self, tenant: str) -> list[TrustedIssuer]:
+        """Whose word a tenant takes."""
         ...
 
     async def trust(self, issuer: TrustedIssuer) -> None:
@@ -53,7 +80,7 @@ class NewClient(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientOut(msgspec.Struct, frozen=True, rename="camel"):
-    """A client as it may be shown."""
+    """A client without its keys. ``bound``: its tokens are good with its own key only; ``delegates``: for users."""
 
     client_id: str
     consumer: str
@@ -64,6 +91,18 @@ class ClientOut(msgspec.Struct, frozen=True, rename="camel"):
     disabled: bool
 
 
+class ClientsOut(msgspec.Struct, frozen=True, rename="camel"):
+    """The clients of a tenant, oldest first."""
+
+    clients: tuple[ClientOut, ...]
+
+
+class IssuersOut(msgspec.Struct, frozen=True, rename="camel"):
+    """Whose word a tenant takes for who its users are, by name."""
+
+    issuers: tuple[str, ...]
+
+
 def client_out(row: ClientRow) -> ClientOut:
     """A client without its keys."""
     disabled = row.disabled_ms is not None
@@ -71,26 +110,37 @@ def client_out(row: ClientRow) -> ClientOut:
 
 
 class ManageClients:
-    """The administration of clients. ``tenant_made`` makes the tenant where there is none."""
+    """The administration of clients: for one's own tenant and those below it, by the laws of :mod:`reach`.
+
+    Whoever runs the broker has no principal (``None``) and may do it for all; its first client makes a tenant.
+    Whatever is done about a tenant that is not below one's own raises ``NotFound``, without ``tenant:admin``
+    ``NotPermitted``.
+    """
 
     def __init__(
         self, registry: Registry, clock: Clock, random_bytes: Callable[[int], bytes], sealing_key: bytes
     ) -> None:
         self._registry = registry
+        self._reach = Reach(registry)
         self._clock = clock
         self._random_bytes = random_bytes
         self._sealing_key = sealing_key
 
-    async def register(self, wanted: NewClient) -> ClientRow:
+    async def register(self, by: Principal | None, wanted: NewClient) -> ClientOut:
         """Register a client and give it an id.
 
         Raises:
             InvalidRequest: a name, a scope or a key does not fit; says which.
+            Conflict: the tenant has as many as it may have.
         """
+        await self._require(by, wanted.tenant)
         _require_sound(wanted)
+        require_gift(by, wanted.tenant, wanted.scopes)
+        if len(await self._registry.clients(wanted.tenant)) >= CLIENTS_MAX:
+            raise Conflict(f"a tenant has at most {CLIENTS_MAX} clients: delete one that is not used any more")
         row = ClientRow(
             tenant=wanted.tenant,
-            client_id=keys.mint_client_id(self._random_bytes, self._sealing_key, sandbox=is_sandbox(wanted.tenant)),
+            client_id=keys.mint_client_id(self._random_bytes, self._sealing_key),
             consumer=wanted.consumer,
             agent=wanted.agent,
             jwks=wanted.jwks,
@@ -100,41 +150,106 @@ class ManageClients:
             created_ms=self._now_ms(),
         )
         await self._registry.add_client(row)
-        return row
+        return client_out(row)
 
-    async def of_tenant(self, tenant: str) -> list[ClientRow]:
+    async def of_tenant(self, by: Principal | None, tenant: str) -> ClientsOut:
         """The clients of a tenant."""
-        return await self._registry.clients(tenant)
+        await self._require(by, tenant)
+        return ClientsOut(tuple(map(client_out, await self._registry.clients(tenant))))
 
-    async def disable(self, tenant: str, client_id: str) -> None:
-        """Disable a client; its tokens are refused within seconds.
+    async def rekey(self, by: Principal | None, tenant: str, client_id: str, jwks: str) -> ClientOut:
+        """Give a client other keys; assertions of the old ones are refused from now on.
+
+        Defensive: whoever sets the keys of a client can be it, so its scopes must be one's own to give.
+
+        Raises:
+            InvalidRequest: the keys are none.
+            NotFound: the tenant has no such client.
+        """
+        found = await self._client(by, tenant, client_id)
+        if faults := _key_faults(jwks):
+            raise InvalidRequest("these keys cannot be used", faults)
+        require_gift(by, tenant, found.scopes)
+        await self._registry.rekey_client(tenant, client_id, jwks, None)
+        return client_out(found)
+
+    async def disable(self, by: Principal | None, tenant: str, client_id: str) -> ClientOut:
+        """Suspend a client; its tokens are refused within seconds.
 
         Raises:
             NotFound: the tenant has no such client.
         """
+        await self._client(by, tenant, client_id)
         await self._registry.disable_client(tenant, client_id, self._now_ms())
+        return client_out(await self._client(by, tenant, client_id))
 
-    async def trust(self, tenant: str, issuer: str, jwks: str) -> None:
+    async def enable(self, by: Principal | None, tenant: str, client_id: str) -> ClientOut:
+        """End a suspension; in one's own tenant nobody does, or it would end what a platform began.
+
+        Raises:
+            NotFound: the tenant has no such client, or it is one's own tenant.
+        """
+        await self._reach.require(by, tenant)
+        found = await self._client(by, tenant, client_id)
+        require_gift(by, tenant, found.scopes)
+        await self._registry.enable_client(tenant, client_id)
+        return client_out(await self._client(by, tenant, client_id))
+
+    async def delete(self, by: Principal | None, tenant: str, client_id: str) -> ClientsOut:
+        """Forget a client; its tokens are refused within seconds, and its id is never given again.
+
+        Raises:
+            NotFound: the tenant has no such client.
+        """
+        await self._client(by, tenant, client_id)
+        await self._registry.delete_client(tenant, client_id)
+        return await self.of_tenant(by, tenant)
+
+    async def trust(self, by: Principal | None, tenant: str, issuer: str, jwks: str) -> IssuersOut:
         """Take an issuer's word for who the tenant's users are; its keys are replaced where it was trusted before.
 
         Raises:
             InvalidRequest: the issuer is no https address, or the keys are none.
+            Conflict: the tenant trusts as many as it may.
         """
+        await self._require(by, tenant)
         parts = urlsplit(issuer)
         faults = [*_key_faults(jwks)]
         if parts.scheme != "https" or not parts.netloc or parts.query or len(issuer) > _ISSUER_LENGTH_MAX:
             faults.append(Fault("/issuer", "send the https address that the issuer puts in its iss claim"))
         if faults:
             raise InvalidRequest("this issuer cannot be trusted", faults)
+        known = {one.issuer for one in await self._registry.issuers(tenant)}
+        if issuer not in known and len(known) >= ISSUERS_MAX:
+            raise Conflict(f"a tenant trusts at most {ISSUERS_MAX} issuers: distrust one first")
         await self._registry.trust(TrustedIssuer(tenant, issuer, jwks, self._now_ms()))
+        return await self.trusted(by, tenant)
 
-    async def distrust(self, tenant: str, issuer: str) -> None:
+    async def trusted(self, by: Principal | None, tenant: str) -> IssuersOut:
+        """Whose word the tenant takes."""
+        await self._require(by, tenant)
+        return IssuersOut(tuple(one.issuer for one in await self._registry.issuers(tenant)))
+
+    async def distrust(self, by: Principal | None, tenant: str, issuer: str) -> IssuersOut:
         """Take an issuer's word no longer.
 
         Raises:
             NotFound: it was not trusted.
         """
+        await self._require(by, tenant)
         await self._registry.distrust(tenant, issuer)
+        return await self.trusted(by, tenant)
+
+    async def _client(self, by: Principal | None, tenant: str, client_id: str) -> ClientRow:
+        await self._require(by, tenant)
+        found = await self._registry.find_client(client_id)
+        if found is None or found.tenant != tenant:
+            raise NotFound("there is no such client")
+        return found
+
+    async def _require(self, by: Principal | None, tenant: str) -> None:
+        if by is not None:
+            await self._reach.require(by, tenant, own=True)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -7,14 +7,15 @@ from typing import Protocol
 import msgspec
 
 from broker.clock import Clock
-from broker.consumers import authorize, limits
+from broker.consumers import limits
 from broker.consumers.limits import Limits
 from broker.domain.check import Principal
 from broker.domain.tenancy import is_sandbox
-from broker.errors import Fault, InvalidRequest, NotFound, NotPermitted
+from broker.errors import Fault, InvalidRequest, NotPermitted
 from broker.storage.consumer_store import Ancestor, TenantRow
 from broker.storage.records import ApiKey
 from broker.usecases.consumers.manage_keys import ManageKeys, NewKey
+from broker.usecases.consumers.reach import Reach, require_gift
 
 LEVELS_MAX = 4
 _NAME = re.compile(r"[a-z0-9](-?[a-z0-9]){0,31}", re.ASCII)
@@ -100,6 +101,7 @@ class ManageTenants:
 
     def __init__(self, tree: TenantTree, keys: ManageKeys, clock: Clock) -> None:
         self._tree = tree
+        self._require = Reach(tree).require
         self._keys = keys
         self._clock = clock
 
@@ -155,8 +157,9 @@ class ManageTenants:
         return await self.show(by, tenant)
 
     async def create_key(self, by: Principal | None, wanted: NewKey) -> KeySecretOut:
-        """Give a tenant below one's own a key."""
+        """Give a tenant below one's own a key, with scopes that one holds oneself."""
         await self._require(by, wanted.tenant)
+        require_gift(by, wanted.tenant, wanted.scopes)
         return KeySecretOut(await self._keys.create(wanted))
 
     async def keys(self, by: Principal | None, tenant: str) -> KeysOut:
@@ -167,11 +170,14 @@ class ManageTenants:
     async def rotate_key(self, by: Principal | None, tenant: str, key_id: str, overlap_s: int) -> KeySecretOut:
         """A new key in the place of an old one, which holds for ``overlap_s`` more; in one's own tenant one's own key.
 
-        Defensive: whoever could rotate a colleague's key would hold its scopes, and be two people to a policy.
+        Defensive: whoever could rotate a colleague's key would hold its scopes, and be two people to a policy; so below
+        one's own only a key that one could have made is rotated.
         """
         await self._require(by, tenant, own=True)
         if by is not None and by.tenant == tenant and by.key_id != key_id:
             raise NotPermitted("in your own tenant only the key that you use can be rotated over the API")
+        if by is not None and by.tenant != tenant:
+            await self._require_gift(by, tenant, key_id)
         return KeySecretOut(await self._keys.rotate(tenant, key_id, timedelta(seconds=overlap_s)))
 
     async def revoke_key(self, by: Principal | None, tenant: str, key_id: str) -> KeysOut:
@@ -186,15 +192,10 @@ class ManageTenants:
         await self._require(by, above, own=True)
         return len(await self._tree.lineage(above))
 
-    async def _require(self, by: Principal | None, tenant: str, *, own: bool = False) -> Ancestor:
-        """The tenant, where it is below that of whoever asks. Another's looks as if there were none."""
-        if by is not None:
-            authorize.require(by, authorize.TENANT_ADMIN)
-        lineage = await self._tree.lineage(tenant)
-        above = {each.tenant for each in (lineage if own else lineage[1:])}
-        if not lineage or (by is not None and by.tenant not in above):
-            raise NotFound("there is no such tenant below yours")
-        return lineage[0]
+    async def _require_gift(self, by: Principal, tenant: str, key_id: str) -> None:
+        for key in await self._keys.of_tenant(tenant):
+            if key.key_id == key_id:
+                require_gift(by, tenant, key.scopes)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
