@@ -85,12 +85,12 @@ def _settle(
     outcome = max([chosen, *(gate.floor for gate in fired)])
     without = lacking(facts, rules)
     if not without and change_floor(facts, rules) > outcome:
-        outcome = change_floor(facts, rules)
-        fired += (Gate(POLICY_FLOOR, outcome),)
+        fired += (Gate(POLICY_FLOOR, change_floor(facts, rules)),)
+        outcome = fired[-1].floor
     if outcome is Outcome.STEP_UP and not offered:
         # A step-up that nobody can pass safely is a question for a human.
         fired += (Gate(POLICY_FLOOR, Outcome.REVIEW),)
-        outcome = Outcome.REVIEW
+        outcome = fired[-1].floor
     codes = tuple(dict.fromkeys(str(gate.code) for gate in fired))
     suspicious = gist.said > _SUSPICIOUS_NATS or not _SUSPICIOUS_GATES.isdisjoint(codes)
     return _Settled(outcome, chosen, fired, codes, offered, without, suspicious)
@@ -147,7 +147,6 @@ def _decision(
 ) -> Decision:
     parts = DecisionParts(settled.outcome, settled.cheapest, settled.codes, settled.lacking)
     withheld = tuple(method for method in document.methods if method not in settled.offered)
-    line = line_reason(assessment, evidence) if withheld else ""
     return Decision(
         outcome=settled.outcome,
         verdict=_verdict(assessment, evidence, settled),
@@ -158,17 +157,22 @@ def _decision(
         methods_offered=tuple(method.value for method in settled.offered),
         methods_withheld=tuple(method.value for method in withheld),
         expected_costs=expected_costs(rules, assessment.probability).by_name(),
-        withheld_for={method.value: settled.withheld_by(method) or line for method in withheld},
+        withheld_for={
+            method.value: settled.withheld_by(method) or line_reason(assessment, evidence) for method in withheld
+        },
     )
 
 
 def _verdict(assessment: Assessment, evidence: Evidence, settled: _Settled) -> Verdict:
-    """What the observed signals say; what absent ones weigh is left out, for absence accuses nobody."""
+    """What the observed signals say; what absent ones weigh is left out, for absence accuses nobody.
+
+    Answers so old that they weigh nothing any more say nothing either.
+    """
     if settled.suspicious:
         return Verdict.SUSPICIOUS
     said = [one.nats for one in assessment.contributions if evidence.observed(one.signal)]
-    agreed = sum(said) <= 0.0 and assessment.conflict <= CONFLICT_MAX
-    return Verdict.TRUSTED if said and not settled.lacking and agreed else Verdict.UNKNOWN
+    agreed = sum(said) < 0.0 and assessment.conflict <= CONFLICT_MAX
+    return Verdict.TRUSTED if agreed and not settled.lacking else Verdict.UNKNOWN
 
 
 def _degraded(evidence: Evidence, rules: ClassRules) -> bool:

@@ -76,9 +76,20 @@ def _floors(facts: Facts, rules: ClassRules) -> Iterator[Gate]:
         withheld = ON_THE_PHONE_NETWORK if rules.action_class >= ActionClass.HIGH else frozenset()
         yield Gate(EVIDENCE_MISSING, max(_missing_floor(facts, rules, group) for group in missing), withheld)
     if not facts.observed:
-        yield Gate(EVIDENCE_MISSING, Outcome.STEP_UP)  # empty is never trust, whatever the class
+        # Empty is never trust, whatever the class; and a code goes to whoever holds a SIM of which nothing is known.
+        yield Gate(EVIDENCE_MISSING, _unseen_floor(facts, rules), ON_THE_PHONE_NETWORK)
     if rules.action_class is ActionClass.CRITICAL:
         yield Gate(ACTION_SENSITIVE, Outcome.STEP_UP)  # no amount of clean network data buys a critical action
+
+
+def _unseen_floor(facts: Facts, rules: ClassRules) -> Outcome:
+    """The least where nothing at all could be seen.
+
+    Defensive (T2): as much as for a number that its operator does not know. Else whoever may ask for a sensitive action
+    could tell such a number from one that nobody here can ask about, and from a person who has not consented. An
+    operator that failed tells nothing about the number, and has a fail mode of its own.
+    """
+    return Outcome.STEP_UP if facts.failed else max(Outcome.STEP_UP, rules.gate_floors[GateCode.UNKNOWN_NUMBER])
 
 
 def _missing_floor(facts: Facts, rules: ClassRules, group: SignalGroup) -> Outcome:

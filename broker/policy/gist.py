@@ -11,7 +11,7 @@ import msgspec
 
 from broker.domain.decision import Assessment
 from broker.domain.evidence import Evidence
-from broker.domain.signal import SignalName, Unavailability
+from broker.domain.signal import SignalName
 from broker.policy import score
 from broker.policy.evidence_table import EvidenceTable
 from broker.policy.grouping import on_grid, total
@@ -112,14 +112,15 @@ class Weighing:
 
     def _if_attacked(self, parts: Parts, unsettled: Iterable[SignalName]) -> float:
         """The probability if these came out as they do on average under attack."""
-        adverse = {name: self._under_attack(name, parts.get(name)) for name in unsettled}
+        unseen = not any(part.observed for part in parts.values())
+        adverse = {name: self._under_attack(name, parts.get(name), unseen=unseen) for name in unsettled}
         known = {name: part for name, part in parts.items() if name not in adverse}
         line = self._line(known.pop(_SIM, None), known.pop(_DEVICE, None))
         amounts = [(part.group, part.nats) for part in known.values()]
         return self._probability(self._total([*amounts, *line, *adverse.values()]))
 
-    def _under_attack(self, name: SignalName, part: Part | None) -> Amount:
-        if part is not None and part.reading.missing is Unavailability.UNKNOWN_SUBSCRIBER:
+    def _under_attack(self, name: SignalName, part: Part | None, *, unseen: bool) -> Amount:
+        if part is not None and score.is_nobody(part.reading) and not unseen:
             return part.group, part.nats
         weights = self._table.signals[name]
         return weights.group, on_grid(max(0.0 if part is None else part.reading.weight, weights.under_attack))

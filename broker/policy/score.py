@@ -188,11 +188,18 @@ def _joint(table: EvidenceTable, sim: Reading, device: Reading) -> float:
 
 
 def _unsettled(readings: Readings, rules: ClassRules) -> list[Reading]:
-    """The signals that could still settle a required group: absent, and not because nobody has the number."""
+    """The signals that could still settle a required group: absent, and not because nobody has the number.
+
+    Defensive (T2): where nothing was seen that makes no difference, or it would be seen by the decision.
+    """
     lacking = {name for group in rules.required if not any(readings[name].observed for name in group) for name in group}
-    return [
-        readings[name] for name in sorted(lacking) if readings[name].missing is not Unavailability.UNKNOWN_SUBSCRIBER
-    ]
+    unseen = not any(reading.observed for reading in readings.values())
+    return [readings[name] for name in sorted(lacking) if unseen or not is_nobody(readings[name])]
+
+
+def is_nobody(reading: Reading) -> bool:
+    """Whether the operator says that nobody has the number: nothing more will come of asking."""
+    return reading.missing is Unavailability.UNKNOWN_SUBSCRIBER
 
 
 def _if_clean(table: EvidenceTable, readings: Readings, unsettled: Iterable[Reading]) -> Readings:
@@ -207,7 +214,9 @@ def _if_clean(table: EvidenceTable, readings: Readings, unsettled: Iterable[Read
 def _under_attack(table: EvidenceTable, readings: Readings, unsettled: Iterable[Reading]) -> Readings:
     """The readings if each unsettled signal came out as it does on average under attack; never below what they are."""
     adverse = {
-        one.name: msgspec.structs.replace(one, weight=max(one.weight, table.signals[one.name].under_attack))
+        one.name: msgspec.structs.replace(
+            one, weight=max(one.weight, table.signals[one.name].under_attack), missing=Unavailability.SKIPPED
+        )
         for one in unsettled
     }
     return {**readings, **adverse}

@@ -36,6 +36,11 @@ PURPOSE = "FraudPreventionAndDetection"
 
 MEDIUM = {"type": "payment.transfer", "amount": {"value": "950.00", "currency": "EUR"}}
 LOW = {"type": "sign_in.hint"}
+HIGH = {"type": "credential.reset"}
+CRITICAL = {"type": "sim.order"}
+SENSITIVITY = pytest.mark.parametrize(
+    "action", [LOW, MEDIUM, HIGH, CRITICAL], ids=["low", "medium", "high", "critical"]
+)
 
 
 def question(number: str, action: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -56,14 +61,22 @@ UNKNOWN = ("+34600999990", "+34600999991")
 UNSERVED = ("+819012345678", "+819012345679")
 
 
-def test_who_is_unknown_and_who_is_unserved_look_alike_to_an_agent(stage: Stage) -> None:
+@SENSITIVITY
+def test_who_is_unknown_and_who_is_unserved_look_alike_to_an_agent(stage: Stage, action: dict[str, Any]) -> None:
     with stage.broker.http() as http:
-        seen = [ask(http, number) for number in (*UNKNOWN, *UNSERVED)]
+        seen = [ask(http, number, action) for number in (*UNKNOWN, *UNSERVED)]
     assert len(set(seen)) == 1, seen
 
 
 # Where everything takes consent, nobody is asked about who gave none.
-CONSENTED = {"purposes.toml": {f'[{PURPOSE}]\nsim_swap = "legitimate_interest"': f'[{PURPOSE}]\nsim_swap = "consent"'}}
+ASKED = ("sim_swap", "device_swap", "number_verification", "call_forwarding", "number_recycling", "kyc_tenure")
+CONSENTED = {
+    "purposes.toml": {
+        f"[{PURPOSE}]\n" + "".join(f'{name} = "legitimate_interest"\n' for name in ASKED): (
+            f"[{PURPOSE}]\n" + "".join(f'{name} = "consent"\n' for name in ASKED)
+        )
+    }
+}
 UNWILLING = ("+34600000101", "+34600000117")
 REQUIRED = {'ledger = "required"': 'ledger = "required"'}
 
@@ -75,7 +88,7 @@ def hushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with set_stage(tmp_path_factory.mktemp("hushed"), changes=REQUIRED | even, edits=CONSENTED) as standing:
         with standing.broker.http(standing.broker.key("acme", "consent:write", consumer="clerk")) as clerk:
             for number in (*UNKNOWN, *UNSERVED):
-                sent = {"phoneNumber": number, "purpose": PURPOSE, "signals": ["sim_swap"]}
+                sent = {"phoneNumber": number, "purpose": PURPOSE, "signals": [*ASKED]}
                 sent |= {"noticeVersion": "2026-11", "method": "spoken", "channel": "voice"}
                 clerk.post("/v1/consents", json=sent).raise_for_status()
         standing.alba.control.fault("latency", delayMs=40)
@@ -92,7 +105,7 @@ def shape(http: httpx.Client, number: str, action: dict[str, Any]) -> tuple[Any,
     return text, len(told["receipt"]), answer.status_code, tuple(fields)
 
 
-@pytest.mark.parametrize("action", [LOW, MEDIUM], ids=["low", "medium"])
+@SENSITIVITY
 def test_who_is_unknown_who_is_unserved_and_who_gave_no_consent_look_alike_to_an_agent(
     hushed: Stage, action: dict[str, Any]
 ) -> None:
@@ -117,8 +130,9 @@ def area(ours: list[float], others: list[float]) -> float:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(900)
-def test_the_time_of_an_answer_does_not_tell_them_apart(hushed: Stage) -> None:
+@pytest.mark.timeout(1800)
+@SENSITIVITY
+def test_the_time_of_an_answer_does_not_tell_them_apart(hushed: Stage, action: dict[str, Any]) -> None:
     """A stump over the time: no better than 0.55, with what so many tries may be off by chance."""
     kinds = {"unknown": UNKNOWN[0], "unserved": UNSERVED[0], "unwilling": UNWILLING[0]}
     times: dict[str, list[float]] = {name: [] for name in kinds}
@@ -126,7 +140,7 @@ def test_the_time_of_an_answer_does_not_tell_them_apart(hushed: Stage) -> None:
         for _ in range(400):
             for name, number in kinds.items():
                 started_s = time.perf_counter()
-                http.post(PATH, json=question(number)).raise_for_status()
+                http.post(PATH, json=question(number, action)).raise_for_status()
                 times[name].append(time.perf_counter() - started_s)
     found = {(one, other): area(times[one], times[other]) for one in kinds for other in kinds if one < other}
     assert max(found.values()) <= 0.55, found

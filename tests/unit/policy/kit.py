@@ -58,8 +58,11 @@ def table() -> EvidenceTable:
 
 @cache
 def crowded_table() -> EvidenceTable:
-    """The same beliefs with every signal in one group, so that ranks and discounts are at work everywhere."""
-    text = TABLE_TEXT
+    """The same beliefs with every signal in one group, so that ranks and discounts are at work everywhere.
+
+    And a tenant's belief that a number of nobody weighs something.
+    """
+    text = TABLE_TEXT.replace("unknown_subscriber: {weight: 0.0", "unknown_subscriber: {weight: 1.0")
     for group in ("possession", "place", "interception"):
         text = text.replace(f"    group: {group}\n", "    group: line\n")
     return EvidenceTable.read(text, source="crowded.yaml")

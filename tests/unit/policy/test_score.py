@@ -23,7 +23,7 @@ from broker.policy.grouping import Item, on_grid, shared_out
 from broker.policy.reading import NO_LOCATION_GIVEN
 from broker.policy.scenarios import STATES
 from broker.policy.score import assess, probability
-from tests.unit.policy.kit import DAY, HOUR, NOW, aged, all_classes, assessed, evidence, observed, table
+from tests.unit.policy.kit import DAY, HOUR, NOW, aged, all_classes, assessed, crowded_table, evidence, observed, table
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
 SIM, DEVICE, PLACE = SignalName.SIM_SWAP, SignalName.DEVICE_SWAP, SignalName.LOCATION
@@ -108,9 +108,7 @@ class TestSignals:
     @pytest.mark.parametrize("name", list(STATES))
     def test_absence_weighs_what_it_may(self, name: SignalName, reason: Unavailability) -> None:
         found = assessed(Evidence.of([Unavailable(name, reason)]))
-        expected = 1.0 if reason is Unavailability.UNKNOWN_SUBSCRIBER else 0.0
-        if name is PLACE and reason is Unavailability.NOT_APPLICABLE:
-            expected = 0.2
+        expected = 0.2 if name is PLACE and reason is Unavailability.NOT_APPLICABLE else 0.0
         assert found.evidence == pytest.approx(expected, abs=1e-6)
         assert found.contributions[[one.signal for one in found.contributions].index(name)].state == reason.value
 
@@ -119,7 +117,7 @@ class TestSignals:
 
     def test_nobody_has_this_number_is_one_fact_however_often_it_is_said(self) -> None:
         words = dict.fromkeys(("sim_swap", "device_swap", "number_verification", "location"), "unknown_subscriber")
-        assert nats(evidence(**words)) == 1.0
+        assert assess(crowded_table(), all_classes().rules(MEDIUM), evidence(**words), NOW).evidence == 1.0
 
 
 class TestRanges:
@@ -242,8 +240,12 @@ class TestInterval:
         assert found.low == assessed(clean, HIGH).probability
 
     def test_a_number_of_nobody_will_not_come_out_any_other_way(self) -> None:
-        found = assessed(evidence(sim_swap="unknown_subscriber"))
+        found = assessed(evidence(sim_swap="unknown_subscriber", location="inside"))
         assert found.low == found.probability == found.high
+
+    def test_where_nothing_was_seen_a_number_of_nobody_looks_like_any_other(self) -> None:
+        nobody, unasked = (assessed(evidence(sim_swap=why)) for why in ("unknown_subscriber", "unsupported"))
+        assert (nobody.low, nobody.probability, nobody.high) == (unasked.low, unasked.probability, unasked.high)
 
 
 class TestContributions:
