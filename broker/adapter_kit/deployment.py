@@ -92,6 +92,10 @@ class SecretRef(_Section):
             if len(content) > _SECRET_BYTES_MAX:
                 raise Misconfigured(f"{self}: longer than {_SECRET_BYTES_MAX} bytes; that is not a secret or a key")
             return content.decode()
+        except FileNotFoundError as error:
+            raise Misconfigured(
+                f"{self}: is not there; put the secret there, for your eyes only (chmod 600)"
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise Misconfigured(f"{self}: cannot be read as text; put the secret there") from error
 

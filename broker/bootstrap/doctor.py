@@ -237,6 +237,12 @@ class Doctor:
 
 async def _operator(name: str, settings: OperatorSettings, surroundings: Surroundings) -> list[Finding]:
     about = f"operator {name}"
+    key = settings.client_key.file if settings.client_key else None
+    if key is not None and not key.exists():
+        do = "start the broker once, then have the operator told /.well-known/client-jwks.json"
+        return [
+            Finding(about, State.DOUBTFUL, f"our key for it, {key}, is not there yet: the first start makes it", do)
+        ]
     try:
         seen = await knock(name, settings, surroundings)
     except BrokerError as error:

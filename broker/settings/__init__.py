@@ -37,6 +37,7 @@ from broker.settings.sections import (
 
 _PREFIX = "TRUST_BROKER__"
 CONFIG_VARIABLE = "TRUST_BROKER_CONFIG"
+_PACKAGE = Path(__file__).parents[1]
 
 
 class Settings(BaseSettings):
@@ -91,11 +92,16 @@ def config_folder(given: Path | None) -> Path:
         Misconfigured: the folder has no ``broker.toml``.
     """
     named = given or (Path(os.environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in os.environ else None)
-    shipped = Path(__file__).parent / "_config"
-    folder = named or (Path("config") if Path("config/broker.toml").exists() else shipped)
+    folder = named or (Path("config") if Path("config/broker.toml").exists() else shipped_beside(_PACKAGE))
     if not (folder / "broker.toml").is_file():
         raise Misconfigured(f"{folder}: no broker.toml there; point --config or {CONFIG_VARIABLE} at one that has it")
     return folder
+
+
+def shipped_beside(package: Path) -> Path:
+    """The folder that came with the package: within it where it was installed, beside it among its sources."""
+    installed = package / "_config"
+    return installed if installed.is_dir() else package.parent / "config"
 
 
 def load(folder: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric
@@ -12,6 +13,7 @@ from broker.domain.decision import OutcomeName
 TENANTS_MAX = 1000
 _SECONDS = (0.1, 0.3, 1.0, 4.0)
 _LABEL = "tenant"
+_KEPT = 512
 
 
 class TenantFigures:
@@ -39,6 +41,10 @@ class TenantFigures:
             registry=self._registry,
         )
 
+        # To find a labelled figure costs more than to count it, so those of the busiest are held.
+        self._check = lru_cache(_KEPT)(self._checks.labels)
+        self._second = lru_cache(_KEPT)(self._seconds.labels)
+
     @property
     def tenants(self) -> AbstractSet[str]:
         """Those that have figures."""
@@ -50,8 +56,8 @@ class TenantFigures:
             if len(self._tenants) >= self._tenants_max:
                 return False
             self._tenants.add(tenant)
-        self._checks.labels(tenant, decision).inc()
-        self._seconds.labels(tenant).observe(took_s)
+        self._check(tenant, decision).inc()
+        self._second(tenant).observe(took_s)
         return True
 
     def of(self, tenants: AbstractSet[str]) -> Collector:

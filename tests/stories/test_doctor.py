@@ -84,6 +84,18 @@ FAULTS: dict[str, tuple[Change, str, State, str]] = {
         State.WRONG,
         "client_id",
     ),
+    "a key that no start has made yet": (
+        lambda folder: (folder / "keys" / "alba-client.pem").unlink(),
+        "operator alba",
+        State.DOUBTFUL,
+        "first start",
+    ),
+    "a secret that nobody has put there": (
+        lambda folder: (folder / "keys" / "borealis-client.secret").unlink(),
+        "operator borealis",
+        State.WRONG,
+        "put the secret there",
+    ),
     "an operator that is not there": (
         _write("config/operators/alba.toml", 'base_url = "http://127.0.0.1:', 'base_url = "http://127.0.0.2:'),
         "operator alba",

@@ -1,3 +1,4 @@
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,15 @@ def test_the_shortest_deadline_leaves_time_to_ask(tmp_path: Path) -> None:
 def test_what_is_shipped_is_what_the_code_has_as_defaults() -> None:
     shipped = settings.load(SHIPPED.parent)
     assert shipped.model_dump() == settings.Settings().model_dump()
+
+
+def test_without_any_folder_the_one_that_was_shipped_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(settings.CONFIG_VARIABLE, raising=False)
+    assert settings.config_folder(None) == SHIPPED.parent
+    # Where the wheel puts it: beside this module's package, under the name that pyproject.toml gives it.
+    wanted = tomllib.loads((SHIPPED.parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert wanted["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"config": "broker/_config"}
+    installed = tmp_path / "site" / "broker"
+    (installed / "_config").mkdir(parents=True)
+    assert settings.shipped_beside(installed) == installed / "_config"

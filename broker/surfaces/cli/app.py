@@ -79,7 +79,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         once: Annotated[bool, typer.Option("--once", help="End after the table")] = False,
         folder: Annotated[Path, typer.Option(help="Where the demo keeps its files")] = Path(".demo"),
     ) -> None:
-        """Two pretend operators, the broker, and an agent that asks."""
+        """Three pretend operators, the broker, and an agent that asks."""
         from broker.surfaces.cli.demo import run  # loads the web framework
 
         raise typer.Exit(run(folder, open_deployment, once=once))

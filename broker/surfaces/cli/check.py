@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from broker.client import DEFAULT_PURPOSE, ClientError, TrustBroker
+from broker.client import DEFAULT_PURPOSE, BrokerUnreachable, ClientError, TrustBroker
 from broker.domain.outcome import TurnedOut
 from broker.surfaces.cli.output import AsJson, tell
 
@@ -58,7 +58,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
                 purpose=purpose,
             )
     except ClientError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        typer.secho(told(error, where.url), err=True, fg=typer.colors.RED)
         raise typer.Exit(_EXIT_NO_DECISION) from error
     if as_json:
         typer.echo(json.dumps(answer.document, indent=2))
@@ -80,7 +80,7 @@ def outcome(
         with TrustBroker(where.url, where.key) as broker:
             kept = broker.report_outcome(check_id, turned_out.value)
     except ClientError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        typer.secho(told(error, where.url), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from error
     found = {"checkId": kept.check_id, "outcome": kept.outcome}
     tell(found, [f"{kept.check_id} {kept.outcome}"], as_json=as_json)
@@ -116,12 +116,24 @@ def _score(document: Mapping[str, Any]) -> str:
     return f" ({document['trustScore']} of 1000)" if "trustScore" in document else ""
 
 
+def told(error: ClientError, url: str) -> str:
+    """An error of the client for whoever sits at the command line, with what can be done about it."""
+    if isinstance(error, BrokerUnreachable):
+        return (
+            f"{error}: nothing usable at {url}; is it running there? trust-broker serve starts it, doctor looks it over"
+        )
+    return str(error)
+
+
 def credentials(url: str | None, key: str | None) -> Credentials:
     """Those given, else those that the demo left here."""
     kept = _kept()
     url, key = url or kept.get("url"), key or kept.get("key")
     if not url or not key:
-        raise typer.BadParameter(f"give --url and --key, set {URL_VARIABLE} and {KEY_VARIABLE}, or start the demo")
+        raise typer.BadParameter(
+            f"give --url and --key, set {URL_VARIABLE} and {KEY_VARIABLE}, or run trust-broker demo in this folder"
+            " and ask from another terminal"
+        )
     return Credentials(url, key)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from broker.client import ClientError, TrustBroker
-from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials
+from broker.surfaces.cli.check import KEY_VARIABLE, URL_VARIABLE, credentials, told
 from broker.surfaces.cli.output import AsJson, busy, tell
 
 __all__ = ["EXIT_REFUSED", "AsJson", "Key", "Url", "call", "part", "tell"]
@@ -26,7 +26,7 @@ def call(
         with busy(f"asking {where.url}"), TrustBroker(where.url, where.key, timeout_s=_TIMEOUT_S) as broker:
             return broker.call(method, path, members)
     except ClientError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        typer.secho(told(error, where.url), err=True, fg=typer.colors.RED)
         raise typer.Exit(EXIT_REFUSED) from error
 
 

@@ -92,3 +92,14 @@ def test_what_is_under_way_is_said_beside_the_answer_if_at_all(capsys: pytest.Ca
     with busy("asking"):
         tell(cast("CheckView", {}), ["done"], as_json=False)
     assert capsys.readouterr().out == "done\n"
+
+
+@pytest.mark.parametrize("words", [["check", "+34600000101", "--action", "sign_in.hint"], ["operators"]])
+def test_who_finds_no_broker_is_told_what_to_do(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where nobody has run the demo
+    alone = CliRunner().invoke(app.create(_unopened), words, env={"COLUMNS": "300"})
+    assert "trust-broker demo" in alone.output
+    unheard = CliRunner().invoke(app.create(_unopened), [*words, "--url", "http://127.0.0.1:9", "--key", "tb_x"])
+    assert (unheard.exit_code != 0, "trust-broker serve" in unheard.output) == (True, True)
