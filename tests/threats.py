@@ -283,6 +283,8 @@ THREATS: dict[str, Row] = {
         "a stolen signing key",
         "in a drill what it signed is refused within a minute, and nothing else",
         (
+            "stories/test_signing_keys.py::test_the_logs_key_changes_under_load_and_what_a_thief_signs_with_the_old_one_is_refused",
+            "unit/audit/test_verify_export.py::test_what_a_stolen_key_of_before_signs_holds_no_longer_and_what_it_signed_does",
             "stories/test_signing_keys.py::test_in_a_drill_the_old_receipt_is_refused_and_a_new_one_is_good",
             "unit/audit/test_key_ring.py::test_a_revoked_key_neither_signs_nor_verifies_and_another_one_signs_at_once",
         ),

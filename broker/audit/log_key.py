@@ -15,9 +15,9 @@ def generate_pem() -> bytes:
 
 
 class LogKey:
-    """Signs the checkpoints of one log; ``origin`` is the log's name for all time."""
+    """Signs the checkpoints of one log; ``origin`` is the log's name for all time, ``retired`` are keys of before."""
 
-    def __init__(self, pem: bytes, origin: str) -> None:
+    def __init__(self, pem: bytes, origin: str, retired: tuple[NoteKey, ...] = ()) -> None:
         key = serialization.load_pem_private_key(pem, None)
         if not isinstance(key, Ed25519PrivateKey):
             raise TypeError("checkpoints are signed with Ed25519")
@@ -26,6 +26,12 @@ class LogKey:
         self._key = key
         self.origin = origin
         self.public = NoteKey(origin, key.public_key().public_bytes_raw())
+        self.retired = retired
+
+    @property
+    def publics(self) -> tuple[NoteKey, ...]:
+        """The key that signs now, and those of before."""
+        return (self.public, *self.retired)
 
     def sign(self, size: int, root: bytes) -> Note:
         """The signed checkpoint. Two of one size differ in nothing: Ed25519 signs alike each time."""

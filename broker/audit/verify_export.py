@@ -43,7 +43,10 @@ class Known(NamedTuple):
 
 
 def verify(items: Iterable[Item], keys: Sequence[NoteKey], known: Known | None = None) -> Verified | Bad:
-    """Verify an export; the first thing that is wrong, or what was verified."""
+    """Verify an export; the first thing that is wrong, or what was verified.
+
+    The first of ``keys`` is the one that signs now: what those of before signed counts only as far as it signed again.
+    """
     verifier = _Verifier(keys, known or Known())
     for item in items:
         match item:
@@ -65,7 +68,7 @@ class _Verifier:
         self._hashes = dict(known.hashes)
         self._tree = Frontier()
         self._head: Head | None = None
-        self._good = 0
+        self._good = self._vouched = 0
         self._newest: Checkpoint | None = None
         self._texts = self._checkpoints = 0
 
@@ -111,6 +114,8 @@ class _Verifier:
         if checkpoint.root != self._tree.root():
             return Bad(self._good, last, "the entries do not add up to what was signed")
         self._good, self._newest = checkpoint.size, checkpoint
+        if self._is_current(written):
+            self._vouched = checkpoint.size
         self._checkpoints += 1
         return None
 
@@ -123,10 +128,19 @@ class _Verifier:
             return self._here(f"is not there: the export says that it ends with entry {self._head.end - 1}")
         if size > self._good:
             return Bad(self._good, size - 1, "no checkpoint vouches for it")
+        if size > self._vouched:
+            return Bad(self._vouched, size - 1, "only a key of before signed it, and whoever has that may be a thief")
         beyond = max([*self._known, *(index + 1 for index in self._hashes)], default=0)
         if beyond > size:
             return self._here(f"is not there: cut short, for what was kept tells of {beyond} entries")
         return Verified(self._newest, self._texts, self._checkpoints)
+
+    def _is_current(self, written: str) -> bool:
+        try:
+            note.open_checkpoint(note.read_note(written), self._keys[:1])
+        except NoteInvalid:
+            return False
+        return True
 
     def _against_known(self) -> Bad | None:
         kept = self._known.get(self._tree.size)

@@ -11,7 +11,7 @@ from broker.bootstrap import privacy
 from broker.bootstrap.consuming import administration
 from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import consent_gate, text_of
-from broker.bootstrap.recording import Recording, ring_file
+from broker.bootstrap.recording import Recording, log_key_files, ring_file
 from broker.clock import Clock
 from broker.domain.ids import new_id
 from broker.policy.evidence_table import EvidenceTable
@@ -21,6 +21,7 @@ from broker.storage.records import StorageLimits
 from broker.storage.store import Store, open_store
 from broker.surfaces.ports import Administration
 from broker.usecases.audit.publish_log import PublishLog
+from broker.usecases.audit.rotate_log import RotateLog
 from broker.usecases.audit.rotate_signing import RotateSigning
 from broker.usecases.consumers.manage_keys import ManageKeys
 from broker.usecases.findings import Finding
@@ -85,6 +86,12 @@ class Administered:
     def signing_keys(self) -> RotateSigning:
         """The life of the keys that sign receipts."""
         return RotateSigning(ring_file(self._keys, self._clock), self._clock)
+
+    @contextlib.asynccontextmanager
+    async def log_rotation(self) -> AsyncIterator[RotateLog]:
+        """The life of the key that signs the log."""
+        async with self._store() as store:
+            yield RotateLog(log_key_files(self._settings), store.log, self._clock, self._new_id)
 
     @contextlib.asynccontextmanager
     async def log(self) -> AsyncIterator[PublishLog]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.audit import note
-from broker.audit.log_key import LogKey
 from broker.audit.note import NoteInvalid
 from broker.audit.signed_memory import SignedMemory
 from broker.bootstrap.background import running
@@ -19,6 +18,7 @@ from broker.settings import Settings
 from broker.settings.sections import WitnessSettings
 from broker.storage.store import Store
 from broker.usecases.audit.explain_check import ExplainCheck, ExplainTools
+from broker.usecases.audit.log_keys import LiveLogKey, LogKeyFiles
 from broker.usecases.audit.log_watch import LogWatch
 from broker.usecases.audit.prove_log import ProveLog
 from broker.usecases.audit.publish_log import PublishLog
@@ -29,7 +29,6 @@ from broker.usecases.audit.signing_ring import RingFile
 from broker.usecases.audit.stored_tree import RecordDamaged
 from broker.usecases.audit.use_receipts import ReceiptTools, UseReceipts
 from broker.usecases.audit.witness_log import Witness, WitnessLog
-from broker.usecases.privacy.open_keys import open_log_key
 from broker.usecases.show_check import CheckReader
 
 _log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ class Recording:
         self._store = store
         self._clock = clock
         self._new_id = new_id
-        self._key = _log_key(settings)
+        self._key = LiveLogKey(log_key_files(settings), clock)
         self.prove = ProveLog(store.log, self._key)
         self.watch = LogWatch(clock, late_s=settings.audit.checkpoint_late_ms / 1000)
 
@@ -143,6 +142,7 @@ def ring_file(keys: Path, clock: Clock) -> RingFile:
     return RingFile(keys / "receipts.ring", keys / "receipts.pem", clock)
 
 
-def _log_key(settings: Settings) -> LogKey:
+def log_key_files(settings: Settings) -> LogKeyFiles:
+    """The keys of the log, under its name."""
     origin = settings.audit.origin or f"{settings.server.public_url.partition('://')[2]}/log"
-    return open_log_key(settings.keys.directory / "log.pem", origin)
+    return LogKeyFiles(settings.keys.directory / "log.pem", origin)

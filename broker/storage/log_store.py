@@ -7,6 +7,8 @@ from typing import Any, cast
 import msgspec
 
 from broker.storage import log_statements as sql
+from broker.storage.policy_statements import INSERT_LEAF
+from broker.storage.policy_store import Entry
 from broker.storage.reader import Reader
 from broker.storage.unit_of_work import Amend, Row, Step, Value, Write
 from broker.storage.writer import GroupWriter
@@ -125,6 +127,11 @@ class LogStore:
             steps.append(Step(sql.WRITE_TILE, values))
         steps.append(Step(sql.INSERT_CHECKPOINT, msgspec.structs.asdict(new)))
         return bool(await self._writer.submit(Amend(tuple(steps))))
+
+    async def note(self, entry: Entry) -> None:
+        """Write a leaf that stands for nothing but itself."""
+        leaf: dict[str, Value] = {"tenant": "", "entry": entry.id, "hash": entry.hash, "leaf": entry.body}
+        await self._writer.submit(Amend((Step(INSERT_LEAF, leaf),)))
 
     async def newest_signed(self) -> StoredCheckpoint | None:
         """The largest checkpoint that is signed."""

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from broker.audit import receipts
-from broker.surfaces.cli import keys, signing
+from broker.surfaces.cli import audit, keys, signing
 from tests.support.stage import Stage, set_stage
 from tests.support.transit import TransitService, transit
 
@@ -151,6 +151,37 @@ def test_root_and_tenant_keys_change_under_load_and_nobody_notices(
         assert http.post("/v1/trust-checks", json=QUESTION).status_code == 503, "and a new tenant waits"
         service.sealed = False
         assert http.post("/v1/trust-checks", json=QUESTION).status_code == 200
+
+
+def test_the_logs_key_changes_under_load_and_what_a_thief_signs_with_the_old_one_is_refused(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Threat T28 for the log: the drill, while people ask; then an export, for whoever holds the new key."""
+    commands = audit.create(lambda _config: stage.broker.deployment)
+
+    def told(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(commands, list(arguments))
+        return done.exit_code, done.output
+
+    first = told("key")[1].strip()
+    assert told("drill")[0] == 2, "only with --yes"
+    with asked_all_the_time(stage, somebody) as heard:
+        drilled = CliRunner().invoke(commands, ["drill", "--yes"])
+    code, said = drilled.exit_code, drilled.output
+    assert code == 0, said
+    assert set(heard) == {200}
+    assert "what the thief appended and signed: refused" in said
+    second, before = told("key", "--all")[1].split()
+    assert (before, second == first) == (first, False)
+    with stage.broker.http() as http:
+        assert http.get("/.well-known/log.vkey").text.strip() == second
+        assert http.get("/health/ready").text == "ready"
+    (tmp_path / "keys").write_text(f"{second}\n{before}\n")
+    for target in (tmp_path / "log", tmp_path / "log.jsonl"):
+        assert told("export", str(target))[0] == 0
+        code, said = told("verify", str(target), "--key", str(tmp_path / "keys"))
+        assert code == 0, said
+        assert told("verify", str(target), "--key", before, "--key", second)[0] == 1, "the old key vouches for nothing"
 
 
 def test_in_a_drill_the_old_receipt_is_refused_and_a_new_one_is_good(stage: Stage) -> None:

@@ -17,11 +17,13 @@ from broker.audit.export import Entry, ExportUnreadable, Item, Mark
 from broker.audit.note import NoteInvalid, NoteKey
 from broker.audit.verify_export import Bad, Known, Verified
 from broker.audit.verify_export import verify as verify_export
+from broker.surfaces.cli import log_drill
 from broker.surfaces.cli.check import KEY_VARIABLE
 from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import Key, Url, call, part
 from broker.usecases.audit.publish_log import PublishLog
+from broker.usecases.audit.rotate_log import LogKeysView
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 _FETCH_S = 60
@@ -33,15 +35,27 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True)
 
     @group.command("key")
-    def key(config: Config = None, as_json: AsJson = False) -> None:
+    def key(
+        before: Annotated[bool, typer.Option("--all", help="And the keys of before, newest first")] = False,
+        config: Config = None,
+        as_json: AsJson = False,
+    ) -> None:
         """Print the public key of the log. Give it to whoever shall verify, by another way than the export."""
 
         async def told() -> str:
             async with open_deployment(config).log() as log:
                 return log.vkey()
 
-        found = asyncio.run(told())
-        tell({"key": found}, [found], as_json=as_json)
+        async def all_told() -> LogKeysView:
+            async with open_deployment(config).log_rotation() as log:
+                return log.overview()
+
+        if before:
+            found = asyncio.run(all_told())
+            tell(found, [found.key, *reversed(found.retired)], as_json=as_json)
+        else:
+            current = asyncio.run(told())
+            tell({"key": current}, [current], as_json=as_json)
 
     @group.command("export")
     def export_log(
@@ -60,12 +74,15 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     group.command("verify")(verify)
     group.command("explain")(explain)
+    log_drill.add(group, open_deployment)
     return group
 
 
 def verify(
     source: Annotated[str, typer.Argument(help="An export: a .jsonl file, a folder of tiles, or the URL of a file")],
-    key: Annotated[list[str], typer.Option(help="The log's public key (vkey), or a file that holds it")],
+    key: Annotated[
+        list[str], typer.Option(help="The log's public key (vkey), or a file of them; then those of before")
+    ],
     known: Annotated[
         list[Path] | None, typer.Option(help="A checkpoint or an export that you kept from earlier; repeat")
     ] = None,
@@ -75,7 +92,7 @@ def verify(
 
     Exit codes: 0 everything is as it was signed; 1 it is not; 2 wrong usage.
     """
-    keys = [_key(each) for each in key]
+    keys = [found for each in key for found in _keys(each)]
     try:
         kept = _known(known or [], keys)
         with busy(f"verifying {source}"), _items(source) as items:
@@ -145,10 +162,12 @@ async def _write_lines(target: Path, lines: AsyncIterator[bytes]) -> None:
             file.write(some)
 
 
-def _key(given: str) -> NoteKey:
+def _keys(given: str) -> list[NoteKey]:
+    """The keys of an option: one, or a file of them with one a line, the one that signs now first."""
     path = Path(given)
     try:
-        return note.read_vkey(path.read_text("utf-8") if path.is_file() else given)
+        lines = path.read_text("utf-8").split() if path.is_file() else [given]
+        return [note.read_vkey(line) for line in lines or [""]]
     except (NoteInvalid, OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"--key: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:  # they load half of the broker, and most commands need none of it
     from broker.surfaces.ports import Administration, Services
     from broker.usecases.audit.publish_log import PublishLog
+    from broker.usecases.audit.rotate_log import RotateLog
     from broker.usecases.audit.rotate_signing import RotateSigning
     from broker.usecases.consumers.manage_keys import ManageKeys
     from broker.usecases.findings import Finding
@@ -37,6 +38,10 @@ class Deployment(Protocol):
 
     def services(self) -> "AbstractAsyncContextManager[Services]":
         """The running broker: database open and at its newest revision, keys there, sweeper at work."""
+        ...
+
+    def log_rotation(self) -> "AbstractAsyncContextManager[RotateLog]":
+        """The life of the key that signs the log."""
         ...
 
     def key_ring(self) -> "AbstractAsyncContextManager[ManageKeys]":

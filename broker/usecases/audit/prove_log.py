@@ -15,6 +15,7 @@ from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.errors import Conflict, Fault, InvalidRequest, NotFound
 from broker.storage.log_store import LogStore, StoredCheckpoint
+from broker.usecases.audit.log_keys import LiveLogKey
 from broker.usecases.audit.stored_tree import StoredTree
 
 MERGE_DELAY_S = 5
@@ -49,7 +50,7 @@ class ConsistencyView(msgspec.Struct, frozen=True, rename="camel"):
 class ProveLog:
     """Reads the log for those who do not trust it."""
 
-    def __init__(self, log: LogStore, key: LogKey) -> None:
+    def __init__(self, log: LogStore, key: LogKey | LiveLogKey) -> None:
         self._log = log
         self._key = key
         self._tree = StoredTree(log, remembered=_TILES_REMEMBERED)

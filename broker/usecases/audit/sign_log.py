@@ -11,6 +11,7 @@ from broker.audit.log_key import LogKey
 from broker.audit.note import Note, NoteInvalid
 from broker.audit.signed_memory import Signed, SignedMemory
 from broker.storage.log_store import LogStore, StoredCheckpoint
+from broker.usecases.audit.log_keys import LiveLogKey
 from broker.usecases.audit.stored_tree import RecordDamaged, StoredTree
 
 _AT_ONCE_MAX = 64
@@ -20,7 +21,7 @@ _NOTHING = StoredCheckpoint(0, merkle.EMPTY_ROOT, 0, 0)
 class SignLog:
     """Signs what was stored and is not signed yet, smallest first."""
 
-    def __init__(self, log: LogStore, key: LogKey, memory: SignedMemory) -> None:
+    def __init__(self, log: LogStore, key: LogKey | LiveLogKey, memory: SignedMemory) -> None:
         self._log = log
         self._tree = StoredTree(log)
         self._key = key
@@ -69,11 +70,11 @@ class SignLog:
         if before.note is None:
             return
         try:
-            signed = note.open_checkpoint(note.read_note(before.note), [self._key.public])
+            signed = note.open_checkpoint(note.read_note(before.note), self._key.publics)
         except NoteInvalid as error:
             raise RecordDamaged(
-                f"the newest checkpoint was not signed by {self._key.origin} with this node's log.pem: give all nodes"
-                " one key and one audit.origin. Nothing is signed until then"
+                f"the newest checkpoint was not signed by {self._key.origin} with this node's log.pem, or a key of its"
+                " log.retired: give all nodes the same files and audit.origin. Nothing is signed until then"
             ) from error
         if (signed.size, signed.root) != (before.size, before.root):
             raise RecordDamaged("the newest checkpoint is not the one that was signed: put log_checkpoints back")

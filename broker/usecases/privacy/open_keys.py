@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from broker.audit import log_key, signing_key
-from broker.audit.log_key import LogKey
+from broker.audit import signing_key
 from broker.audit.signing_key import SigningKey
 from broker.errors import Misconfigured
 from broker.privacy import secret_files
@@ -113,21 +112,6 @@ def open_signing_key(path: Path) -> SigningKey:
         # The library's own words may quote the file.
         raise Misconfigured(
             f"{path}: not a P-256 private key in PEM; put the file back, or delete it to have a new one made"
-        ) from error
-
-
-def open_log_key(path: Path, origin: str) -> LogKey:
-    """The Ed25519 key in ``path`` that signs checkpoints of the log ``origin``, made on first use.
-
-    Raises:
-        Misconfigured: the file is not such a key.
-    """
-    pem = secret_files.read_or_create(path, log_key.generate_pem)
-    try:
-        return LogKey(pem, origin)
-    except Exception as error:
-        raise Misconfigured(
-            f"{path}: not an Ed25519 private key in PEM; put the file back. A new one would begin another log"
         ) from error
 
 

@@ -232,3 +232,26 @@ def test_a_hidden_text_that_was_changed_is_not_passed_over() -> None:
     entries = export.aligned(0, HASHES, [Kept(text_of(number), shown=False) for number in (0, 9, 2, 3)])
     assert [entry.gone for entry in entries] == [False, True, False, False]
     assert all(entry.text is None for entry in entries)
+
+
+def test_what_a_stolen_key_of_before_signs_holds_no_longer_and_what_it_signed_does() -> None:
+    """Threat T28 for the log: the log went on under another key at entry 8."""
+    new = LogKey(log_key.generate_pem(), ORIGIN, (KEY.public,))
+    texts = texts_of(SIZE)
+    old_part = [item for item in export_of(texts, (5, 8)) if not isinstance(item, Head)]
+    new_marks = [item for item in export_of(texts, (12,), key=new) if isinstance(item, Mark)]
+    items: list[Item] = [Head(ORIGIN, 0, SIZE, ()), *old_part, *new_marks]
+    found = verify_export.verify(items, new.publics)
+    assert isinstance(found, Verified)
+    assert found.checkpoints == 3
+    thief = export_of([*texts, b"made up"], (5, 8, 12, 13))
+    for tail in (thief, export_of(texts, (5, 8, 12)), export_of(texts[:8], (5, 8))):
+        bad = verify_export.verify(tail, new.publics)
+        assert isinstance(bad, Bad)
+        assert "key of before" in bad.what
+    grown = [*items, Entry(12, merkle.leaf_hash(b"made up"), b"made up"), thief[-1]]
+    grown[0] = Head(ORIGIN, 0, SIZE + 1, ())
+    assert verify_export.verify(grown, new.publics) == Bad(
+        12, 12, "only a key of before signed it, and whoever has that may be a thief"
+    )
+    assert isinstance(verify_export.verify(items, [new.public]), Bad), "the key of before is wanted for its part"

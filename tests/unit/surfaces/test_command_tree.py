@@ -22,6 +22,7 @@ WITHOUT_JSON = {
     "audit export": "writes files, and prints nothing",
     "consent export": "prints JSON-LD whatever is asked",
     "receipt verify": "prints the claims as JSON whatever is asked; its exit code is the answer",
+    "audit drill": "tells a minute's steps one by one; its exit code is the answer",
     "keys signing drill": "tells a minute's steps one by one; its exit code is the answer",
 }
 
