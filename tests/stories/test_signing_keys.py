@@ -168,7 +168,7 @@ def test_the_logs_key_changes_under_load_and_what_a_thief_signs_with_the_old_one
     with asked_all_the_time(stage, somebody) as heard:
         drilled = CliRunner().invoke(commands, ["drill", "--yes"])
     code, said = drilled.exit_code, drilled.output
-    assert code == 0, said
+    assert code == 0, (said, drilled.exception)
     assert set(heard) == {200}
     assert "what the thief appended and signed: refused" in said
     second, before = told("key", "--all")[1].split()

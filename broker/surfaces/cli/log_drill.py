@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,12 +13,13 @@ from broker.audit.export import Entry, Item, Mark
 from broker.audit.log_key import LogKey
 from broker.audit.note import NoteInvalid, NoteKey
 from broker.audit.verify_export import Bad, Known, Verified, verify
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, Overloaded, Unrecorded
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.usecases.audit.rotate_log import LogKeysView
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
+_T = TypeVar("_T")
 _DRILL_S = 60.0
 _PAUSE_S = 0.2
 _FAILED = 1
@@ -64,16 +65,28 @@ async def _rotated(deployment: Deployment) -> LogKeysView:
 async def _drill(deployment: Deployment) -> None:
     async with deployment.log_rotation() as rotate:
         stolen = rotate.signing()
-        signed = await _items(deployment)
+        signed = await _patiently(lambda: _items(deployment))
         before = verify(signed, [stolen.public])
         if signed:
             _say("the log before", before, wanted=True)
-        changed = await rotate()
+        changed = await _patiently(rotate)
     keys = list(map(note.read_vkey, (changed.key, *reversed(changed.retired))))
     items = await _signed_by(deployment, keys[0])
     kept = Known([before.checkpoint]) if isinstance(before, Verified) else None
     _say("the log under its new key, against what was kept before", verify(items, keys, kept), wanted=True)
     _say("what the thief appended and signed", verify(_forged(items, stolen), keys), wanted=False)
+
+
+async def _patiently(work: Callable[[], Awaitable[_T]]) -> _T:
+    """A busy database is asked again: a drill is held beside a broker at work, and must not fail for that."""
+    until_s = time.monotonic() + _DRILL_S
+    while True:
+        try:
+            return await work()
+        except (Unrecorded, Overloaded):
+            if time.monotonic() > until_s:
+                raise
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _items(deployment: Deployment) -> list[Item]:
@@ -90,7 +103,7 @@ async def _signed_by(deployment: Deployment, key: NoteKey) -> list[Item]:
     """An export whose newest checkpoint that key has signed, as soon as there is one."""
     until_s = time.monotonic() + _DRILL_S
     while True:
-        items = await _items(deployment)
+        items = await _patiently(lambda: _items(deployment))
         newest = next((item for item in reversed(items) if isinstance(item, Mark)), None)
         if newest is not None and _is_by(newest, key):
             return items
