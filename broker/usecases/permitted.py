@@ -67,6 +67,7 @@ class Permitted:
         self._inner = inner
         self._tools = tools
         self._permit = tools.permit
+        self._last: About | None = None
 
     @property
     def operator(self) -> str:
@@ -134,8 +135,12 @@ class Permitted:
             _log.warning("could not end the consents of a former holder: %(code)s", {"code": error.code})
 
     def _about(self, asked: SignalQuery | Order[A]) -> About:
-        subject = self._tools.pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""
-        return About(asked.tenant, subject, asked.phone, asked.purpose)
+        """Whom this is about: in a check the same for every question, and each check asks through one of its own."""
+        last = self._last
+        if last is None or (last.tenant, last.phone, last.purpose) != (asked.tenant, asked.phone, asked.purpose):
+            subject = self._tools.pseudonyms.subject(asked.tenant, asked.phone) if asked.tenant else b""
+            last = self._last = About(asked.tenant, subject, asked.phone, asked.purpose)
+        return last
 
     async def _before(self, category: Category, about: About) -> Grant | str:
         if not about.tenant:  # Defensive: what is asked for nobody rests on nobody's leave

@@ -144,6 +144,25 @@ _ROUTES: Sequence[ControllerRouterHandler] = (
     ready,
 )
 
+_ROOMS = (
+    authzen,
+    batches,
+    challenges,
+    clients,
+    consents,
+    disclosures,
+    policies,
+    receipts,
+    reviews,
+    rights,
+    subjects,
+    tenants,
+    trials,
+    watches,
+    webhooks,
+)
+"""Where bodies are decoded by hand."""
+
 
 def create_app(services: Services, running: Sequence[AbstractAsyncContextManager[object]] = ()) -> Litestar:
     """The application over the given use cases; what is in ``running`` is entered at start and left at the end."""
@@ -159,7 +178,7 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
     def provide() -> Services:
         return services
 
-    app = Litestar(
+    return Litestar(
         route_handlers=[*_ROUTES, *docs.handlers(), mcp.handler],
         state=State({"services": services}),
         dependencies={"services": Provide(provide, sync_to_thread=False)},
@@ -172,26 +191,6 @@ def create_app(services: Services, running: Sequence[AbstractAsyncContextManager
         before_send=[correlator.echo, metrics.count],
         request_max_body_size=BODY_BYTES_MAX,
         lifespan=[lifespan],
-        openapi_config=docs.openapi_config(),
+        openapi_config=docs.openapi_config([body for room in _ROOMS for body in room.BODIES]),
         logging_config=None,
     )
-    rooms = (
-        authzen,
-        batches,
-        challenges,
-        clients,
-        consents,
-        disclosures,
-        policies,
-        receipts,
-        reviews,
-        rights,
-        subjects,
-        tenants,
-        trials,
-        watches,
-        webhooks,
-    )
-    contract.name_schemas(app, [body for room in rooms for body in room.BODIES])
-    contract.describe(app)
-    return app

@@ -1,14 +1,15 @@
 """The parts of the published contract that the framework cannot read off the handlers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import cleandoc
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
+    OpenAPI,
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
@@ -131,19 +132,51 @@ class CheckOperation(AnswerOperation):
 _BY_HAND = (CheckIn, ExplainedCheckView, CheckView, OutcomeIn, OutcomeView, Problem)
 
 
-def name_schemas(app: Litestar, bodies: Sequence[type] = ()) -> None:
+@dataclass
+class Contract(OpenAPI):
+    """The published contract, completed when somebody asks for it: most processes end without that.
+
+    ``bodies`` are what is decoded by hand beside what every surface has.
+    """
+
+    def __post_init__(self) -> None:
+        self.bodies: Sequence[type] = ()
+        self._complete = False
+
+    def to_schema(self) -> dict[str, Any]:
+        """The contract as plain values."""
+        if not self._complete:
+            _name_schemas(self, self.bodies)
+            _describe(self)
+            self._complete = True
+        return super().to_schema()
+
+
+class ContractConfig(OpenAPIConfig):
+    """Has the framework fill in a :class:`Contract`."""
+
+    bodies: Sequence[type] = ()
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """The beginning of the contract, before the framework has added its routes."""
+        begun = super().to_openapi_schema()
+        contract = Contract(**{field.name: getattr(begun, field.name) for field in fields(begun)})
+        contract.bodies = self.bodies
+        return contract
+
+
+def _name_schemas(document: OpenAPI, bodies: Sequence[type]) -> None:
     """Put the schemas of what is encoded and decoded by hand among the components, under their own names."""
     _, components = msgspec.json.schema_components([*_BY_HAND, *bodies], ref_template=_REF)
-    schemas = app.openapi_schema.components.schemas
+    schemas = document.components.schemas
     for name, schema in components.items():
         if "description" in schema:
             schema["description"] = _plain(schema["description"])
         schemas[name] = GivenSchema(schema)  # type: ignore[assignment]
 
 
-def describe(app: Litestar) -> None:
+def _describe(document: OpenAPI) -> None:
     """Let descriptions, which are docstrings of handlers, read as Markdown, and say each refusal once."""
-    document = app.openapi_schema
     refusals: dict[str, OpenAPIResponse | Reference] = {}
     for path in (document.paths or {}).values():
         for operation in (path.get, path.put, path.post, path.delete):

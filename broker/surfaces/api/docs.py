@@ -1,5 +1,6 @@
 """The published contract as a document and as an interactive page at ``/schema``."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from litestar.static_files import create_static_files_router
 
 from broker import __version__
 from broker.consumers import authorize
-from broker.surfaces.api.contract import KEY, OAUTH
+from broker.surfaces.api.contract import KEY, OAUTH, ContractConfig
 
 _ASSETS = "/schema-assets"
 _TOKEN_ENDPOINT = "/oauth/token"  # noqa: S105 - an address
@@ -43,8 +44,11 @@ _TAGS = {
 }
 
 
-def openapi_config() -> OpenAPIConfig:
-    """What the document says beside the routes; the page takes its script and style from this server alone."""
+def openapi_config(bodies: Sequence[type]) -> OpenAPIConfig:
+    """What the document says beside the routes; the page takes its script and style from this server alone.
+
+    ``bodies`` are what the routes decode by hand.
+    """
     swagger = SwaggerRenderPlugin(
         js_url=f"{_ASSETS}/swagger-ui-bundle.js",
         css_url=f"{_ASSETS}/swagger-ui.css",
@@ -52,7 +56,7 @@ def openapi_config() -> OpenAPIConfig:
         favicon=f'<link rel="icon" href="{_ASSETS}/favicon-32x32.png">',
         path="/",
     )
-    return OpenAPIConfig(
+    config = ContractConfig(
         title="Trust broker",
         version=__version__,
         description=_DESCRIPTION,
@@ -65,6 +69,8 @@ def openapi_config() -> OpenAPIConfig:
         path="/schema",
         render_plugins=[swagger, JsonRenderPlugin(), YamlRenderPlugin()],
     )
+    config.bodies = bodies
+    return config
 
 
 def _credentials() -> dict[str, SecurityScheme | Reference]:
