@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from broker.bootstrap import privacy
-from broker.bootstrap.consuming import administration
+from broker.bootstrap.consuming import administration, served_tls
 from broker.bootstrap.doctor import Doctor
 from broker.bootstrap.files import consent_gate, text_of
 from broker.bootstrap.recording import Recording, log_key_files, ring_file
@@ -42,6 +42,7 @@ class Administered:
         self.host = settings.server.host
         self.port = settings.server.port
         self.request_read_s = settings.server.request_read_s
+        self.tls = served_tls(settings.tls)
         self.log_style = settings.server.log
         self._keys = settings.keys.directory
         self._settings = settings
@@ -75,7 +76,8 @@ class Administered:
         """The administration of who calls."""
         async with self._store() as store:
             pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
-            yield administration(store, self._clock, pseudonyms.sealing_key())
+            private = self._settings.oauth.jwks_addresses == "any"
+            yield administration(store, self._clock, pseudonyms.sealing_key(), private=private)
 
     @contextlib.asynccontextmanager
     async def key_rotation(self) -> AsyncIterator[RotateKeys]:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from broker.adapter_kit.transport import TransportLimits, default_tls, open_guarded_transport
 from broker.bootstrap.background import running
 from broker.clock import Clock
 from broker.consumers import authorize, jose
 from broker.consumers.access_tokens import TokenMint
 from broker.consumers.authenticate import Authenticator
 from broker.consumers.dpop import ProofRules, Proofs
+from broker.consumers.fetched_keys import FetchedKeys, FetchLimits
 from broker.consumers.memory import MemoryLimits
 from broker.consumers.quotas import Quotas
 from broker.consumers.resources import Resources
@@ -21,12 +23,14 @@ from broker.consumers.standing import Standings
 from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, TokenServer
 from broker.consumers.who_calls import Tokens, WhoCalls
 from broker.errors import BrokerError, Misconfigured
+from broker.events import addresses
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
-from broker.settings.sections import SharedSettings
+from broker.settings.sections import OAuthSettings, SharedSettings, TlsSettings
 from broker.storage.kv import Kv, MemoryKv
 from broker.storage.store import Store
 from broker.surfaces.ports import Administration, OAuthMetadata
+from broker.surfaces.tls import ServedTls
 from broker.usecases.circles import CircleLimits, Circles
 from broker.usecases.consumers.budget import Budget
 from broker.usecases.consumers.issue_token import IssueToken, IssueTools
@@ -39,6 +43,7 @@ from broker.usecases.privacy.open_keys import open_signing_key
 KEY_FILE = "tokens.pem"
 _FORGET_S = 60.0
 _BATCH_MAX = 500
+_FETCHES_MAX = 16
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +52,7 @@ class Consuming:
 
     def __init__(self, settings: Settings, keys: Path, store: Store, pseudonyms: Pseudonyms, clock: Clock) -> None:
         public_url, given = settings.server.public_url, settings.oauth
+        self._with_certificates = bool(settings.tls.client_authorities or settings.tls.certificate_proxies)
         self._key = open_signing_key(keys / KEY_FILE)
         self._resources = Resources(public_url)
         limits, kv = MemoryLimits(), _kv(settings.shared, clock)
@@ -58,8 +64,9 @@ class Consuming:
         proofs = Proofs(
             public_url, pseudonyms.nonce_key(), kv, clock, ProofRules(given.proof_age_s, nonce=given.proof_nonce)
         )
+        self._fetched = _fetched(given, clock)
         tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
-        managing = administration(store, clock, sealing_key)
+        managing = administration(store, clock, sealing_key, private=given.jwks_addresses == "any")
         self.tenants, self.clients, self.meter = managing.tenants, managing.clients, managing.meter
         self.standings = Standings(store.consumers, clock, limits)
         self.quotas = Quotas(kv, self.standings, clock)
@@ -76,6 +83,7 @@ class Consuming:
                 server=server,
                 proofs=proofs,
                 tokens=tokens,
+                fetched=self._fetched,
                 standings=self.standings,
                 issuer=public_url,
                 endpoint=f"{public_url}/oauth/token",
@@ -89,6 +97,7 @@ class Consuming:
             async with running(self._forget()):
                 yield
         finally:
+            await self._fetched.aclose()
             await self.kv.aclose()
 
     async def _forget(self) -> None:
@@ -103,21 +112,38 @@ class Consuming:
     def metadata(self) -> OAuthMetadata:
         """What both sides say about themselves."""
         return OAuthMetadata(
-            server=_server(self._resources.rest),
+            server=_server(self._resources.rest, with_certificates=self._with_certificates),
             rest=_resource(self._resources.rest, self._resources.rest),
             mcp=_resource(self._resources.mcp, self._resources.rest),
             keys={"keys": [self._key.public_jwk()]},
         )
 
 
-def administration(store: Store, clock: Clock, sealing_key: bytes) -> Administration:
-    """The administration of tenants, clients and the meter."""
+def administration(store: Store, clock: Clock, sealing_key: bytes, *, private: bool = False) -> Administration:
+    """The administration of tenants, clients and the meter; ``private``: keys may be fetched at private addresses."""
     keys = ManageKeys(store, clock, secrets.token_bytes, sealing_key)
     return Administration(
         tenants=ManageTenants(store.consumers, keys, clock),
-        clients=ManageClients(store.consumers, clock, secrets.token_bytes, sealing_key),
+        clients=ManageClients(store.consumers, clock, secrets.token_bytes, sealing_key, private=private),
         meter=Meter(store.consumers),
     )
+
+
+def served_tls(given: TlsSettings) -> ServedTls:
+    """What is served, and from whom certificates are taken."""
+    proxies = tuple(map(str, given.certificate_proxies))
+    return ServedTls(given.certificate, given.key, given.client_authorities, proxies)
+
+
+def _fetched(given: OAuthSettings, clock: Clock) -> FetchedKeys:
+    permits = addresses.is_any if given.jwks_addresses == "any" else addresses.is_public
+    transport = open_guarded_transport(
+        TransportLimits(connections_max=_FETCHES_MAX), permits, tls=default_tls(given.jwks_authorities)
+    )
+    limits = FetchLimits(
+        given.jwks_timeout_s, given.jwks_fresh_s, given.jwks_again_s, given.jwks_stale_s, in_flight_max=_FETCHES_MAX
+    )
+    return FetchedKeys(transport, clock, limits)
 
 
 def _kv(shared: SharedSettings, clock: Clock) -> Kv:
@@ -137,7 +163,8 @@ def _name_user(pseudonyms: Pseudonyms) -> Callable[[str, str, str], str]:
     return named
 
 
-def _server(issuer: str) -> Mapping[str, Any]:
+def _server(issuer: str, *, with_certificates: bool) -> Mapping[str, Any]:
+    methods = ["private_key_jwt", *(["tls_client_auth", "self_signed_tls_client_auth"] if with_certificates else [])]
     return {
         "issuer": issuer,
         "token_endpoint": f"{issuer}/oauth/token",
@@ -146,9 +173,10 @@ def _server(issuer: str) -> Mapping[str, Any]:
         "scopes_supported": sorted(authorize.SCOPES),
         "response_types_supported": [],
         "grant_types_supported": [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
-        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_methods_supported": methods,
+        "tls_client_certificate_bound_access_tokens": with_certificates,
         "revocation_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
         "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
         "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],

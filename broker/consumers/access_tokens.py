@@ -22,8 +22,10 @@ _REGISTRY = jws.JWSRegistry(algorithms=[_ALGORITHM])
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a token stands for. ``audience`` is one resource; ``thumbprint`` the key that it is bound to.
+    """What a token stands for.
 
+    ``audience`` is one resource; ``thumbprint`` the key that it is bound to, ``certificate`` the ``x5t#S256`` of the
+    certificate that it is bound to.
     ``expires_s`` is in seconds since the epoch. ``subject`` is the user where one is behind it, else the client.
     """
 
@@ -35,6 +37,7 @@ class Grant(msgspec.Struct, frozen=True):
     audience: str
     expires_s: int
     thumbprint: str | None = None
+    certificate: str | None = None
     delegation: Delegation | None = None
     jti: str = ""
 
@@ -72,8 +75,9 @@ class TokenMint:
             claims["agent"] = grant.agent
         if grant.delegation is not None:
             claims["act"] = _acting(grant.delegation.chain)
-        if grant.thumbprint is not None:
-            claims["cnf"] = {"jkt": grant.thumbprint}
+        bound = {"jkt": grant.thumbprint, "x5t#S256": grant.certificate}
+        if confirmed := {name: value for name, value in bound.items() if value is not None}:
+            claims["cnf"] = confirmed
         return jws.serialize_compact(self._header, msgspec.json.encode(claims), self._key, registry=_REGISTRY)
 
     def read(self, token: str, audiences: frozenset[str], now: datetime) -> Grant:
@@ -103,6 +107,7 @@ def _grant(claims: Mapping[str, Any]) -> Grant:
                 "audience": claims["aud"],
                 "expires_s": claims["exp"],
                 "thumbprint": confirmed.get("jkt"),
+                "certificate": confirmed.get("x5t#S256"),
                 "delegation": {"user": claims["sub"], "chain": chain} if chain else None,
                 "jti": claims["jti"],
             },

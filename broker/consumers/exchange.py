@@ -27,6 +27,13 @@ class Refused(Exception):
         self.error = error
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What a client has just proven to hold, and its tokens are bound to: thumbprints of a key and a certificate."""
+
+    thumbprint: str | None = None
+    certificate: str | None = None
+
+
 class Narrowing(msgspec.Struct, frozen=True):
     """What was asked for: scopes in words (``None``: all that there are), and one audience (``None``: the usual)."""
 
@@ -71,14 +78,12 @@ def for_client(client: ClientRow, narrowing: Narrowing, expires_s: int, default:
     )
 
 
-def of_ours(
-    subject: Grant | None, client: ClientRow, narrowing: Narrowing, thumbprint: str | None, expires_s: int
-) -> Grant:
+def of_ours(subject: Grant | None, client: ClientRow, narrowing: Narrowing, held: Held, expires_s: int) -> Grant:
     """A token with which the client acts for whom a token of ours was given to."""
     if subject is None or subject.tenant != client.tenant:
         raise TokenRefused("it is unknown, expired or revoked")
     # Defensive: else a stolen token could be turned into one that needs no proof, or proof of another key.
-    if subject.thumbprint is not None and subject.thumbprint != thumbprint:
+    if subject.thumbprint not in {None, held.thumbprint} or subject.certificate not in {None, held.certificate}:
         raise TokenRefused("it is bound to another key")
     if narrowing.audience not in {None, subject.audience}:
         raise Refused("invalid_target", "a token for one resource cannot become one for another")

@@ -23,7 +23,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from broker.consumers import exchange
 from broker.consumers.access_tokens import Grant, TokenMint
-from broker.consumers.exchange import Narrowing, Refused, User
+from broker.consumers.exchange import Held, Narrowing, Refused, User
 from broker.consumers.jose import TokenRefused
 from broker.consumers.resources import Resources
 from broker.storage.consumer_store import ClientRow, TrustedIssuer, UsedId
@@ -34,6 +34,8 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 USER_TOKENS = frozenset({"urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt"})
 _UNAUTHORIZED = 401
+_PROVEN = "proven"
+"""The one method that the core knows: the client was found out before, by its signature or its certificate."""
 
 
 NameUser = Callable[[str, str, str], str]
@@ -41,14 +43,14 @@ NameUser = Callable[[str, str, str], str]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found out before: the client that proved itself, the key that it holds, and whom its tenant trusts.
+    """What was found out before: the client that proved itself, what it holds, and whom its tenant trusts.
 
     ``subject`` and ``actor`` are the grants of those tokens of ours that came along and still stand.
     """
 
     now: datetime
     client: ClientRow | None
-    thumbprint: str | None = None
+    held: Held = Held()
     issuers: tuple[TrustedIssuer, ...] = ()
     subject: Grant | None = None
     actor: Grant | None = None
@@ -74,7 +76,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         self.ttl_s = ttl_s
         for grant in (_ClientCredentials, _TokenExchange, _IdentityAssertion):
             self.register_grant(grant)
-        self.register_client_auth_method("private_key_jwt", lambda _query, request: request.client_proven)
+        self.register_client_auth_method(_PROVEN, lambda _query, request: request.client_proven)
 
     def answer(self, form: Mapping[str, str], known: Known) -> TokenAnswer:
         """The answer to one request, its form read already."""
@@ -106,7 +108,7 @@ class _Client:
         self.row = row
 
     def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        return method == "private_key_jwt"
+        return method == _PROVEN
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == CLIENT_CREDENTIALS or self.row.delegates
@@ -124,14 +126,14 @@ class _Request(OAuth2Request):  # type: ignore[misc]
 class _Issuing(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
     """What all grants have in common: the client proves itself with a key, and gets a token for what is decided."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
+    TOKEN_ENDPOINT_AUTH_METHODS = (_PROVEN,)
 
     def validate_token_request(self) -> None:
         client = self.authenticate_token_endpoint_client()
         if not client.check_grant_type(self.GRANT_TYPE):
             raise UnauthorizedClientError("this client may not act for users: register it with delegates")
         self.request.client = client
-        if client.row.bound and self.request.known.thumbprint is None:
+        if client.row.bound and self.request.known.held == Held():
             raise InvalidRequestError("this client gets DPoP tokens only: send a DPoP header")
         form = self.request.payload.data
         try:
@@ -144,7 +146,8 @@ class _Issuing(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         known: Known = self.request.known
-        granted = msgspec.structs.replace(self._granted, thumbprint=known.thumbprint)
+        held = known.held
+        granted = msgspec.structs.replace(self._granted, thumbprint=held.thumbprint, certificate=held.certificate)
         body = {
             "access_token": self.server.mint.sign(granted, known.now),
             "token_type": "DPoP" if granted.thumbprint else "Bearer",
@@ -197,7 +200,7 @@ class _TokenExchange(_Issuing):
             raise InvalidRequestError("an actor_token is an access token of the client that asks")
         kind = form.get("subject_token_type")
         if kind == ACCESS_TOKEN:
-            return exchange.of_ours(known.subject, client, narrowing, known.thumbprint, self._expires_s()), ()
+            return exchange.of_ours(known.subject, client, narrowing, known.held, self._expires_s()), ()
         if kind not in USER_TOKENS:
             raise InvalidRequestError("subject_token_type is access_token, id_token or jwt")
         user = exchange.user_of(form.get("subject_token", ""), client, known.issuers, known.now)

@@ -5,6 +5,7 @@ import hmac
 from typing import Protocol
 
 from broker.clock import Clock
+from broker.consumers import certificates
 from broker.consumers.access_tokens import Grant, TokenMint
 from broker.consumers.authenticate import Authenticator
 from broker.consumers.dpop import NonceWanted, Proofs
@@ -103,6 +104,8 @@ class WhoCalls:
         grant = await self._tokens.grant(token)
         # Defensive: a token that is bound must never pass without its proof (RFC 9449 7.1), nor an unbound one with it.
         if grant.audience != self._resources.at(presented.path) or with_proof != (grant.thumbprint is not None):
+            raise NotAuthenticated(_REFUSAL, error="invalid_token")
+        if grant.certificate is not None and not certificates.same(grant.certificate, presented.certificate):
             raise NotAuthenticated(_REFUSAL, error="invalid_token")
         if grant.thumbprint is not None:
             await self._require_holder(presented, token, grant.thumbprint)

@@ -52,11 +52,12 @@ def require_sendable(url: str, *, private: bool) -> None:
     Raises:
         InvalidRequest: says what to send.
     """
-    if (fault := _fault(url, private=private)) is not None:
-        raise InvalidRequest("events cannot be sent there", [Fault("/url", fault)])
+    if (found := fault(url, private=private)) is not None:
+        raise InvalidRequest("events cannot be sent there", [Fault("/url", found)])
 
 
-def _fault(url: str, *, private: bool) -> str | None:
+def fault(url: str, *, private: bool) -> str | None:
+    """What to send instead of a URL that is no plain one of a public host."""
     if len(url) > URL_MAX or not url.isascii() or not url.isprintable() or " " in url:
         return f"send at most {URL_MAX} printable ASCII characters; an international name in its xn-- form"
     try:

@@ -30,6 +30,7 @@ from broker.settings.sections import (
     ServerSettings,
     SharedSettings,
     StorageSettings,
+    TlsSettings,
     WaitSettings,
     WatchSettings,
     WebhookSettings,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     caution: CautionSettings = CautionSettings()
     pace: PaceSettings = PaceSettings()
     oauth: OAuthSettings = OAuthSettings()
+    tls: TlsSettings = TlsSettings()
     shared: SharedSettings = SharedSettings()
     consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, IPvAnyAddress, model_validator
 
 
 class Section(BaseModel):
@@ -277,12 +277,35 @@ class WebhookSettings(Section):
     rotation_overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
 
 
+class TlsSettings(Section):
+    """TLS that ends here. Files in PEM; without ``certificate`` plain HTTP is served, for a proxy before us."""
+
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    client_authorities: FilePath | None = None
+    certificate_proxies: tuple[IPvAnyAddress, ...] = Field(default=(), max_length=16)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TlsSettings":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("name both certificate and key, or neither")
+        if self.client_authorities is not None and self.certificate is None:
+            raise ValueError("client_authorities are for TLS that ends here: name certificate and key")
+        return self
+
+
 class OAuthSettings(Section):
-    """Access tokens and the proofs that go with them; times in seconds."""
+    """Access tokens, the proofs that go with them, and where clients' own keys are fetched; times in seconds."""
 
     token_ttl_s: int = Field(default=300, ge=10, le=300)
     proof_age_s: int = Field(default=60, ge=5, le=300)
     proof_nonce: bool = True
+    jwks_addresses: Literal["public", "any"] = "public"
+    jwks_authorities: FilePath | None = None
+    jwks_timeout_s: float = Field(default=2, gt=0, le=10)
+    jwks_fresh_s: float = Field(default=300, ge=1, le=86_400)
+    jwks_again_s: float = Field(default=60, ge=1, le=3600)
+    jwks_stale_s: float = Field(default=3600, ge=1, le=86_400)
 
 
 class ChallengeSettings(Section):

@@ -5,6 +5,7 @@ from typing import Any
 
 from broker.domain.credential import Presented
 from broker.errors import NotAuthenticated
+from broker.surfaces.tls import certificate_of
 
 
 def credential(scope: Mapping[str, Any]) -> Presented:
@@ -22,6 +23,7 @@ def credential(scope: Mapping[str, Any]) -> Presented:
         proofs=tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"dpop"),
         method=scope["method"],
         path=scope["path"],
+        certificate=certificate_of(scope),
     )
 
 

@@ -1,20 +1,24 @@
 """How uvicorn is run, in earnest and in tests: limits that it has not, and nothing of ours in its headers or logs."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from broker.surfaces.tls import ServedTls, extension, passed_on, shown
+
+_PLAIN = ServedTls()
 _SHUTDOWN_S = 10
 _TOO_SLOW = STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
-def configure(app: Any, *, request_read_s: float, **more: Any) -> uvicorn.Config:
+def configure(app: Any, *, request_read_s: float, tls: ServedTls = _PLAIN, **more: Any) -> uvicorn.Config:
     """The configuration of a server that gives each request ``request_read_s`` seconds to arrive."""
     return uvicorn.Config(
         app,
-        http=reading_within(request_read_s),
+        http=reading_within(request_read_s, tls.proxies),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -22,13 +26,14 @@ def configure(app: Any, *, request_read_s: float, **more: Any) -> uvicorn.Config
         # would believe X-Forwarded-* from this machine, and from everywhere where FORWARDED_ALLOW_IPS says so.
         proxy_headers=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
+        **tls.options(),
         **more,
     )
 
 
-def reading_within(limit_s: float) -> type[asyncio.Protocol]:
-    """The HTTP protocol with a limit in seconds on the time that a request takes to arrive."""
-    return type("Reading", (_Reading,), {"limit_s": limit_s})
+def reading_within(limit_s: float, proxies: Sequence[str] = ()) -> type[asyncio.Protocol]:
+    """The HTTP protocol with a limit in seconds on the time that a request takes to arrive; see :mod:`tls`."""
+    return type("Reading", (_Reading,), {"limit_s": limit_s, "proxies": frozenset(proxies)})
 
 
 class _Reading(HttpToolsProtocol):
@@ -39,10 +44,13 @@ class _Reading(HttpToolsProtocol):
     """
 
     limit_s: float
+    proxies: frozenset[str] = frozenset()
+    _shown: str | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._shown = shown(transport)
         self._begin()
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +60,12 @@ class _Reading(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._begin()
+
+    def on_headers_complete(self) -> None:
+        certificate = self._shown or passed_on(self.headers, self.client[0] if self.client else None, self.proxies)
+        if certificate is not None:
+            self.scope["extensions"] = extension(certificate)
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -201,3 +201,29 @@ def test_a_stranger_finds_no_clients_and_a_client_of_another_tenant_is_none(
             ):
                 answer = stranger.request(method, place, json=body)
                 assert answer.status_code == 404, (method, place, answer.text)
+
+
+UNSOUND: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing to prove itself with": ({}, "/jwks"),
+    "two things": ({"jwksUri": "https://keys.example/set", "jwks": "own"}, "/jwks"),
+    "keys over plain http": ({"jwksUri": "http://keys.example/set"}, "/jwksUri"),
+    "keys on this machine": ({"jwksUri": "https://127.0.0.1/set"}, "/jwksUri"),
+    "keys at the metadata service of a cloud": ({"jwksUri": "https://169.254.169.254/latest"}, "/jwksUri"),
+    "keys on another port": ({"jwksUri": "https://keys.example:6379/set"}, "/jwksUri"),
+    "keys behind a password": ({"jwksUri": "https://a:b@keys.example/set"}, "/jwksUri"),
+    "a certificate without a name": ({"certificate": {"kind": "subject_dn", "value": ""}}, "/certificate/value"),
+    "a name that is none": ({"certificate": {"kind": "subject_dn", "value": "till"}}, "/certificate/value"),
+    "a digest that is none": ({"certificate": {"kind": "thumbprint", "value": "00"}}, "/certificate/value"),
+    "an address that is none": ({"certificate": {"kind": "san_ip", "value": "1.2.3"}}, "/certificate/value"),
+    "a kind that is none": ({"certificate": {"kind": "serial", "value": "1"}}, "/certificate/kind"),
+}
+
+
+@pytest.mark.parametrize(("members", "pointer"), UNSOUND.values(), ids=UNSOUND)
+def test_a_client_proves_itself_in_one_sound_way(admin: httpx.Client, members: dict[str, Any], pointer: str) -> None:
+    key = ECKey.generate_key("P-256")
+    sent = {name: value for name, value in wanted(key).items() if name != "jwks"} | members
+    if sent.get("jwks") == "own":
+        sent["jwks"] = keys(key)
+    refused = admin.post("/v1/tenants/acme/clients", json=sent)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer), refused.text

@@ -175,7 +175,7 @@ def _serving(deployment: Deployment, bound: socket.socket, around: Callable[[Any
     async def serve() -> None:
         async with deployment.services() as services:
             app = around(create_app(services))
-            server = uvicorn.Server(configure_server(app, request_read_s=deployment.request_read_s))
+            server = uvicorn.Server(configure_server(app, request_read_s=deployment.request_read_s, tls=deployment.tls))
             servers.append(server)
             asyncio.get_running_loop().call_soon(_announce, server, started)
             await server.serve(sockets=[bound])

@@ -48,14 +48,7 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        pair = Pair(self._folder / f"{common_name}.pem", self._folder / f"{common_name}.key")
-        pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        pair.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return pair
+        return _written(self._folder, common_name, key, certificate)
 
     def server(self) -> TlsFiles:
         """What a pretend operator needs to speak mutual TLS."""
@@ -68,6 +61,24 @@ class Authority:
         if pair is not None:
             context.load_cert_chain(pair.certificate, pair.key)
         return context
+
+
+def self_signed(folder: Path, common_name: str) -> Pair:
+    """A certificate that nobody but its holder vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    basic = x509.BasicConstraints(ca=False, path_length=None)
+    certificate = _builder(name, name, key.public_key()).add_extension(basic, critical=True).sign(key, hashes.SHA256())
+    return _written(folder, common_name, key, certificate)
+
+
+def _written(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Pair:
+    pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")
+    pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pair.key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return pair
 
 
 def _builder(

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from broker.consumers import authorize
+from broker.consumers.certificates import CertificateName
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
@@ -19,6 +20,7 @@ READ = contract.problem_responses(400, 401, 403, 404, 503)
 WRITE = contract.problem_responses(400, 401, 403, 404, 409, 413, 415, 503)
 NEEDS = contract.needs(authorize.TENANT_ADMIN)
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_Uri = Annotated[str, msgspec.Meta(min_length=9, max_length=2000)]
 
 
 class KeySetIn(msgspec.Struct, frozen=True):
@@ -28,20 +30,27 @@ class KeySetIn(msgspec.Struct, frozen=True):
 
 
 class ClientIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A new OAuth client, which proves itself with one of its keys (``private_key_jwt``)."""
+    """A new OAuth client, and one thing that proves it.
+
+    Its keys, or the https address where they are (`private_key_jwt`); or a name in its certificate
+    (`tls_client_auth`), or the certificate's digest (`self_signed_tls_client_auth`).
+    """
 
     consumer: _Name
     scopes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)]
-    jwks: KeySetIn
+    jwks: KeySetIn | None = None
+    jwks_uri: _Uri | None = None
+    certificate: CertificateName | None = None
     agent: _Name | None = None
     bound: bool = True
     delegates: bool = False
 
 
 class ClientKeysIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """The keys that take the place of those before."""
+    """The keys that take the place of those before, or the https address where they are."""
 
-    jwks: KeySetIn
+    jwks: KeySetIn | None = None
+    jwks_uri: _Uri | None = None
 
 
 class IssuerIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -76,6 +85,8 @@ async def register_client(
         consumer=sent.consumer,
         agent=sent.agent,
         jwks=_text(sent.jwks),
+        jwks_uri=sent.jwks_uri,
+        certificate=sent.certificate,
         scopes=sent.scopes,
         bound=sent.bound,
         delegates=sent.delegates,
@@ -116,7 +127,7 @@ async def rekey_client(
     """Send old and new ones together first, and the new ones alone when the client has moved."""
     principal = await caller_of(request, services)
     sent = await body_of(request, ClientKeysIn)
-    return await services.clients.rekey(principal, tenant, client_id, _text(sent.jwks))
+    return await services.clients.rekey(principal, tenant, client_id, jwks=_text(sent.jwks), jwks_uri=sent.jwks_uri)
 
 
 @post(
@@ -228,8 +239,8 @@ async def distrust_issuer(
     return await services.clients.distrust(await caller_of(request, services), tenant, issuer)
 
 
-def _text(keys: KeySetIn) -> str:
-    return msgspec.json.encode(keys).decode("utf-8")
+def _text(keys: KeySetIn | None) -> str:
+    return "" if keys is None else msgspec.json.encode(keys).decode("utf-8")
 
 
 ROUTES = (

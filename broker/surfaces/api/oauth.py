@@ -58,7 +58,10 @@ _TOKEN_RESPONSES = {
     responses=_TOKEN_RESPONSES,
 )
 async def token(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """Answer a client that proves itself with a signed assertion (RFC 7523), and its key with a proof (RFC 9449)."""
+    """Answer a client that proves itself with a signed assertion (RFC 7523), and its key with a proof (RFC 9449).
+
+    Where TLS ends at the broker its certificate proves it as well (RFC 8705): send `client_id`, and no assertion.
+    """
     answer = await services.oauth.issue(await _form(request), credential(request.scope))
     return _respond(answer.status, answer.body, answer.headers)
 
@@ -75,7 +78,7 @@ async def token(request: Request[Any, Any, Any], services: NamedDependency[Servi
 )
 async def revoke(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """Revoke a token of the client's own; every node refuses it within seconds."""
-    answer = await services.oauth.revoke(await _form(request))
+    answer = await services.oauth.revoke(await _form(request), credential(request.scope))
     return _respond(answer.status, answer.body, answer.headers)
 
 

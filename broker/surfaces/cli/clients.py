@@ -7,6 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from broker.consumers import certificates
+from broker.consumers.certificates import CertificateName
+from broker.errors import InvalidRequest
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.manage_clients import ClientOut, ManageClients, NewClient
@@ -15,7 +18,11 @@ _T = TypeVar("_T")
 _Registry = Callable[[Path | None, Callable[[ManageClients], Awaitable[Any]]], Any]
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
 Tenant = Annotated[str, typer.Option(help="Whose client")]
-Keys = Annotated[Path, typer.Option("--jwks", exists=True, dir_okay=False, help="Public keys as a JWK set (RFC 7517)")]
+Given = Annotated[Path, typer.Option("--jwks", exists=True, dir_okay=False, help="Public keys as a JWK set (RFC 7517)")]
+Keys = Annotated[
+    Path | None, typer.Option("--jwks", exists=True, dir_okay=False, help="Public keys as a JWK set (RFC 7517)")
+]
+Uri = Annotated[str | None, typer.Option("--jwks-uri", help="Or the https address where they are")]
 
 
 def create(open_deployment: OpenDeployment) -> typer.Typer:
@@ -33,7 +40,12 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     def create_client(  # noqa: PLR0913, PLR0917 - each is an option of the command
         tenant: Tenant,
         consumer: Annotated[str, typer.Option(help="The application that will call")],
-        jwks: Keys,
+        jwks: Keys = None,
+        jwks_uri: Uri = None,
+        certificate: Annotated[
+            str | None,
+            typer.Option(help="Instead of keys: subject_dn:…, san_dns:…, san_uri:…, san_ip:… or thumbprint:…"),
+        ] = None,
         agent: Annotated[str | None, typer.Option(help="The AI agent it acts through")] = None,
         scope: Annotated[list[str] | None, typer.Option(help="trust:check, trust:explain; repeat for several")] = None,
         bound: Annotated[bool, typer.Option(help="Give it nothing but DPoP tokens")] = True,
@@ -41,12 +53,14 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         config: Config = None,
         as_json: AsJson = False,
     ) -> None:
-        """Register a client and print its id; it proves itself with one of the keys (private_key_jwt)."""
+        """Register a client and print its id; it proves itself with a key (private_key_jwt) or a certificate."""
         wanted = NewClient(
             tenant=tenant,
             consumer=consumer,
             agent=agent,
-            jwks=jwks.read_text("utf-8"),
+            jwks=_text(jwks),
+            jwks_uri=jwks_uri,
+            certificate=_certificate(certificate),
             scopes=tuple(scope or ["trust:check"]),
             bound=bound,
             delegates=delegates,
@@ -80,10 +94,17 @@ def _add_life(group: typer.Typer, in_registry: _Registry) -> None:
 
     @group.command("rekey")
     def rekey_client(
-        client_id: str, tenant: Tenant, jwks: Keys, config: Config = None, as_json: AsJson = False
+        client_id: str,
+        tenant: Tenant,
+        jwks: Keys = None,
+        jwks_uri: Uri = None,
+        config: Config = None,
+        as_json: AsJson = False,
     ) -> None:
         """Give a client other keys; send old and new ones together first, and the new ones alone when it has moved."""
-        in_registry(config, lambda registry: registry.rekey(None, tenant, client_id, jwks.read_text("utf-8")))
+        in_registry(
+            config, lambda registry: registry.rekey(None, tenant, client_id, jwks=_text(jwks), jwks_uri=jwks_uri)
+        )
         tell({"clientId": client_id, "state": "rekeyed"}, [f"{client_id} has other keys"], as_json=as_json)
 
     @group.command("delete")
@@ -101,7 +122,7 @@ def _add_issuers(group: typer.Typer, in_registry: _Registry) -> None:
         tell(found, found, as_json=as_json)
 
     @group.command("trust")
-    def trust(issuer: str, tenant: Tenant, jwks: Keys, config: Config = None, as_json: AsJson = False) -> None:
+    def trust(issuer: str, tenant: Tenant, jwks: Given, config: Config = None, as_json: AsJson = False) -> None:
         """Take an identity provider's word for who the tenant's users are."""
         in_registry(config, lambda registry: registry.trust(None, tenant, issuer, jwks.read_text("utf-8")))
         tell({"issuer": issuer, "trusted": True}, [f"{issuer} trusted"], as_json=as_json)
@@ -111,6 +132,17 @@ def _add_issuers(group: typer.Typer, in_registry: _Registry) -> None:
         """Take it no longer; tokens that it vouched for end within five minutes."""
         in_registry(config, lambda registry: registry.distrust(None, tenant, issuer))
         tell({"issuer": issuer, "trusted": False}, [f"{issuer} not trusted"], as_json=as_json)
+
+
+def _text(jwks: Path | None) -> str:
+    return "" if jwks is None else jwks.read_text("utf-8")
+
+
+def _certificate(text: str | None) -> CertificateName | None:
+    try:
+        return None if text is None else certificates.read(text)
+    except ValueError as error:
+        raise InvalidRequest("--certificate: see trust-broker clients create --help") from error
 
 
 def _line(client: ClientOut) -> str:

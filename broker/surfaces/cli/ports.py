@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from broker.surfaces.tls import ServedTls
+
 if TYPE_CHECKING:  # they load half of the broker, and most commands need none of it
     from broker.surfaces.ports import Administration, Services
     from broker.usecases.audit.publish_log import PublishLog
@@ -24,6 +26,7 @@ class Deployment(Protocol):
     host: str
     port: int
     request_read_s: float
+    tls: ServedTls
     log_style: Literal["text", "json"]
     folder: Path
     evidence_table: Path

@@ -51,10 +51,12 @@ def serve(deployment: Deployment, place: Place) -> None:
 async def _serve(deployment: Deployment, place: Place) -> None:
     async with deployment.services() as services:
         app = create_app(services)
-        config = configure(app, request_read_s=deployment.request_read_s, host=place.host, port=place.port)
+        tls = deployment.tls
+        config = configure(app, request_read_s=deployment.request_read_s, tls=tls, host=place.host, port=place.port)
         settle_memory()
         logging.getLogger(__name__).info(
-            "listening on http://%(host)s:%(port)d", {"host": place.host, "port": place.port}
+            "listening on %(scheme)s://%(host)s:%(port)d",
+            {"scheme": "https" if tls.certificate else "http", "host": place.host, "port": place.port},
         )
         server = _Server(config)
         if place.fd is None:

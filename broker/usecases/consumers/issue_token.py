@@ -8,10 +8,12 @@ from typing import Protocol
 import msgspec
 
 from broker.clock import Clock
-from broker.consumers import exchange, jose, keys
+from broker.consumers import certificates, exchange, jose, keys
 from broker.consumers.access_tokens import Grant
 from broker.consumers.dpop import NonceWanted, Proof, Proofs
-from broker.consumers.jose import Rules, TokenRefused
+from broker.consumers.exchange import Held
+from broker.consumers.fetched_keys import FetchedKeys
+from broker.consumers.jose import PublicKey, Rules, TokenRefused
 from broker.consumers.standing import Standings
 from broker.consumers.token_server import ACCESS_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Known, TokenAnswer, TokenServer
 from broker.consumers.who_calls import Tokens, token_digest
@@ -50,18 +52,22 @@ class IssueTools(msgspec.Struct, frozen=True):
     server: TokenServer
     proofs: Proofs
     tokens: Tokens
+    fetched: FetchedKeys
     standings: Standings
     issuer: str
     endpoint: str
 
 
 class _Proven(msgspec.Struct, frozen=True):
+    """A client, what it proved itself with for once, and the certificate that it showed instead."""
+
     client: ClientRow
-    assertion: UsedId
+    assertion: UsedId | None
+    certificate: str | None = None
 
 
 class IssueToken:
-    """The token endpoint and the revocation endpoint (RFC 6749, 7009, 7523, 8693, 9449)."""
+    """The token endpoint and the revocation endpoint (RFC 6749, 7009, 7523, 8693, 8705, 9449)."""
 
     def __init__(self, tools: IssueTools) -> None:
         self._tools = tools
@@ -73,7 +79,7 @@ class IssueToken:
             Overloaded, Unrecorded: nothing was given; try again.
         """
         now = self._tools.clock.now()
-        proven = await self._prove(form, now)
+        proven = await self._prove(form, presented, now)
         if proven is None:
             return self._tools.server.answer(form, Known(now=now, client=None))
         try:
@@ -90,7 +96,7 @@ class IssueToken:
 
         Defensive: who only found an assertion that was used before uses up nobody's proof, and fills no memory.
         """
-        if not await self._tools.shelf.use([proven.assertion]):
+        if not await self._use(proven):
             return _refusal("invalid_client", "this assertion was used before", status=HTTPStatus.UNAUTHORIZED)
         try:
             if proof is not None:
@@ -101,12 +107,12 @@ class IssueToken:
             return _refusal("invalid_grant", "this assertion was used before")
         return answer
 
-    async def revoke(self, form: Mapping[str, str]) -> TokenAnswer:
+    async def revoke(self, form: Mapping[str, str], presented: Presented) -> TokenAnswer:
         """Take a token back: the client's own. What is no token is as good as revoked (RFC 7009 2.2)."""
-        proven = await self._prove(form, self._tools.clock.now())
+        proven = await self._prove(form, presented, self._tools.clock.now())
         if proven is None:
             return _refusal("invalid_client", "the client could not prove itself", status=HTTPStatus.UNAUTHORIZED)
-        if not await self._tools.shelf.use([proven.assertion]):
+        if not await self._use(proven):
             return _refusal("invalid_client", "this assertion was used before", status=HTTPStatus.UNAUTHORIZED)
         grant = await self._standing(form.get("token", ""))
         if grant is not None and grant.client_id == proven.client.client_id:
@@ -114,10 +120,28 @@ class IssueToken:
             await self._tools.shelf.use([revoked])
         return TokenAnswer(HTTPStatus.OK, {})
 
-    async def _prove(self, form: Mapping[str, str], now: datetime) -> _Proven | None:
-        """The client that signed the assertion, if it did; why it did not is nobody's business but the log's."""
+    async def _use(self, proven: _Proven) -> bool:
+        """Use up what a client proved itself with; a certificate proves as often as it is shown."""
+        return proven.assertion is None or await self._tools.shelf.use([proven.assertion])
+
+    async def _prove(self, form: Mapping[str, str], presented: Presented, now: datetime) -> _Proven | None:
+        """The client behind a request, if it is; why it is not is nobody's business.
+
+        One way and no other (RFC 6749 2.3): an assertion, or without one the certificate of the connection.
+        """
         assertion = form.get("client_assertion", "")
-        if form.get("client_assertion_type") != ASSERTION_TYPE or not assertion:
+        if assertion or "client_assertion_type" in form:
+            return await self._signed(assertion, form, now)
+        client = await self._find(form.get("client_id"))
+        if client is None or client.certificate is None or presented.certificate is None:
+            return None
+        if not certificates.proves(certificates.read(client.certificate), presented.certificate, now):
+            return None
+        return _Proven(client, None, certificates.thumbprint(presented.certificate))
+
+    async def _signed(self, assertion: str, form: Mapping[str, str], now: datetime) -> _Proven | None:
+        """The client that signed an assertion."""
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
             return None
         try:
             claimed = jose.members(jose.parts(assertion).payload).get("sub")
@@ -128,13 +152,21 @@ class IssueToken:
             rules = Rules(
                 _TYPES, audiences, client.client_id, ("iss", "sub", "aud", "exp", "jti"), lifetime_max_s=_ASSERTION_S
             )
-            claims = jose.read(assertion, jose.key_set(client.jwks), rules, now)
+            claims = jose.read(assertion, await self._keys(client, assertion), rules, now)
         except TokenRefused:
             return None
         if claims["sub"] != client.client_id:
             return None
         used = exchange.single_use(client.tenant, client.client_id, claims["jti"], float(claims["exp"]))
         return _Proven(client, used)
+
+    async def _keys(self, client: ClientRow, assertion: str) -> tuple[PublicKey, ...]:
+        if client.jwks_uri is not None:
+            kid = jose.parts(assertion)[0].get("kid")
+            return await self._tools.fetched.of(client.tenant, client.jwks_uri, kid)
+        if not client.jwks:
+            raise TokenRefused("this client proves itself with its certificate")
+        return jose.key_set(client.jwks)
 
     async def _find(self, client_id: object) -> ClientRow | None:
         # Defensive: only ids that were sealed here reach the database, as with keys.
@@ -146,14 +178,14 @@ class IssueToken:
         return None if (await self._tools.standings.of(client.tenant)).suspended else client
 
     async def _known(self, form: Mapping[str, str], proven: _Proven, proof: Proof | None, now: datetime) -> Known:
-        thumbprint = proof.thumbprint if proof is not None else None
+        held = Held(proof.thumbprint if proof is not None else None, proven.certificate)
         if form.get("grant_type") not in _GRANTS_FOR_USERS:
-            return Known(now=now, client=proven.client, thumbprint=thumbprint)
+            return Known(now=now, client=proven.client, held=held)
         ours = form.get("subject_token_type") == ACCESS_TOKEN
         return Known(
             now=now,
             client=proven.client,
-            thumbprint=thumbprint,
+            held=held,
             issuers=tuple(await self._tools.shelf.issuers(proven.client.tenant)),
             subject=await self._standing(form.get("subject_token", "")) if ours else None,
             actor=await self._standing(form.get("actor_token", "")),

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from broker.clock import Clock
-from broker.consumers import authorize, jose, keys
+from broker.consumers import authorize, certificates, jose, keys
+from broker.consumers.certificates import CertificateName
 from broker.domain.check import Principal
 from broker.errors import Conflict, Fault, InvalidRequest, NotFound
+from broker.events import addresses
 from broker.storage.consumer_store import Ancestor, ClientRow, TrustedIssuer
 from broker.usecases.consumers.reach import Reach, require_gift
 
@@ -68,13 +70,15 @@ class Registry(Protocol):
 
 
 class NewClient(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for. ``jwks`` is a JWK set in JSON, public keys only; see :class:`ClientRow` for the rest."""
+    """What is asked for, with one thing to prove itself with; see :class:`ClientRow` for the rest."""
 
     tenant: str
     consumer: str
     agent: str | None
-    jwks: str
     scopes: tuple[str, ...]
+    jwks: str = ""
+    jwks_uri: str | None = None
+    certificate: CertificateName | None = None
     bound: bool = True
     delegates: bool = False
 
@@ -89,6 +93,8 @@ class ClientOut(msgspec.Struct, frozen=True, rename="camel"):
     bound: bool
     delegates: bool
     disabled: bool
+    jwks_uri: str | None = None
+    certificate: CertificateName | None = None
 
 
 class ClientsOut(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,8 +111,17 @@ class IssuersOut(msgspec.Struct, frozen=True, rename="camel"):
 
 def client_out(row: ClientRow) -> ClientOut:
     """A client without its keys."""
-    disabled = row.disabled_ms is not None
-    return ClientOut(row.client_id, row.consumer, row.agent, row.scopes, row.bound, row.delegates, disabled)
+    return ClientOut(
+        client_id=row.client_id,
+        consumer=row.consumer,
+        agent=row.agent,
+        scopes=row.scopes,
+        bound=row.bound,
+        delegates=row.delegates,
+        disabled=row.disabled_ms is not None,
+        jwks_uri=row.jwks_uri,
+        certificate=certificates.read(row.certificate) if row.certificate is not None else None,
+    )
 
 
 class ManageClients:
@@ -118,8 +133,15 @@ class ManageClients:
     """
 
     def __init__(
-        self, registry: Registry, clock: Clock, random_bytes: Callable[[int], bytes], sealing_key: bytes
+        self,
+        registry: Registry,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        sealing_key: bytes,
+        *,
+        private: bool = False,
     ) -> None:
+        self._private = private
         self._registry = registry
         self._reach = Reach(registry)
         self._clock = clock
@@ -134,7 +156,7 @@ class ManageClients:
             Conflict: the tenant has as many as it may have.
         """
         await self._require(by, wanted.tenant)
-        _require_sound(wanted)
+        _require_sound(wanted, private=self._private)
         require_gift(by, wanted.tenant, wanted.scopes)
         if len(await self._registry.clients(wanted.tenant)) >= CLIENTS_MAX:
             raise Conflict(f"a tenant has at most {CLIENTS_MAX} clients: delete one that is not used any more")
@@ -148,6 +170,8 @@ class ManageClients:
             bound=wanted.bound,
             delegates=wanted.delegates,
             created_ms=self._now_ms(),
+            jwks_uri=wanted.jwks_uri,
+            certificate=certificates.write(wanted.certificate) if wanted.certificate is not None else None,
         )
         await self._registry.add_client(row)
         return client_out(row)
@@ -157,21 +181,26 @@ class ManageClients:
         await self._require(by, tenant)
         return ClientsOut(tuple(map(client_out, await self._registry.clients(tenant))))
 
-    async def rekey(self, by: Principal | None, tenant: str, client_id: str, jwks: str) -> ClientOut:
-        """Give a client other keys; assertions of the old ones are refused from now on.
+    async def rekey(
+        self, by: Principal | None, tenant: str, client_id: str, *, jwks: str = "", jwks_uri: str | None = None
+    ) -> ClientOut:
+        """Give a client other keys, or another address of them; assertions of the old ones are refused from now on.
 
         Defensive: whoever sets the keys of a client can be it, so its scopes must be one's own to give.
 
         Raises:
             InvalidRequest: the keys are none.
+            Conflict: it proves itself with a certificate.
             NotFound: the tenant has no such client.
         """
         found = await self._client(by, tenant, client_id)
-        if faults := _key_faults(jwks):
+        if faults := _proof_faults(jwks, jwks_uri, None, private=self._private):
             raise InvalidRequest("these keys cannot be used", faults)
+        if found.certificate is not None:
+            raise Conflict("this client proves itself with a certificate: register another one for keys")
         require_gift(by, tenant, found.scopes)
-        await self._registry.rekey_client(tenant, client_id, jwks, None)
-        return client_out(found)
+        await self._registry.rekey_client(tenant, client_id, jwks, jwks_uri)
+        return client_out(await self._client(by, tenant, client_id))
 
     async def disable(self, by: Principal | None, tenant: str, client_id: str) -> ClientOut:
         """Suspend a client; its tokens are refused within seconds.
@@ -255,7 +284,7 @@ class ManageClients:
         return int(self._clock.now().timestamp() * 1000)
 
 
-def _require_sound(wanted: NewClient) -> None:
+def _require_sound(wanted: NewClient, *, private: bool) -> None:
     faults = [
         Fault(f"/{name}", f"send 1 to {_NAME_LENGTH_MAX} printable characters")
         for name, value in (("consumer", wanted.consumer), ("agent", wanted.agent or "-"))
@@ -263,9 +292,25 @@ def _require_sound(wanted: NewClient) -> None:
     ]
     if set(wanted.scopes) - authorize.SCOPES or not wanted.scopes:
         faults.append(Fault("/scopes", f"send some of: {', '.join(sorted(authorize.SCOPES))}"))
-    faults += _key_faults(wanted.jwks)
+    faults += _proof_faults(wanted.jwks, wanted.jwks_uri, wanted.certificate, private=private)
     if faults:
         raise InvalidRequest("this client cannot be registered", faults)
+
+
+def _proof_faults(
+    jwks: str, jwks_uri: str | None, certificate: CertificateName | None, *, private: bool
+) -> list[Fault]:
+    """What speaks against what a client is to prove itself with: one of the three, and that one sound."""
+    if [bool(jwks), jwks_uri is not None, certificate is not None].count(True) != 1:
+        return [Fault("/jwks", "send keys (jwks), their https address (jwksUri) or a certificate: one of them")]
+    if certificate is not None:
+        fault = certificate.fault()
+        return [Fault("/certificate/value", fault)] if fault else []
+    if jwks_uri is not None:
+        fault = addresses.fault(jwks_uri, private=private)
+        fault = fault or (None if jwks_uri.startswith("https://") else "send an https URL")
+        return [Fault("/jwksUri", fault)] if fault else []
+    return _key_faults(jwks)
 
 
 def _key_faults(jwks: str) -> list[Fault]:

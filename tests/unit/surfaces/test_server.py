@@ -12,8 +12,10 @@ import uvicorn
 from broker.errors import NotAuthenticated
 from broker.surfaces.credential import credential
 from broker.surfaces.server import configure
+from broker.surfaces.tls import ServedTls
 
 _LIMIT_S = 0.3
+_PLAIN = ServedTls()
 _FOR_GOOD_S = 30
 
 
@@ -46,10 +48,10 @@ class Announcing(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(limit_s: float = _LIMIT_S, app: Any = echo) -> AsyncIterator[int]:
+async def serving(limit_s: float = _LIMIT_S, app: Any = echo, tls: ServedTls = _PLAIN) -> AsyncIterator[int]:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    server = Announcing(configure(app, request_read_s=limit_s, lifespan="off"))
+    server = Announcing(configure(app, request_read_s=limit_s, tls=tls, lifespan="off"))
     task = asyncio.create_task(server._serve([bound]))
     try:
         await server.listening.wait()
@@ -183,3 +185,35 @@ async def test_no_header_says_who_calls(monkeypatch: pytest.MonkeyPatch) -> None
         writer.close()
         await writer.wait_closed()
     assert said.endswith(b"\r\n\r\nhttp 127.0.0.1")
+
+
+async def certificate(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the certificate that a caller is taken to have."""
+    del receive
+    text = credential(scope).certificate or b"none"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
+    await send({"type": "http.response.body", "body": text})
+
+
+PASSED_ON = {
+    "from a proxy of ours": (("127.0.0.1",), b"Client-Cert: :c29tZQ==:\r\n", b"some"),
+    "from anybody else": (("10.0.0.7",), b"Client-Cert: :c29tZQ==:\r\n", b"none"),
+    "where there is no proxy": ((), b"Client-Cert: :c29tZQ==:\r\n", b"none"),
+    "twice": (("127.0.0.1",), b"Client-Cert: :c29tZQ==:\r\n" * 2, b"none"),
+    "no byte sequence": (("127.0.0.1",), b"Client-Cert: c29tZQ==\r\n", b"none"),
+    "no base64": (("127.0.0.1",), b"Client-Cert: :c29t*Q==:\r\n", b"none"),
+    "empty": (("127.0.0.1",), b"Client-Cert: \r\n", b"none"),
+}
+
+
+@pytest.mark.parametrize(("proxies", "header", "believed"), PASSED_ON.values(), ids=PASSED_ON)
+async def test_a_certificate_in_a_header_is_believed_from_a_proxy_of_ours_alone(
+    proxies: tuple[str, ...], header: bytes, believed: bytes
+) -> None:
+    async with serving(_FOR_GOOD_S, certificate, ServedTls(proxies=proxies)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.endswith(b"\r\n\r\n" + believed)
