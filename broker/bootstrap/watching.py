@@ -14,10 +14,10 @@ from broker.events.compose import Composer
 from broker.settings.sections import WatchSettings
 from broker.storage.store import Store
 from broker.usecases.consumers.manage_keys import key_holds
+from broker.usecases.events.keep_watches import KeepWatches
+from broker.usecases.events.manage_watches import ManageWatches, WatchLimits, WatchTools
 from broker.usecases.policy.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Answered, Asked
-from broker.usecases.watches.keep_watches import KeepWatches
-from broker.usecases.watches.manage_watches import ManageWatches, WatchLimits, WatchTools
 
 _log = logging.getLogger(__name__)
 

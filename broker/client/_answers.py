@@ -65,6 +65,11 @@ class Answer:
     revision: int = 0
 
     @property
+    def sandbox(self) -> bool:
+        """Whether nobody real was asked, so that nothing real may rest on it."""
+        return self.document.get("sandbox") is True
+
+    @property
     def allowed(self) -> bool:
         """Whether to act; anything but a settled ``allow`` is no."""
         return self.decision == "allow" and self.status == SETTLED

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from types import MappingProxyType
+from typing import NamedTuple
 
-from broker.adapter_kit.adapter import Adapter
+from broker.adapter_kit.adapter import Adapter, Capability
 from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.magic import magic_numbers
 from broker.adapter_kit.prompts import AsksPeople
 from broker.domain.cost import Charge
-from broker.domain.instrument import Category
-from broker.domain.signal import SignalName
+from broker.domain.instrument import Category, InstrumentName
+from broker.domain.signal import SignalName, Source
 from broker.operators.consents import AsksConsentFirst, ConsentMemory
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
@@ -20,6 +21,13 @@ from broker.operators.guards.limits import GuardLimits
 from broker.operators.sides import KeepsSides, MagicNumbers
 from broker.operators.sources import InPreference
 from broker.operators.tariffs import Tariffs, charges, of_sources, tariffs
+
+
+class Offered(NamedTuple):
+    """What an operator can tell and do."""
+
+    capabilities: Mapping[SignalName, Capability]
+    instruments: Mapping[InstrumentName, Source]
 
 
 class Registry:
@@ -88,10 +96,9 @@ class Registry:
         """What one question, or one order, costs at an operator; ``None`` where no price is known."""
         return self._charges.get(operator, {}).get(category)
 
-    @property
-    def live(self) -> frozenset[str]:
-        """The operators that are real; those of ``magic`` are of the sandbox."""
-        return frozenset(self._adapters.keys() - self.magic.keys())
+    def offered(self) -> Mapping[str, Offered]:
+        """What each operator offers, without anything that could be asked."""
+        return {name: Offered(one.capabilities, one.instruments) for name, one in self._adapters.items()}
 
     @property
     def adapters(self) -> Mapping[str, Adapter]:

@@ -23,6 +23,7 @@ from broker.usecases.consumers.manage_clients import ManageClients
 from broker.usecases.consumers.manage_tenants import ManageTenants
 from broker.usecases.consumers.meter import Meter
 from broker.usecases.consumers.whose_figures import WhoseFigures
+from broker.usecases.events.manage_watches import ManageWatches
 from broker.usecases.events.manage_webhooks import ManageWebhooks
 from broker.usecases.journeys import Journeys
 from broker.usecases.learning.report_outcome import OutcomeView
@@ -44,7 +45,6 @@ from broker.usecases.rights.tend_requests import TendRequests
 from broker.usecases.step_up.ceremonies import Ceremonies
 from broker.usecases.step_up.challenge_checks import ChallengeChecks
 from broker.usecases.view import CheckView
-from broker.usecases.watches.manage_watches import ManageWatches
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from adapters.mock.phone import Phone, Way, said
 from broker.audit import receipts
 from broker.bootstrap import open_deployment
-from broker.client import ReceiptInvalid
+from broker.client import ReceiptInvalid, TrustBroker
 from broker.client.receipts import Action, ReceiptVerifier
 from broker.surfaces.cli.app import create
 from tests.support.broker import CONFIG
@@ -144,6 +144,10 @@ def test_a_receipt_of_the_sandbox_passes_only_where_it_is_expected(stage: Stage,
     page = runpy.run_path(str(CONFIG.parent / "openapi" / "verify_receipt.py"))
     with pytest.raises(ValueError, match="not a receipt"):
         page["verify"](played, keys, audience="acme.sandbox", action={"type": "sign_in.hint"})
+    with TrustBroker(stage.broker.url, player.headers["authorization"].removeprefix("Bearer ")) as broker:
+        assert broker.check(STEADY, "sign_in.hint").sandbox
+        # A key of the sandbox in earnest allows nothing for people who are real.
+        assert not broker.check(UNHEARD_OF, "sign_in.hint").allowed
     consumed = player.post("/v1/receipts/consume", json={"receipt": played, "action": HINT})
     assert consumed.status_code == 200, consumed.text
     with stage.broker.http() as http:

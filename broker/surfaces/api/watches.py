@@ -14,8 +14,8 @@ from broker.surfaces import wire
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.watches.manage_watches import NewWatch
-from broker.usecases.watches.watch_views import WatchesOut, WatchOut
+from broker.usecases.events.manage_watches import NewWatch
+from broker.usecases.events.watch_views import WatchesOut, WatchOut
 
 TAGS = ["Watches"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)

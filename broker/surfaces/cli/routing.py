@@ -37,8 +37,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         folder = open_deployment(config).folder
-        operators = frozenset(path.stem for path in (folder / "operators").glob("*.toml"))
-        route, movable = look(folder, operators, phone)
+        route, movable = look(folder, phone)
         lines = (
             f"country  {route.country or '-'}, numbers {'may move' if movable else 'stay'}",
             f"network  {route.network or '-'} (by {route.by})",

@@ -1,18 +1,18 @@
 """Who can be asked, about what, at which price, and whether they are well."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
+from broker.adapter_kit.adapter import Capability
 from broker.consumers import authorize
 from broker.domain.check import Principal
 from broker.domain.cost import Charge
 from broker.domain.instrument import Category, InstrumentName
-from broker.domain.signal import SignalName
+from broker.domain.signal import SignalName, Source
 from broker.domain.tenancy import is_sandbox
 from broker.operators.guards.breaker import BreakerState
-from broker.operators.registry import Registry
 from broker.usecases.operators.magic_numbers import MagicNumbersOut, numbers_of
 
 Health = Literal["well", "left_alone", "being_tried"]
@@ -68,11 +68,46 @@ class OperatorsOut(msgspec.Struct, frozen=True, rename="camel"):
     operators: tuple[OperatorOut, ...]
 
 
+class Offer(Protocol):
+    """What an operator can tell and do."""
+
+    @property
+    def capabilities(self) -> Mapping[SignalName, Capability]:
+        """What it can tell."""
+        ...
+
+    @property
+    def instruments(self) -> Mapping[InstrumentName, Source]:
+        """What it does when it is ordered to."""
+        ...
+
+
+class Roll(Protocol):
+    """Where operators are known by what they offer; nobody can be asked through it."""
+
+    @property
+    def magic(self) -> Mapping[str, Mapping[str, str]]:
+        """The operators of the sandbox, with what is true about each of their numbers."""
+        ...
+
+    def offered(self) -> Mapping[str, Offer]:
+        """What each operator offers."""
+        ...
+
+    def breakers(self, operator: str) -> Mapping[SignalName, BreakerState]:
+        """How the breaker of each of an operator's APIs stands."""
+        ...
+
+    def charge(self, operator: str, category: Category) -> Charge | None:
+        """What one question, or one order, costs there."""
+        ...
+
+
 class ListOperators:
     """Tells a caller about the operators of its side: those of the sandbox, or the others."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, roll: Roll) -> None:
+        self._roll = roll
 
     def __call__(self, principal: Principal) -> OperatorsOut:
         """The operators; without ``trust:explain`` no more than what can be known, not by whom and at which price.
@@ -92,27 +127,27 @@ class ListOperators:
             NotPermitted: the caller lacks the scope ``trust:check``.
         """
         authorize.require(principal, authorize.CHECK)
-        return numbers_of(self._registry.magic)
+        return numbers_of(self._roll.magic)
 
     def _of_side(self, tenant: str) -> Iterator[OperatorOut]:
         sandbox = is_sandbox(tenant)
-        for name, adapter in self._registry.adapters.items():
-            if (name in self._registry.magic) != sandbox:
+        for name, offer in self._roll.offered().items():
+            if (name in self._roll.magic) != sandbox:
                 continue
-            states = self._registry.breakers(name)
+            states = self._roll.breakers(name)
             yield OperatorOut(
                 name,
                 sandbox,
                 tuple(
                     CapabilityOut(signal, one.api, one.version, _HEALTH[states[signal]], self._price(name, signal))
-                    for signal, one in sorted(adapter.capabilities.items())
+                    for signal, one in sorted(offer.capabilities.items())
                 ),
                 tuple(
                     InstrumentOut(instrument, source.api, source.version, self._price(name, instrument))
-                    for instrument, source in sorted(adapter.instruments.items())
+                    for instrument, source in sorted(offer.instruments.items())
                 ),
             )
 
     def _price(self, operator: str, category: Category) -> PriceOut | None:
-        charge: Charge | None = self._registry.charge(operator, category)
+        charge = self._roll.charge(operator, category)
         return None if charge is None else PriceOut(str(charge.amount), charge.currency)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from broker.adapter_kit.deployment import load_operators
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import Route
 from broker.routing.ranges import RangeTable, compiled
@@ -14,11 +15,12 @@ def build(path: Path) -> int:
     return len(RangeTable.read(path))
 
 
-def show(folder: Path, operators: frozenset[str], phone: PhoneNumber) -> tuple[Route, bool]:
+def show(folder: Path, phone: PhoneNumber) -> tuple[Route, bool]:
     """Where the tables of a configuration lead, and whether the number may have moved from there. Nobody is asked.
 
     Raises:
-        Misconfigured: a table is wrong.
+        Misconfigured: a table or an operator's file is wrong.
     """
+    operators = frozenset(name for name, one in load_operators(folder / "operators").items() if not one.sandbox)
     router: Router = open_router(folder / "routing", operators)
     return router.route(phone), router.portable(phone)

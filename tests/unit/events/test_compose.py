@@ -20,3 +20,10 @@ def test_an_event_about_a_persons_request_names_the_request_and_no_check() -> No
     assert msgspec.json.decode(compose(EventKind.CHECK_SETTLED, "acme", "chk_1", AT, {}).body)["data"] == {
         "checkId": "chk_1"
     }
+
+
+def test_an_event_of_the_sandbox_says_so() -> None:
+    compose = Composer("https://broker.example", lambda prefix: f"{prefix}_1")
+    event = compose(EventKind.CHECK_SETTLED, "acme.sandbox.till", "chk_1", AT, {"decision": "allow"})
+    told = msgspec.json.decode(event.body)["data"]
+    assert told == {"checkId": "chk_1", "decision": "allow", "sandbox": True}

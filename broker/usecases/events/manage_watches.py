@@ -19,11 +19,11 @@ from broker.privacy.pseudonyms import Pseudonyms
 from broker.privacy.vault import Vault
 from broker.storage.event_store import put
 from broker.storage.watch_store import WatchStore
+from broker.usecases.events.watch_views import WatchesOut, WatchOut, watch_event, watch_out
 from broker.usecases.permit import Permit
 from broker.usecases.policy.policies_in_force import PoliciesInForce, entry
 from broker.usecases.ports import Answered, Asked
 from broker.usecases.run_check import require_purpose
-from broker.usecases.watches.watch_views import WatchesOut, WatchOut, watch_event, watch_out
 
 
 class WatchLimits(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from broker.domain.signal import Unavailability, Unavailable
 from broker.domain.watch import Look, News, Watch, WatchCode, WatchState, looked, taken, untold
 from broker.errors import BrokerError, Erased, InvalidRequest, NotPermitted, QuotaExceeded, origin
 from broker.storage.event_store import put
+from broker.usecases.events.manage_watches import WatchTools, finish, number_use
+from broker.usecases.events.watch_views import watch_event
 from broker.usecases.ports import Asked
-from broker.usecases.watches.manage_watches import WatchTools, finish, number_use
-from broker.usecases.watches.watch_views import watch_event
 
 CHANNEL = "watch"
 """Where the checks of watches say that they come from."""

@@ -1,1 +1,0 @@
-"""Continuous trust: watches, and what is told of them."""
