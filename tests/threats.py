@@ -141,6 +141,7 @@ THREATS: dict[str, Row] = {
         (
             "stories/test_consents.py::test_an_answer_that_was_on_the_way_when_consent_was_taken_back_is_not_used",
             "stories/test_consents.py::test_another_node_knows_within_seconds",
+            "stories/test_consents.py::test_over_two_nodes_of_postgresql_a_withdrawal_holds_in_flight_in_memory_and_at_the_facade",
             "unit/usecases/test_permitted.py::test_nobody_is_asked_after_the_person_said_no",
             "unit/usecases/test_permitted.py::test_an_answer_on_its_way_meanwhile_is_not_used_and_says_who_was_asked",
         ),

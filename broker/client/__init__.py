@@ -12,7 +12,7 @@ It imports nothing else of ``broker`` and needs ``httpx`` alone, so that an agen
 """
 
 from broker.client._action import Action
-from broker.client._answers import Answer, Challenge, Consumed, NextStep, Outcome, Policy, Reason, Review
+from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, NextStep, Outcome, Policy, Reason, Review
 from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
@@ -34,6 +34,7 @@ __all__ = [
     "Consumed",
     "Credential",
     "Given",
+    "JourneyStep",
     "NextStep",
     "Options",
     "Outcome",

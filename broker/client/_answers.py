@@ -255,3 +255,35 @@ def _next_step(members: Mapping[str, Any]) -> NextStep:
         href=_members.text_if_any(members, "href"),
         expires_at=_members.instant_if_any(members, "expiresAt"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStep:
+    """One check of a conversation, as far as whoever asks may know of it; ``when`` is told in words, as *minutes*.
+
+    ``check_id`` is told of one's own alone. ``possession`` says whether the SIM was proven then.
+    """
+
+    check_id: str | None
+    channel: str | None
+    action: str
+    decision: str
+    when: str
+    same_subject: bool
+    possession: bool
+
+
+def journey(members: Mapping[str, Any]) -> tuple[JourneyStep, ...]:
+    """Decoded members as the steps of a journey, earliest first; raises as :func:`answer`."""
+    return tuple(
+        JourneyStep(
+            check_id=_members.text_if_any(step, "checkId"),
+            channel=_members.text_if_any(step, "channel"),
+            action=_members.text(step, "action"),
+            decision=_members.choice(step, "decision", DECISIONS),
+            when=_members.text(step, "when"),
+            same_subject=_members.truth(step, "sameSubject"),
+            possession=_members.truth(step, "possession"),
+        )
+        for step in _members.parts(members, "steps")
+    )

@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from broker.client._action import Action
-from broker.client._answers import Answer, Challenge, Consumed, Outcome, Review
+from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, Outcome, Review
 from broker.client._credentials import ApiKey
 from broker.client._errors import ClientError
 from broker.client._exchange import (
@@ -117,6 +117,10 @@ class TrustBroker:
     def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
         """Wait while a challenge or a review is open; the answer may still be pending when the time is over."""
         return self.run(self.operations.wait(check_id, up_to_s))
+
+    def journey(self, check_id: str) -> tuple[JourneyStep, ...]:
+        """The checks that share a conversation with this one, earliest first, whichever agent or channel asked."""
+        return self.run(self.operations.journey(check_id))
 
     def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """Say what a check turned out to be: ``fraud``, ``genuine``, or ``unknown`` to take an earlier word back."""
@@ -230,6 +234,10 @@ class AsyncTrustBroker:
     async def wait(self, check_id: str, *, up_to_s: float = 60.0) -> Answer:
         """As :meth:`TrustBroker.wait`."""
         return await self.run(self.operations.wait(check_id, up_to_s))
+
+    async def journey(self, check_id: str) -> tuple[JourneyStep, ...]:
+        """As :meth:`TrustBroker.journey`."""
+        return await self.run(self.operations.journey(check_id))
 
     async def report_outcome(self, check_id: str, outcome: str) -> Outcome:
         """As :meth:`TrustBroker.report_outcome`."""

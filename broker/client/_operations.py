@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from broker.client import _answers, _members
 from broker.client._action import Action
-from broker.client._answers import Answer, Challenge, Consumed, Outcome, Review
+from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, Outcome, Review
 from broker.client._errors import ClientError
 from broker.client._exchange import Ask, Credential, Pause, Reply, Retry, Surroundings, Work, exchange
 
@@ -132,6 +132,11 @@ class Operations:
             early_s = min(_POLL_EARLY_S, wait_s) - (clock() - asked_s)
             if early_s > 0:
                 yield Pause(early_s)
+
+    def journey(self, check_id: str) -> Work[tuple[JourneyStep, ...]]:
+        """``GET /v1/trust-checks/{id}/journey``."""
+        reply = yield from self._reply("GET", f"{_path(check_id)}/journey", again=True)
+        return _answers.journey(_members.decoded(reply.body))
 
     def report_outcome(self, check_id: str, outcome: str) -> Work[Outcome]:
         """``POST /v1/trust-checks/{id}/outcome``; saying the same twice is saying it once."""

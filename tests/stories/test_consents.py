@@ -2,8 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.stories.conftest import PATIENT
 from tests.support.broker import running_broker
+from tests.support.databases import empty_postgres
 from tests.support.stage import MADRID, Stage, set_stage
 
 PURPOSE = "FraudPreventionAndDetection"
@@ -172,6 +174,58 @@ def test_another_node_knows_within_seconds(desk: Desk, tmp_path: Path) -> None:
                 time.sleep(0.05)
             if code is None:
                 desk.withdraw(given)
+
+
+def facade(http: httpx.Client) -> int:
+    """What a CAMARA client is told who asks for the place of the same person."""
+    area = {"areaType": "CIRCLE", "center": {"latitude": MADRID[0], "longitude": MADRID[1]}, "radius": MADRID[2]}
+    asked = {"device": {"phoneNumber": "+34600000101"}, "area": area}
+    return http.post("/camara/location-verification/v3/verify", json=asked).status_code
+
+
+@pytest.mark.proof
+def test_over_two_nodes_of_postgresql_a_withdrawal_holds_in_flight_in_memory_and_at_the_facade(tmp_path: Path) -> None:
+    home, away, url = tmp_path / "home", tmp_path / "away", empty_postgres()
+
+    def on(folder: Path) -> dict[str, str]:
+        folder.mkdir()
+        one_log = {'origin = ""': 'origin = "two.example/log"'}
+        return PATIENT | REQUIRED | one_log | {f'url = "sqlite:///{folder}/broker.db"': f'url = "{url}"'}
+
+    with ExitStack() as stack:
+        stage = stack.enter_context(set_stage(home, changes=on(home)))
+        elsewhere = on(away)
+        shutil.copytree(home / "keys", away / "keys")
+        urls = {name: getattr(stage, name).url for name in ("alba", "borealis", "cadenza")}
+        node = stack.enter_context(running_broker(away, urls, changes=elsewhere))
+        scopes = ("trust:check", "trust:explain", "network:read", "consent:read", "consent:write")
+        key = stage.broker.key("bank", *scopes)
+        near, far = (stack.enter_context(each.http(key)) for each in (stage.broker, node))
+        desk = Desk(stage, far, near, near, "bank")
+        for _ in range(3):
+            given = desk.give()
+            until(lambda: why(desk.ask()["location"]) is None)
+            assert facade(far) == 200
+            stage.alba.control.fault("latency", {"type": "api", "api": "location-verification"}, delayMs=800)
+            before = located(stage)
+            with ThreadPoolExecutor(2) as pool:
+                asked, told = pool.submit(desk.ask, maxEvidenceAgeS=0), pool.submit(facade, far)
+                until(lambda: located(stage) > before)  # noqa: B023 - looked at before it changes
+                desk.withdraw(given)
+                withdrawn_s = time.monotonic()
+                assert why(asked.result()["location"]) == ("not_permitted", "CONSENT_WITHDRAWN")
+                assert told.result() == 403
+            stage.alba.control.no_faults()
+            until(lambda: why(desk.ask(maxEvidenceAgeS=86_400)["location"]) is not None)
+            until(lambda: facade(far) == 403)
+            assert time.monotonic() - withdrawn_s < EVERYWHERE_S
+
+
+def until(holds: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + EVERYWHERE_S
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
 
 
 def test_a_paused_person_is_left_alone_by_everybody(desk: Desk) -> None:

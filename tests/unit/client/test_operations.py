@@ -163,6 +163,23 @@ def test_an_outcome_is_typed_and_may_be_said_again() -> None:
     assert (played.result.check_id, played.result.outcome) == ("chk_1", "fraud")
 
 
+STEP: dict[str, Any] = {"channel": "voice", "action": "sign_in.hint", "decision": "allow", "when": "minutes"}
+STEP |= {"sameSubject": True, "possession": False}
+
+
+def test_a_journey_is_told_step_by_step() -> None:
+    said = {"steps": [STEP, STEP | {"checkId": "chk_2", "decision": "deny", "channel": None}]}
+    first, second = play(operations(HandWatch()).journey("chk_2"), [reply(200, said)], HandWatch()).result
+    assert (first.check_id, first.channel, first.decision, first.same_subject) == (None, "voice", "allow", True)
+    assert (second.check_id, second.channel, second.decision, second.possession) == ("chk_2", None, "deny", False)
+
+
+@pytest.mark.parametrize("said", [{}, {"steps": [STEP | {"decision": "perhaps"}]}, {"steps": [STEP | {"when": 3}]}])
+def test_half_a_journey_is_none(said: dict[str, Any]) -> None:
+    played = play(operations(HandWatch()).journey("chk_2"), [reply(200, said)], HandWatch())
+    assert isinstance(played.error, AnswerMalformed)
+
+
 @pytest.mark.parametrize("key", ["", "a b", "tb_\n", "tb_é"])
 def test_a_key_that_is_none_is_refused_before_anything_is_sent(key: str) -> None:
     with pytest.raises(ValueError, match="key"):
