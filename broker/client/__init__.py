@@ -15,6 +15,7 @@ from broker.client._action import Action
 from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, NextStep, Outcome, Policy, Reason, Review
 from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
+from broker.client._disclosures import Disclosed, Grant, Place
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable, ClientError, ReceiptInvalid
 from broker.client._exchange import Credential, Retry
 from broker.client._operations import DEFAULT_PURPOSE, About, Given, Question
@@ -33,11 +34,14 @@ __all__ = [
     "ClientError",
     "Consumed",
     "Credential",
+    "Disclosed",
     "Given",
+    "Grant",
     "JourneyStep",
     "NextStep",
     "Options",
     "Outcome",
+    "Place",
     "Policy",
     "Question",
     "Reason",

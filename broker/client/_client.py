@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -13,19 +14,11 @@ import httpx
 from broker.client._action import Action
 from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, Outcome, Review
 from broker.client._credentials import ApiKey
+from broker.client._disclosures import Disclosed, Grant
 from broker.client._errors import ClientError
-from broker.client._exchange import (
-    BODY_BYTES_MAX,
-    Ask,
-    Credential,
-    Reply,
-    Retry,
-    Silence,
-    Surroundings,
-    Told,
-    Work,
-)
-from broker.client._operations import About, Given, Operations, Question, Terms
+from broker.client._exchange import Ask, Credential, Reply, Retry, Silence, Surroundings, Told, Work
+from broker.client._operations import DEFAULT_PURPOSE, About, Given, Operations, Question, Terms
+from broker.client._sending import SAFE, Intake, Unwanted, request, silence
 
 _T = TypeVar("_T")
 
@@ -40,30 +33,6 @@ class Options(TypedDict, total=False):
     timeout_s: float
     retry: Retry
     language: str | None
-
-
-class _Unwanted(Exception):
-    """The body is larger than any answer, came too slowly, or is packed although nobody asked for that."""
-
-
-class _Intake:
-    """Takes a body piece by piece. Defensive: a timeout of the socket bounds each piece and not the whole."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._body = bytearray()
-        self._ends_s = time.monotonic() + timeout_s
-
-    def begin(self, response: httpx.Response) -> None:
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise _Unwanted
-
-    def take(self, piece: bytes) -> None:
-        self._body += piece
-        if len(self._body) > BODY_BYTES_MAX or time.monotonic() > self._ends_s:
-            raise _Unwanted
-
-    def reply(self, response: httpx.Response) -> Reply:
-        return Reply(response.status_code, response.headers, bytes(self._body))
 
 
 class TrustBroker:
@@ -82,7 +51,7 @@ class TrustBroker:
     ) -> None:
         """``credential`` is a key of the broker, or one of the other credentials of this package."""
         self.operations = _operations(credential, options)
-        self._http = httpx.Client(base_url=_address(url), transport=transport, **_SAFE)
+        self._http = httpx.Client(base_url=_address(url), transport=transport, **SAFE)
 
     @classmethod
     def from_environment(cls, **options: Unpack[Options]) -> Self:
@@ -151,6 +120,44 @@ class TrustBroker:
         """
         return self.run(self.operations.consume_receipt(receipt, action))
 
+    def grant_disclosure(self, disclosure: str, purpose: str, reason: str, expires_at: datetime) -> Grant:
+        """Let the back ends of this tenant be told ``location_area`` or ``identity_record`` in clear; a year at most.
+
+        Raises:
+            BrokerRefused: the purpose covers nothing of this, the end makes no sense, or this credential may not grant.
+        """
+        return self.run(self.operations.grant_disclosure(disclosure, purpose, reason, expires_at))
+
+    def disclosure_grants(self) -> tuple[Grant, ...]:
+        """Every grant of this tenant, latest first, those that are over too."""
+        return self.run(self.operations.disclosure_grants())
+
+    def withdraw_disclosure(self, grant_id: str) -> Grant:
+        """Take a grant back, from the next order on; doing it twice is doing it once."""
+        return self.run(self.operations.withdraw_disclosure(grant_id))
+
+    def disclose_location(
+        self,
+        phone_number: str,
+        purpose: str = DEFAULT_PURPOSE,
+        *,
+        max_age_s: int | None = None,
+        max_surface_m2: int | None = None,
+    ) -> Disclosed:
+        """Where a phone is, in clear. Each order may cost money, and is in the log; what is told is kept nowhere.
+
+        Raises:
+            BrokerRefused: somebody does not want it; ``code`` says who: ``NOT_GRANTED``, ``NOT_DISCLOSED``, the person.
+            BrokerUnreachable: there was no answer, though the operator may have been asked.
+        """
+        return self.run(self.operations.disclose_location(phone_number, purpose, max_age_s, max_surface_m2))
+
+    def disclose_identity(
+        self, phone_number: str, attributes: Sequence[str], purpose: str = DEFAULT_PURPOSE
+    ) -> Disclosed:
+        """What the operator has on file about a person, in clear, by CAMARA's names; as :meth:`disclose_location`."""
+        return self.run(self.operations.disclose_identity(phone_number, attributes, purpose))
+
     def keys(self) -> dict[str, Any]:
         """The public keys of receipts, as a JWK set."""
         return self.run(self.operations.keys())
@@ -187,15 +194,15 @@ class TrustBroker:
         self.close()
 
     def _send(self, ask: Ask) -> Reply | Silence:
-        intake = _Intake(ask.timeout_s)
+        intake = Intake(ask.timeout_s)
         try:
-            with self._http.stream(**_request(ask)) as response:
+            with self._http.stream(**request(ask)) as response:
                 intake.begin(response)
                 for piece in response.iter_bytes():
                     intake.take(piece)
                 return intake.reply(response)
-        except (httpx.HTTPError, httpx.StreamError, _Unwanted) as error:
-            return _silence(error)
+        except (httpx.HTTPError, httpx.StreamError, Unwanted) as error:
+            return silence(error)
 
 
 class AsyncTrustBroker:
@@ -211,7 +218,7 @@ class AsyncTrustBroker:
     ) -> None:
         """As :class:`TrustBroker`."""
         self.operations = _operations(credential, options)
-        self._http = httpx.AsyncClient(base_url=_address(url), transport=transport, **_SAFE)
+        self._http = httpx.AsyncClient(base_url=_address(url), transport=transport, **SAFE)
 
     @classmethod
     def from_environment(cls, **options: Unpack[Options]) -> Self:
@@ -263,6 +270,35 @@ class AsyncTrustBroker:
         """As :meth:`TrustBroker.consume_receipt`."""
         return await self.run(self.operations.consume_receipt(receipt, action))
 
+    async def grant_disclosure(self, disclosure: str, purpose: str, reason: str, expires_at: datetime) -> Grant:
+        """As :meth:`TrustBroker.grant_disclosure`."""
+        return await self.run(self.operations.grant_disclosure(disclosure, purpose, reason, expires_at))
+
+    async def disclosure_grants(self) -> tuple[Grant, ...]:
+        """As :meth:`TrustBroker.disclosure_grants`."""
+        return await self.run(self.operations.disclosure_grants())
+
+    async def withdraw_disclosure(self, grant_id: str) -> Grant:
+        """As :meth:`TrustBroker.withdraw_disclosure`."""
+        return await self.run(self.operations.withdraw_disclosure(grant_id))
+
+    async def disclose_location(
+        self,
+        phone_number: str,
+        purpose: str = DEFAULT_PURPOSE,
+        *,
+        max_age_s: int | None = None,
+        max_surface_m2: int | None = None,
+    ) -> Disclosed:
+        """As :meth:`TrustBroker.disclose_location`."""
+        return await self.run(self.operations.disclose_location(phone_number, purpose, max_age_s, max_surface_m2))
+
+    async def disclose_identity(
+        self, phone_number: str, attributes: Sequence[str], purpose: str = DEFAULT_PURPOSE
+    ) -> Disclosed:
+        """As :meth:`TrustBroker.disclose_identity`."""
+        return await self.run(self.operations.disclose_identity(phone_number, attributes, purpose))
+
     async def keys(self) -> dict[str, Any]:
         """As :meth:`TrustBroker.keys`."""
         return await self.run(self.operations.keys())
@@ -299,21 +335,16 @@ class AsyncTrustBroker:
         await self.aclose()
 
     async def _send(self, ask: Ask) -> Reply | Silence:
-        intake = _Intake(ask.timeout_s)
+        intake = Intake(ask.timeout_s)
         try:
             with anyio.fail_after(ask.timeout_s):
-                async with self._http.stream(**_request(ask)) as response:
+                async with self._http.stream(**request(ask)) as response:
                     intake.begin(response)
                     async for piece in response.aiter_bytes():
                         intake.take(piece)
                     return intake.reply(response)
-        except (httpx.HTTPError, httpx.StreamError, _Unwanted, TimeoutError) as error:
-            return _silence(error)
-
-
-# Defensive: a proxy from the environment would see the key and every number; a redirect would carry both elsewhere; and
-# two hundred kilobytes of gzip are two hundred megabytes.
-_SAFE: Any = {"trust_env": False, "follow_redirects": False, "headers": {"accept-encoding": "identity"}}
+        except (httpx.HTTPError, httpx.StreamError, Unwanted, TimeoutError) as error:
+            return silence(error)
 
 
 def _environment(options: Options) -> tuple[str, str, Options]:
@@ -342,19 +373,3 @@ def _operations(credential: str | Credential, options: Options) -> Operations:
             language=options.get("language"),
         )
     )
-
-
-def _request(ask: Ask) -> Any:
-    return {
-        "method": ask.method,
-        "url": ask.path,
-        "headers": dict(ask.headers),
-        "content": ask.body,
-        "timeout": ask.timeout_s,
-    }
-
-
-def _silence(error: Exception) -> Silence:
-    """Only a connection that was never made is sure to have carried nothing."""
-    before = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-    return Silence(type(error).__name__.strip("_"), arrived=not isinstance(error, before))

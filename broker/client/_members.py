@@ -52,6 +52,14 @@ def whole(members: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def number(members: Mapping[str, Any], name: str) -> float:
+    """A member that must be a number."""
+    value = members.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise AnswerMalformed(f"the answer has no number {name!r}")
+    return float(value)
+
+
 def truth(members: Mapping[str, Any], name: str) -> bool:
     """A member that must be true or false."""
     value = members.get(name)
@@ -85,6 +93,14 @@ def part(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise AnswerMalformed(f"the answer has no object {name!r}")
     return value
+
+
+def texts(members: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    """A member that must be an object of texts."""
+    found = part(members, name)
+    if not all(isinstance(value, str) for value in found.values()):
+        raise AnswerMalformed(f"the answer has no texts in {name!r}")
+    return found
 
 
 def _instant(value: str, name: str) -> datetime:

@@ -4,13 +4,14 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Required, TypedDict
 from urllib.parse import quote
 
-from broker.client import _answers, _members
+from broker.client import _answers, _disclosures, _members
 from broker.client._action import Action
 from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, Outcome, Review
+from broker.client._disclosures import Disclosed, Grant
 from broker.client._errors import ClientError
 from broker.client._exchange import Ask, Credential, Pause, Reply, Retry, Surroundings, Work, exchange
 
@@ -19,6 +20,8 @@ POLL_MAX_S = 20.0
 _POLL_EARLY_S = 1.0
 _CHECKS = "/v1/trust-checks"
 _BATCH = "/v1/trust-checks:batch"
+_DISCLOSURES = "/v1/disclosures"
+_GRANTS = f"{_DISCLOSURES}/grants"
 BATCH_MAX = 25
 """A fourth of what the broker takes, so that the answers are small enough, and there soon enough."""
 _BATCH_LONGER_S = 20.0
@@ -171,6 +174,38 @@ class Operations:
         members = {"receipt": receipt, "action": action.members()}
         reply = yield from self._reply("POST", "/v1/receipts/consume", members, again=False)
         return _answers.consumed(_members.decoded(reply.body))
+
+    def grant_disclosure(self, disclosure: str, purpose: str, reason: str, expires_at: datetime) -> Work[Grant]:
+        """``POST /v1/disclosures/grants``. Not sent again once it may have arrived: it would grant twice."""
+        members = {"disclosure": disclosure, "purpose": purpose, "reason": reason, "expiresAt": expires_at.isoformat()}
+        reply = yield from self._reply("POST", _GRANTS, members, again=False)
+        return _disclosures.grant(_members.decoded(reply.body))
+
+    def disclosure_grants(self) -> Work[tuple[Grant, ...]]:
+        """``GET /v1/disclosures/grants``."""
+        reply = yield from self._reply("GET", _GRANTS, again=True)
+        return _disclosures.grants(_members.decoded(reply.body))
+
+    def withdraw_disclosure(self, grant_id: str) -> Work[Grant]:
+        """``POST /v1/disclosures/grants/{id}/withdraw``; done twice it is done once."""
+        reply = yield from self._reply("POST", f"{_GRANTS}/{quote(grant_id, safe='')}/withdraw", again=True)
+        return _disclosures.grant(_members.decoded(reply.body))
+
+    def disclose_location(
+        self, phone_number: str, purpose: str, max_age_s: int | None, max_surface_m2: int | None
+    ) -> Work[Disclosed]:
+        """``POST /v1/disclosures/location``. Not sent again once it may have arrived: it may cost money."""
+        members = _present(phoneNumber=phone_number, purpose=purpose, maxAgeS=max_age_s, maxSurfaceM2=max_surface_m2)
+        return (yield from self._disclosed("location", members))
+
+    def disclose_identity(self, phone_number: str, attributes: Sequence[str], purpose: str) -> Work[Disclosed]:
+        """``POST /v1/disclosures/identity``; not sent again, as a place is not."""
+        members = {"phoneNumber": phone_number, "purpose": purpose, "attributes": list(attributes)}
+        return (yield from self._disclosed("identity", members))
+
+    def _disclosed(self, what: str, members: Mapping[str, Any]) -> Work[Disclosed]:
+        reply = yield from self._reply("POST", f"{_DISCLOSURES}/{what}", members, again=False)
+        return _disclosures.disclosed(_members.decoded(reply.body))
 
     def keys(self) -> Work[dict[str, Any]]:
         """``GET /.well-known/jwks.json``: the public keys of receipts."""

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from broker.client import AsyncTrustBroker, BrokerRefused, TrustBroker
 from broker.surfaces.cli import disclosure
 from tests.stories.conftest import PATIENT
 from tests.support.stage import Stage, set_stage
@@ -103,6 +104,35 @@ def test_a_file_is_opened_as_far_as_it_was_ordered(house: House) -> None:
     house.consent("identity_record")
     told = house.identify("name", "birthdate").raise_for_status().json()
     assert told["attributes"] == {"name": "Alma Serrano Vidal", "birthdate": "1987-03-14"}
+
+
+async def test_the_python_client_grants_orders_and_takes_back(house: House) -> None:
+    """Both clients, each against the broker: the same five operations, typed, and silent in a log."""
+    url, until = house.stage.broker.url, datetime.now(UTC) + timedelta(days=1)
+    house.consent("location_area")
+    house.consent("identity_record")
+    admin_key, desk_key = (str(each.headers["Authorization"])[7:] for each in (house.admin, house.desk))
+    with TrustBroker(url, admin_key) as admin, TrustBroker(url, desk_key) as desk:
+        granted = admin.grant_disclosure("location_area", PURPOSE, "lost riders", until)
+        found = desk.disclose_location(NUMBER, PURPOSE, max_age_s=3600)
+        assert found.place is not None
+        assert found.place.points == ((40.4168, -3.7038),)
+        assert (found.told, found.grant, "40.4" in repr(found)) == (True, granted.id, False)
+        ended = admin.withdraw_disclosure(granted.id)
+        assert (granted.stands, ended.stands, ended.withdrawn_by) == (True, False, "tenant")
+        assert admin.disclosure_grants() == (ended,)
+        with pytest.raises(BrokerRefused) as refused:
+            desk.disclose_location(NUMBER, PURPOSE)
+        assert refused.value.code == "NOT_GRANTED"
+    async with AsyncTrustBroker(url, admin_key) as later, AsyncTrustBroker(url, desk_key) as back:
+        granted = await later.grant_disclosure("identity_record", PURPOSE, "lost riders", until)
+        opened = await back.disclose_identity(NUMBER, ["name", "birthdate"], PURPOSE)
+        assert opened.attributes == {"name": "Alma Serrano Vidal", "birthdate": "1987-03-14"}
+        assert "Alma" not in repr(opened)
+        assert not (await later.withdraw_disclosure(granted.id)).stands
+        assert {one.id for one in await later.disclosure_grants()} == {granted.id, ended.id}
+        with pytest.raises(BrokerRefused):
+            await back.disclose_location(NUMBER, PURPOSE, max_age_s=60)
 
 
 def test_the_order_is_on_record_and_the_answer_is_not(house: House) -> None:

@@ -1,12 +1,12 @@
 """What each operation sends and what it makes of the reply, played by hand."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from broker.client import AnswerMalformed, ApiKey, Retry
+from broker.client import AnswerMalformed, ApiKey, ClientError, Retry
 from broker.client._operations import Operations, Terms
 from tests.unit.client.played import ANSWER, HandWatch, play, problem, reply
 
@@ -184,3 +184,67 @@ def test_half_a_journey_is_none(said: dict[str, Any]) -> None:
 def test_a_key_that_is_none_is_refused_before_anything_is_sent(key: str) -> None:
     with pytest.raises(ValueError, match="key"):
         ApiKey(key)
+
+
+GRANT: dict[str, Any] = {
+    "id": "dgr_1",
+    "disclosure": "location_area",
+    "purpose": "P",
+    "reason": "lost riders",
+    "stands": True,
+    "grantedBy": "ana",
+    "grantedAt": "2026-11-22T16:20:00Z",
+    "expiresAt": "2026-11-23T16:20:00Z",
+}
+TOLD: dict[str, Any] = {
+    "id": "dsc_1",
+    "disclosure": "location_area",
+    "purpose": "P",
+    "grant": "dgr_1",
+    "legalBasis": "consent",
+    "told": True,
+    "place": {"points": [{"latitude": 40, "longitude": -3.7}], "ageS": 12.0, "radiusM": 800},
+}
+
+
+@pytest.mark.parametrize("order", ["location", "identity", "grant"])
+def test_what_costs_money_or_grants_is_not_sent_twice(order: str) -> None:
+    asked, until = operations(HandWatch()), datetime(2026, 11, 23, tzinfo=UTC)
+    work: Any = {
+        "location": lambda: asked.disclose_location(NUMBER, "P", None, None),
+        "identity": lambda: asked.disclose_identity(NUMBER, ["name"], "P"),
+        "grant": lambda: asked.grant_disclosure("location_area", "P", "why", until),
+    }[order]()
+    assert isinstance(play(work, [problem(500)]).error, ClientError)
+
+
+def test_a_grant_can_be_taken_back_until_the_broker_heard_it() -> None:
+    watch, over = HandWatch(), GRANT | {"stands": False, "withdrawnBy": "ana", "withdrawnAt": "2026-11-22T17:00:00Z"}
+    played = play(operations(watch).withdraw_disclosure("../x"), [problem(500), reply(200, over)], watch)
+    assert played.asks[0].path == "/v1/disclosures/grants/..%2Fx/withdraw"
+    assert (played.result.stands, played.result.withdrawn_by) == (False, "ana")
+
+
+def test_an_order_carries_what_was_said_and_its_answer_is_typed() -> None:
+    played = play(operations(HandWatch()).disclose_location(NUMBER, "P", 60, None), [reply(200, TOLD)])
+    assert json.loads(played.asks[0].body or b"") == {"phoneNumber": NUMBER, "purpose": "P", "maxAgeS": 60}
+    place = played.result.place
+    assert (place.points, place.age_s, place.radius_m) == (((40.0, -3.7),), 12.0, 800.0)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"told": "yes"},
+        {"told": False},
+        {"grant": None},
+        {"place": []},
+        {"place": {"points": [{"latitude": "40", "longitude": 1}], "ageS": 1}},
+        {"place": {"points": [], "ageS": True}},
+        {"attributes": {"name": 1}},
+    ],
+    ids=str,
+)
+def test_half_a_disclosure_is_none(changed: dict[str, Any]) -> None:
+    work = operations(HandWatch()).disclose_location(NUMBER, "P", None, None)
+    assert isinstance(play(work, [reply(200, TOLD | changed)]).error, AnswerMalformed)
