@@ -1,4 +1,4 @@
-"""``trust-broker adapter``: new, list, verify."""
+"""``trust-broker adapter``: new, list, key, verify."""
 
 import asyncio
 from pathlib import Path
@@ -52,6 +52,16 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         if not console.is_terminal:
             console.width = _WIDTH
         console.print(table)
+
+    @group.command("key")
+    def key(
+        name: Name,
+        file: Annotated[Path, typer.Argument(help="Where our private key is, or shall be; client_key names it")],
+    ) -> None:
+        """Print the public half of our key as a JWK set, to hand in at onboarding; make a key where there is none."""
+        from broker.usecases.operators.manage_adapters import client_keys
+
+        tell(client_keys(name, file), (), as_json=True)
 
     @group.command("verify")
     def verify(

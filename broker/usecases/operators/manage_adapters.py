@@ -1,17 +1,19 @@
-"""List the adapters that are installed, put one on trial, and start a new one."""
+"""List the adapters that are installed, put one on trial, start a new one, and make our key for its operator."""
 
+import os
 import random
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
 
 from broker.adapter_kit.assembly import Surroundings, open_adapter, package_of
+from broker.adapter_kit.assertions import generate_signing_key, import_signing_key, public_jwks
 from broker.adapter_kit.conformance import Report, Result, verify
-from broker.adapter_kit.deployment import load_operators
+from broker.adapter_kit.deployment import SecretRef, load_operators
 from broker.adapter_kit.live import try_live
 from broker.adapter_kit.manifest import load_manifest
 from broker.clock import Clock
@@ -19,6 +21,7 @@ from broker.domain.phone import PhoneNumber
 from broker.errors import Conflict, Misconfigured
 from broker.usecases.operators import new_adapter
 
+_OWNER_ONLY = 0o600
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -59,6 +62,28 @@ async def put_on_trial(name: str) -> Report:
         Misconfigured: no such adapter, or one that cannot be put together.
     """
     return await verify(package_of(name))
+
+
+def client_keys(name: str, file: Path) -> Mapping[str, object]:
+    """The public half of our key for an operator, to hand in at onboarding; a key is made where there is no ``file``.
+
+    Raises:
+        Misconfigured: no such adapter, or the file cannot be written, or holds no key of the kind that it wants.
+    """
+    algorithm = load_manifest(package_of(name)).oauth.assertion_alg
+    if not file.exists():
+        _write_private(file, generate_signing_key(algorithm).as_pem(private=True))
+    return public_jwks(import_signing_key(SecretRef(file=file).read(), algorithm, str(file)))
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Defensive: for the owner alone from the first byte on, and never over something that came meanwhile."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as written:
+            written.write(content)
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be written; name a file in a folder of yours") from error
 
 
 class LiveTrial(msgspec.Struct, frozen=True):

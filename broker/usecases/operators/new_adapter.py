@@ -39,6 +39,7 @@ _OPERATOR = """# Copy to config/operators/{name}.toml of the broker; the file's 
 adapter = "{name}"
 base_url = "https://operator.example"
 client_id = "given-at-onboarding"
+# trust-broker adapter key {name} var/keys/{name}-client.pem makes it, and prints what the operator needs of it.
 client_key = {{ file = "var/keys/{name}-client.pem" }}
 """
 _README = """# Adapter for {name}
@@ -46,8 +47,10 @@ _README = """# Adapter for {name}
 1. Say in `trust_broker_{name}/manifest.toml` what is offered.
 2. `pip install -e .` beside the broker.
 3. `trust-broker adapter verify {name}` until it passes; no operator is called.
-4. Copy `operator.toml` to the broker's `config/operators/{name}.toml`, fill it in, and run
-   `trust-broker adapter verify {name} --live --phone +…` with a number that you may ask about.
+4. Copy `operator.toml` to the broker's `config/operators/{name}.toml` and fill it in.
+5. `trust-broker adapter key {name} var/keys/{name}-client.pem` makes the broker's key, if there is none, and prints its
+   public half: hand that in at onboarding.
+6. `trust-broker adapter verify {name} --live --phone +…` with a number that you may ask about, beside `config/`.
 
 Say here where your facts are from, and what is not known.
 """

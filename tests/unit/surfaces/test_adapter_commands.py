@@ -58,6 +58,30 @@ def test_live_needs_a_number(arguments: tuple[str, ...]) -> None:
     assert "--phone" in done.output
 
 
+def test_our_key_is_made_once_for_the_owner_alone_and_its_public_half_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "client.pem"
+    first, again = (command("key", "mock", str(file)) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    assert first.output == again.output
+    (told,) = json.loads(first.output)["keys"]
+    assert {"kty", "crv", "x", "y", "kid", "use"} == told.keys()
+    assert file.stat().st_mode & 0o077 == 0
+    key = ECKey.import_key(file.read_text("utf-8"))
+    assert (key.is_private, key.thumbprint()) == (True, told["kid"])
+
+
+def test_a_file_that_is_no_key_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "client.pem"
+    file.write_text("a shared secret", "utf-8")
+    done = command("key", "mock", str(file))
+    assert isinstance(done.exception, Misconfigured)
+    assert "a shared secret" not in str(done.exception)
+    assert file.read_text("utf-8") == "a shared secret"
+    nowhere = command("key", "mock", str(file / "client.pem"))
+    assert isinstance(nowhere.exception, Misconfigured)
+    assert "name a file in a folder of yours" in str(nowhere.exception)
+
+
 def deployment(folder: Path, url: str, key: ECKey) -> Path:
     (folder / "operators").mkdir(parents=True)
     (folder / "client.pem").write_bytes(key.as_pem(private=True))
