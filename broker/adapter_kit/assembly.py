@@ -85,7 +85,8 @@ def package_of(adapter: str) -> str:
     """
     found = {point.name: point.value for point in entry_points(group=_GROUP)}
     if adapter not in found:
-        raise Misconfigured(f"no adapter {adapter!r} is installed; there are {', '.join(sorted(found)) or 'none'}")
+        there = ", ".join(sorted(found)) or "none"
+        raise Misconfigured(f"no adapter {adapter!r} is installed; install its package, or use one of these: {there}")
     return found[adapter]
 
 

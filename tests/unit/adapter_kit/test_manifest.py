@@ -170,7 +170,7 @@ def test_it_must_say_which(tmp_path: Path, signal: str) -> None:
     ("change", "key", "fix"),
     [
         (('name = "good"', 'name = "Good!"'), "name", "pattern"),
-        (('title = "Good operator"', ""), "title", "required"),
+        (('title = "Good operator"', ""), "title", "missing; add it"),
         (('title = "Good operator"', 'titel = "x"'), "titel", "no such key"),
         (("[oauth]", "[oauth]\nscope = 1"), "oauth.scope", "no such key"),
         (('"basic"', '"magic"'), "oauth.client_auth", "private_key_jwt"),
@@ -203,7 +203,7 @@ def test_it_must_say_which(tmp_path: Path, signal: str) -> None:
         ),
         (('"client_credentials"', '"password"'), "capabilities.0.flow", "client_credentials"),
         (('"2.1.0"', '"0.4.0"'), "capabilities.0", "cannot be asked with client_credentials"),
-        (('flow = "client_credentials"', ""), "capabilities.0.flow", "required"),
+        (('flow = "client_credentials"', ""), "capabilities.0.flow", "missing; add it"),
         (("[[capabilities]]", "[[capabilities]]\nwindow_hours_max = 2401"), "capabilities.0.window_hours_max", "2400"),
         (("[[capabilities]]", "[[capabilities]]\nradius_m_min = 10"), "capabilities.0.radius_m_min", "2000"),
         (("[[capabilities]]", '[[capabilities]]\noperations = ["chekc"]'), "capabilities.0", "retrieve-date, check"),
@@ -264,6 +264,13 @@ def test_number_verification_cannot_be_declared_over_a_grant_that_proves_no_poss
     text = GOOD.replace('"sim-swap"', '"number-verification"').replace('"client_credentials"', f'"{flow}"')
     with pytest.raises(Misconfigured, match=f"cannot be asked with {flow}; use one of jwt_bearer_operator_token"):
         load_manifest(write(tmp_path, text))
+
+
+def test_only_the_cause_is_told_and_not_what_follows_from_it(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as told:
+        load_manifest(write(tmp_path, GOOD.replace('"sim-swap"', '"sim-swop"') + "foo = 1\n"))
+    assert str(told.value).count("capabilities") == 1
+    assert "capabilities.0.foo: no such key" in str(told.value)
 
 
 def test_one_signal_has_one_capability(tmp_path: Path) -> None:

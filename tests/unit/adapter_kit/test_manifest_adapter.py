@@ -324,7 +324,7 @@ async def test_assertions_are_addressed_as_the_manifest_says(
 
 def test_installed_adapters_are_found_and_others_named() -> None:
     assert package_of("mock") == "adapters.mock"
-    with pytest.raises(Misconfigured, match=r"no adapter 'nobody' is installed; there are .*mock"):
+    with pytest.raises(Misconfigured, match=r"no adapter 'nobody' is installed; install its package, or use .*mock"):
         package_of("nobody")
 
 
