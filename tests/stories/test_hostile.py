@@ -17,10 +17,14 @@ from tests.support.mock_operator import RunningOperator, running_operator
 from tests.support.stage import MADRID, Stage, set_stage
 
 NUMBER, NEIGHBOUR = "+34600000101", "+447700000101"
+NEVER_PERMITTED = "+34600000105"
+"""Of whom no answer of consent-info is remembered, for it is asked for them under attack only."""
 DEADLINE_MS, SHORT_DEADLINE_MS = 3000, 700
 """The short one is for attacks that wait for it."""
 CANARY = INSTRUCTION.rsplit(" ", 1)[1]
 APIS = {"sim_swap", "device_swap", "call_forwarding", "location", "number_verification"}
+ASKED = ("sim-swap", "device-swap", "call-forwarding-signal", "location-verification", "number-verification")
+"""The APIs that those signals are from; what asks before one of them, consent-info, is struck by stories of its own."""
 MEMORY_GROWTH_MAX_KB = 96 * 1024
 """Far below what a bomb unpacks to, far above what the test process itself needs in between."""
 
@@ -80,6 +84,15 @@ HARMLESS_AT_THE_TOKEN_ENDPOINT = {
     "another's correlator",
     "wrong types",
 }
+WHERE_CONSENT_IS_ASKED_FOR = (
+    "a bomb in gzip",
+    "slow drip",
+    "wrong types",
+    "members twice",
+    "cut in the middle",
+    "instructions in an answer",
+    "instructions in 403",
+)
 LIES = {
     "other_scope": {"not_permitted"},
     "other_purpose": {"not_permitted"},
@@ -109,7 +122,7 @@ def _nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     told = "\n".join(record.getMessage() + (record.exc_text or "") for record in ours)
     assert CANARY not in told
-    assert NUMBER[1:] not in told
+    assert not any(number[1:] in told for number in (NUMBER, NEVER_PERMITTED))
 
 
 @pytest.fixture
@@ -180,6 +193,16 @@ def neighbour_is_well(stage: Stage) -> bool:
     return any(reasons(check(stage, key, NEIGHBOUR))["sim_swap"] is None for _ in range(5))
 
 
+def strike(operator: RunningOperator, struck: Attack) -> None:
+    """At every API that a signal is from; consent-info stays honest, else nobody would ask for a place."""
+    for api in ASKED:
+        operator.control.fault(struck.kind, {"type": "api", "api": api}, name=api, **struck.knobs)
+
+
+def times_asked(operator: RunningOperator, api: str) -> int:
+    return sum(f"/{api}/" in call["path"] for call in operator.control.requests())
+
+
 def peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -187,10 +210,26 @@ def peak_kb() -> int:
 @pytest.mark.parametrize("struck", ATTACKS.values(), ids=ATTACKS.keys())
 def test_an_attack_at_every_api_is_a_typed_reason(stage: Stage, hostile: RunningOperator, struck: Attack) -> None:
     before_kb = peak_kb()
-    hostile.control.fault(struck.kind, {"type": "apis"}, **struck.knobs)
+    strike(hostile, struck)
     withstands(stage, struck.reasons)
+    assert {api for api in ASKED if not times_asked(hostile, api)} == set()
     assert peak_kb() - before_kb < MEMORY_GROWTH_MAX_KB
     assert neighbour_is_well(stage)
+
+
+@pytest.mark.parametrize("name", WHERE_CONSENT_IS_ASKED_FOR)
+def test_an_attack_where_consent_is_asked_for_is_a_typed_reason(
+    stage: Stage, hostile: RunningOperator, name: str
+) -> None:
+    """Whether the person permits it is then not known, so the paid question is never put."""
+    struck = ATTACKS[name]
+    hostile.control.fault(struck.kind, {"type": "api", "api": "consent-info"}, **struck.knobs)
+    deadline_ms = SHORT_DEADLINE_MS if struck.reasons.intersection(SLOW) else DEADLINE_MS
+    document = check(stage, stage.broker.analyst_key, NEVER_PERMITTED, deadline_ms=deadline_ms)
+    assert reasons(document)["location"] in {*struck.reasons, *SLOW}
+    assert times_asked(hostile, "consent-info") > 0
+    assert times_asked(hostile, "location-verification") == 0
+    assert CANARY not in json.dumps(document)
 
 
 @pytest.mark.parametrize("name", sorted(ATTACKS.keys() - HARMLESS_AT_THE_TOKEN_ENDPOINT))

@@ -113,6 +113,8 @@ async def _wait_for_departure(request: AnyRequest, max_s: float) -> None:
 def _change(value: Any, fault: WrongType | FutureDate, now: datetime) -> Any:
     if isinstance(value, dict):
         return {name: _change(member, fault, now) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_change(item, fault, now) for item in value]
     if isinstance(fault, FutureDate):
         is_date = isinstance(value, str) and _DATE.fullmatch(value)
         return (now + timedelta(days=1)).isoformat() if is_date else value
