@@ -63,8 +63,7 @@ def served() -> frozenset[Group]:
 
 def playable() -> frozenset[Group]:
     """What is served and has a definition at hand; all that is served, where there are no definitions."""
-    defined = (one for one in served() if (DEFINITIONS / one[0] / one[1] / DEFINITION).is_file())
-    return frozenset(defined) or served()
+    return frozenset(one for one in served() if _definition(one).is_file()) or served()
 
 
 def legs_of(api: str) -> frozenset[Legs]:

@@ -110,6 +110,7 @@ _PHONE_0_4 = Codes(
     not_applicable=(422, "NOT_SUPPORTED"),
     period_too_long=(400, "INVALID_ARGUMENT"),
 )
+_DEVICE_SWAP_0_1 = msgspec.structs.replace(_PHONE_0_4, period_too_long=(400, "OUT_OF_RANGE"))
 _SIM_EVENTS_0_4 = Codes(
     no_identifier=(422, "UNIDENTIFIABLE_PHONE_NUMBER"),
     unknown=(404, "NOT_FOUND"),
@@ -181,7 +182,7 @@ DIALECTS = (
         radius=Radius(1, None, whole=False),
         names_device=True,
     ),
-    Dialect(api="device-swap", version="0.1.0", commonalities="0.4", null_period=False, codes=_PHONE_0_4),
+    Dialect(api="device-swap", version="0.1.0", commonalities="0.4", null_period=False, codes=_DEVICE_SWAP_0_1),
     Dialect(api="device-swap", version="0.2.0", commonalities="0.5"),
     Dialect(api="device-swap", version="1.0.0", commonalities="0.6"),
     Dialect(api="device-swap", version="1.1.0", commonalities="0.8"),  # release notes only
