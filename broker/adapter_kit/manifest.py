@@ -92,7 +92,7 @@ class OAuthManifest(_Section):
     purpose_in: Literal["scope", "parameter", "nowhere"] = "scope"
     """``parameter`` sends ``purpose=`` beside the scope; ``nowhere`` is for operators that know no purposes."""
     purpose_template: str = "dpv:{purpose}"
-    """What the parameter says, where there is one."""
+    """What the parameter says, where there is one; ``{scopes}`` may stand in it too."""
     token_types: tuple[_Word, ...] = Field(default=("Bearer",), min_length=1)
     """Names of the token type that mean a bearer token here, whatever their case."""
     ttl_unsaid_s: float = Field(default=60.0, ge=1, le=3600)
@@ -127,8 +127,8 @@ class OAuthManifest(_Section):
             raise ValueError(
                 "scope_template: needs exactly one dpv:{purpose} and one {scopes}, like 'dpv:{purpose} {scopes}'"
             )
-        if _fields(self.purpose_template, "purpose_template") != ["purpose"]:
-            raise ValueError("purpose_template: needs exactly one {purpose}, like 'dpv:{purpose}'")
+        if _fields(self.purpose_template, "purpose_template") not in (["purpose"], ["purpose", "scopes"]):
+            raise ValueError("purpose_template: needs exactly one {purpose}, like 'dpv:{purpose}', {scopes} after it")
         return self
 
 

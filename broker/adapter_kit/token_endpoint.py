@@ -85,7 +85,9 @@ def scope_of(profile: ClientProfile, wanted: TokenWanted) -> str:
 def purpose_of(profile: ClientProfile, wanted: TokenWanted) -> dict[str, str]:
     """The purpose as a parameter of its own, for operators that want one."""
     template = profile.habits.purpose_template
-    return {} if template is None else {"purpose": template.format(purpose=wanted.purpose)}
+    if template is None:
+        return {}
+    return {"purpose": template.format(purpose=wanted.purpose, scopes=" ".join(wanted.scopes))}
 
 
 def form_of(profile: ClientProfile, wanted: TokenWanted) -> Form:

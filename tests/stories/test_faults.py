@@ -64,7 +64,7 @@ def network_calls(stage: Stage) -> list[str]:
 
 
 def test_a_browned_out_operator_is_left_alone_and_the_other_keeps_working(quick: Stage) -> None:
-    """R5 in small: the breaker opens, calls to it stop, and it is asked again when its time is over."""
+    """R5 and R6 in small: the breaker opens, calls to it stop, and it is asked again when its time is over."""
     alba, borealis = "+34600000101", "+447700000101"
     assert reason_of(check(quick, alba), "sim_swap") is None
     quick.alba.control.fault("latency", delayMs=5000)

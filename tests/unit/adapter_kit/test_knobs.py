@@ -166,6 +166,11 @@ async def test_the_token_type_may_have_another_name_where_the_manifest_says_so(
             None,
             "dpv:FraudPreventionAndDetection#sim-swap",
         ),
+        (
+            'purpose_in = "parameter"\nscope_template = "{scopes}"\npurpose_template = "dpv:{purpose}:{scopes}"',
+            "sim-swap:retrieve-date",
+            "dpv:FraudPreventionAndDetection:sim-swap:retrieve-date",
+        ),
         ('purpose_in = "nowhere"\nscope_template = "{scopes}"', "sim-swap:retrieve-date", None),
         ('purpose_in = "nowhere"\nscope_template = ""', None, None),
     ],

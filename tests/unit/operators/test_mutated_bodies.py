@@ -123,12 +123,29 @@ GOOD: dict[str, tuple[str, dict[str, Any]]] = {
         {"reachable": True, "connectivity": ["DATA"], "lastStatusTime": NEWLY},
     ),
     "connected-network-type": ("0.2.0", {"connectedNetworkType": "4G", "lastStatusTime": NEWLY}),
+    "device-status": ("0.5.1", {"roaming": False, "countryCode": 214, "countryName": ["ES"]}),
+    "subscription-status": ("0.1.0", {"voiceSmsIn": "active", "voiceSmsOut": "active", "dataService": "active"}),
+    "kyc-age-verification": ("0.2.1", {"ageCheck": "true", "verifiedStatus": True, "identityMatchScore": 90}),
+    "device-identifier": ("0.3.0", {"tac": "35847612", "lastChecked": NEWLY, "model": "X"}),
+    "most-frequent-location": ("0.2.0", {"score": 90}),
+    "customer-insights": ("0.2.0", {"scoringType": "gaugeMetric", "scoringValue": 800}),
+    "iot-sim-fraud-prevention": (
+        "0.1.0",
+        {"imeiBind": {"bindStatus": "BOUND"}, "areaLimit": {"areaLimitStatus": "UNRESTRICTED"}},
+    ),
 }
+
+
+def test_every_api_that_gives_a_signal_is_mutated() -> None:
+    assert GOOD.keys() == SIGNALS.keys()
+
+
 EVERYTHING: dict[str, Any] = {
     "location": MADRID,
     "operator_token": "ot-1",
     "bound_since": date(2024, 5, 1),
     "claims": Claims(name="Ana"),
+    "age_threshold_years": 18,
 }
 
 
