@@ -13,6 +13,7 @@ from gherkin.pickles.compiler import Compiler
 FILE_CHARACTERS_MAX = 1_000_000
 _KEYWORD = re.compile(r"(?m)^(\s*)(given|when|then|and|but)(?=\s)")
 _BLANK = re.compile(r"\s+")
+_TWICE = re.compile(r"\b(is|the|to) \1\b")
 _DOUBLE = re.compile(r"(\"[^\"]*\")")
 _QUOTED = re.compile(r"(?<!\w)'([^'\"]*)'(?!\w)|`([^`\"]*)`")
 _MOOD = re.compile(
@@ -94,7 +95,7 @@ def plain(step: str) -> str:
     straight = step.replace("\u201c", '"').replace("\u201d", '"').replace("\u2019", "'").replace("\u2018", "'")
     quoted = _outside(straight, lambda text: _QUOTED.sub(lambda found: f'"{found[1] or found[2] or ""}"', text))
     told = _outside(quoted, lambda text: _MOOD.sub(_indicative, text))
-    return _BLANK.sub(" ", told).strip(" |").rstrip(".;,").strip()
+    return _TWICE.sub(r"\1", _BLANK.sub(" ", told)).strip(" |").rstrip(".;,").strip()
 
 
 def _outside(step: str, change: Callable[[str], str]) -> str:

@@ -80,7 +80,7 @@ WORDS = (
         rf"{_CONSUMER}(?:verified as customer1 and )?associated with a registration \"registrationId1\" .*", _registered
     ),
     word(r"URI parameter \"registrationId\" is set to registrationId1", nothing),
-    word(rf"request property {PATH} is (?:present and )?set to (?P<text>[a-zA-Z]+1)", _set),
+    word(rf"request property {PATH} is (?:present and )?set to (?P<text>(?!IMEI|TAC)[a-zA-Z]+1)", _set),
     word(r"the request URI includes a registrationId parameter that is (?:is )?a valid UUID format", _of_one),
     word(r"the request URI does not contain a registrationId parameter with a valid UUID format", _no_uuid),
     word(

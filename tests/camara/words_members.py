@@ -8,7 +8,7 @@ from adapters.mock.operator.profile import Legs
 from tests.camara import passwords
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path
-from tests.camara.record import STRANGER
+from tests.camara.record import HANDSETS, STRANGER
 from tests.camara.stage import Stage
 from tests.camara.states import device_state
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
@@ -241,6 +241,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*does not match the value (?:stored|saved|held|registered) .*", _of_stranger),
     (r".*match(?:es)? the value (?:stored|saved|held|registered) .*", _valid),
     (r"[A-Z_]*PHONENUMBER[A-Z_]*\d?", _constant),
+    (r"(?:IMEISV|IMEI|TAC)\d", lambda _stage, _path, words: HANDSETS[words[-1]].named(words[:-1])),
     (r".*hashed in SHA-256.*", _hashed),
     (r".*(?:does|could|can) ?not (?:identify|be retrieved|be found|be matched).*", _stranger),
     (r".*does not match .*token", _mismatching),

@@ -196,7 +196,7 @@ WORDS = (
         nothing,
     ),
     word(rf"the request body (?:is compliant with|complies with) {SCHEMA}.*", nothing),
-    word(r"the request body is compliant with the RequestBody schema .*", nothing),
+    word(r"the request body is compliant with the \w+ schema .*", nothing),
     word(r"an? (?:valid )?request body (?:that is |which is )?compliant with .*", nothing),
     word(rf"{MEMBER} {PATH} (?:includes more than one .*|is set to an array with 2 valid items)", _several),
     word(r"the request body is set to a valid parameter combination", _full),
@@ -266,6 +266,7 @@ def _by_verb(stage: Stage, text: str, rest: str = "") -> None:
 SENDING = (
     word(r"(?P<text>create|get|delete) (?:\w+ )+subscription(?: with (?P<rest>\w+Id.*))?", _by_verb),
     word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
+    word(rf"the HTTPS? [A-Z]+ request {TEXT} is sent to \"[^\"]*\"", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DEL(?:ETE)?)"? request(?P<rest>.*) is sent', _send),
     word(r'the HTTPS? "(?P<text>[^"]+)" request is sent', _ask),
     word(r'the HTTPS? "?(?P<text>GET|PUT|PATCH|DELETE)"? request is sent (?:with )?(?P<rest>\w+Id\b.*)', _send),

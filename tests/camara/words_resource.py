@@ -45,6 +45,7 @@ KINDS: tuple[tuple[str, Any], ...] = (
 
 
 def _path_value(stage: Stage, text: str, value: str) -> None:
+    text = text.removeprefix("$.")
     if re.fullmatch('(?:set |equal )?to "id"', value):
         if text not in stage.path_values:
             _there_is(stage, text)
@@ -144,7 +145,7 @@ _SUBSCRIPTION = r"(?:a|an) (?:valid )?(?:\w+ )?(?:subscription|resource|session)
 _LIST = r"(?P<texts>\"[^\"]*\"(?:(?:,| and|, and) \"[^\"]*\")+)"
 
 WORDS = (
-    word(rf"(?:the )?path param(?:eter)? {TEXT} (?:is|has|does) (?P<value>.*)", _path_value),
+    word(rf"(?:the )?path param(?:eter)?(?: property)? {TEXT} (?:is|has|does) (?P<value>.*)", _path_value),
     word(rf'(?:the )?query param(?:eter)? {TEXT} is (?:set|equal) to "?(?P<value>[^"]*)"?', _query),
     word(rf"(?:the )?query param(?:eter)? {TEXT} is (?:not (?:included|sent|set)|removed)", _no_query),
     word(

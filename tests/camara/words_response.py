@@ -315,7 +315,7 @@ WORDS = (
     word(r"the correspond(?:ent|ing) score property, if (?:it )?exists, is not returned", _no_scores),
     word(rf"the response contains the property {PATH} and its value represents the score .*", _score),
     word(
-        rf"{PROPERTY}(?: value)? (?:is|==|=|equals|is equal to|is set to|has the value|exists and is equal to) {VALUE}",
+        rf"{PROPERTY}(?: value)? (?:==|=|equals|(?:exists and )?is(?: equal to)?|is set to|has the value) {VALUE}",
         _is,
     ),
     word(

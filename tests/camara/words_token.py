@@ -38,6 +38,8 @@ def meaning(phrase: str) -> Token:
 
 def _token(stage: Stage, phrase: str) -> None:
     stage.token = meaning(phrase)
+    if "never connected" in phrase:
+        stage.subject.sim = False
     if "cannot be dedu" in phrase:
         # Scenarios with these words are about a subject that nothing names, also where they do not say so of the body.
         for name in IDENTIFIERS:
