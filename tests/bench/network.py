@@ -24,10 +24,11 @@ _METHOD = """## Several operators, cold tokens, herds, brown-outs
 Measured as the first part. {rounds} rounds.
 
 - *eight signals*: one check that asks two operators, both sources of one network, for eight signals; number
-  verification and the older operator's location need a token for each subject, so eleven calls with consent.
-  *four signals* is *full*.
+  verification and the older operator's location need a token for each subject, so ten calls: that operator, which
+  tells the place here, keeps no consents. *four signals* is *full*, five calls.
 - *tokens cold*: the operator's tokens live for 0 seconds, so every check fetches one for each scope that it needs.
-- *herd*: {herd} checks of one subject that arrive together, operators at 50 ms; the calls they got are counted.
+- *herd*: {herd} checks of one subject that arrive together, operators at 50 ms; the calls of its four APIs
+  are counted, and consent-info's are not.
 - *others*: checks at an operator of its own, {rate:.0f} a second whether answered or not, while another one gets as
   many and answers in 50 ms (*all well*) or in 500 ms (*one browned out*).
 
