@@ -28,6 +28,7 @@ from broker.adapter_kit.headers import Headers, encoded
 from broker.adapter_kit.manifest import Manifest, OAuthManifest, load_manifest
 from broker.adapter_kit.manifest_adapter import AdapterParts, ManifestAdapter
 from broker.adapter_kit.oauth import ClientProfile, TokenHabits, TokenLimits
+from broker.adapter_kit.prompts import API as PROMPT
 from broker.adapter_kit.token_endpoint import TokenEndpoint
 from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport, TransportLimits, default_tls, open_transport
@@ -231,7 +232,8 @@ def _signer(manifest: Manifest, settings: OperatorSettings, surroundings: Surrou
 def _refuse_unknown_prices(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
     if settings.price is None:
         return
-    strange = set(settings.price.per_call) - {one.api for one in manifest.apis}
+    offered = {one.api for one in manifest.apis} | ({PROMPT} if manifest.prompt else set())
+    strange = set(settings.price.per_call) - offered
     if strange:
         raise Misconfigured(f"operator {operator}: price names {', '.join(sorted(strange))}, which it does not offer")
 

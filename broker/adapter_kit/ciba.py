@@ -158,8 +158,23 @@ class Ciba:
             await self._store.swap_pending(key, version, None)
         return granted
 
+    async def ask(self, wanted: TokenWanted, timeout_s: float) -> bool:
+        """Have the operator ask the person; whether it got the request by this very call, and not before.
+
+        Raises:
+            OperatorFault: it did not take the request; *late* while nobody knows whether it has.
+        """
+        key = self._key(wanted)
+        found = await self._store.find_pending(key)
+        if found is None or found.pending.until_ms <= self._now_ms():
+            await self._begin(wanted, key, 0 if found is None else found.version, timeout_s)
+            return True
+        if found.pending.auth_req_id is None and found.pending.refusal is None:
+            raise _not_yet()
+        return False
+
     async def approval(self, wanted: TokenWanted, timeout_s: float) -> bool:
-        """One step towards the person's yes to what ``wanted`` is bound to; the token that says so is thrown away.
+        """One step towards the person's yes to what they were asked; the token that says so is thrown away.
 
         False where the operator gave it without asking anybody: it had a consent, and that is no answer to this.
 
@@ -167,7 +182,9 @@ class Ciba:
             OperatorFault: *late* while they have not answered; else why there will be no yes.
         """
         key = self._key(wanted)
-        found = await self._found(wanted, key, timeout_s)
+        found = await self._store.find_pending(key)
+        if found is None or found.pending.until_ms <= self._now_ms():
+            raise OperatorFault(OAUTH_ERRORS["expired_token"], "expired_token")
         if not found.pending.approved:
             self._require_due(found.pending)
             _, version, pending = await self._poll(wanted, key, found, timeout_s)

@@ -3,12 +3,13 @@
 import logging
 import traceback
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.camara.line import BoundInstrument, Line
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.instruments import A, Order, Refused
+from broker.adapter_kit.prompts import Prompts
 from broker.clock import Clock
 from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Source, Unavailability
@@ -17,10 +18,18 @@ _log = logging.getLogger(__name__)
 
 
 class Desk:
-    """Carries out orders. ``disclosures`` are the APIs that may tell personal data at this operator."""
+    """Carries out orders. ``disclosures`` are the APIs that may tell personal data at this operator.
+
+    ``prompts`` asks people on their phone, where the operator does that.
+    """
 
     def __init__(
-        self, operator: str, bound: Iterable[BoundInstrument], disclosures: frozenset[str], clock: Clock
+        self,
+        operator: str,
+        bound: Iterable[BoundInstrument],
+        disclosures: frozenset[str],
+        clock: Clock,
+        prompts: Prompts | None = None,
     ) -> None:
         self._clock = clock
         self._disclosures = disclosures
@@ -28,6 +37,9 @@ class Desk:
         self._sources = {
             name: Source(operator, one.version.api, one.version.version) for name, one in self._bound.items()
         }
+        self._prompts = prompts
+        if prompts is not None:
+            self._sources[InstrumentName.OPERATOR_PROMPT] = prompts.source
 
     @property
     def instruments(self) -> Mapping[InstrumentName, Source]:
@@ -36,21 +48,23 @@ class Desk:
 
     async def carry_out(self, order: Order[A]) -> A | Refused:
         """Do it, or say why not. Only cancellation is raised."""
-        bound = self._bound.get(order.instrument)
-        if bound is None:
+        source, started_s = self._sources.get(order.instrument), self._clock.monotonic_s()
+        if source is None:
             return Refused(order.instrument, Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
-        source, started_s = self._sources[order.instrument], self._clock.monotonic_s()
         try:
-            return await self._carry_out(bound, order)
+            return await self._carry_out(order)
         except OperatorFault as fault:
-            reason, code = fault.reason, fault.code
+            why = fault
         except Exception as error:  # noqa: BLE001 - a mistake of ours is no success, and must not end a ceremony
             log_failure(source, error)
-            reason, code = Unavailability.OPERATOR_ERROR, str(KitCode.INTERNAL)
+            why = OperatorFault(Unavailability.OPERATOR_ERROR, KitCode.INTERNAL)
         latency_ms = (self._clock.monotonic_s() - started_s) * 1000
-        return Refused(order.instrument, reason, code, source, latency_ms)
+        return Refused(order.instrument, why.reason, why.code, source, latency_ms, why.retry_after_s)
 
-    async def _carry_out(self, bound: BoundInstrument, order: Order[A]) -> A:
+    async def _carry_out(self, order: Order[A]) -> A:
+        if self._prompts is not None and order.instrument is InstrumentName.OPERATOR_PROMPT:
+            return cast("A", await self._prompts.carry_out(order))
+        bound = self._bound[order.instrument]
         if bound.version.discloses:
             self._refuse_undisclosed(bound, order)
         answer: A = await bound.version.carry_out(Line(bound, order), order)

@@ -43,6 +43,8 @@ class Order(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     """
 
     instrument: ClassVar[InstrumentName]
+    charged: ClassVar[bool] = True
+    """Whether the operator may charge for it."""
     proof: ClassVar[None] = None
     """No instrument takes a ceremony on the person's device."""
 
@@ -241,3 +243,4 @@ class Refused(msgspec.Struct, frozen=True):
     code: str | None = None
     source: Source | None = None
     latency_ms: float = 0.0
+    retry_after_s: float | None = None

@@ -16,7 +16,6 @@ from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.instruments import A, Order, Refused
 from broker.adapter_kit.manifest import ApiManifest, CapabilityManifest, InstrumentManifest, Manifest
 from broker.adapter_kit.oauth import ClientProfile, Flow, TokenWanted
-from broker.adapter_kit.prompts import Prompt, PromptAnswer
 from broker.adapter_kit.tokens import TokenManager
 from broker.adapter_kit.transport import Transport
 from broker.clock import Clock
@@ -50,7 +49,6 @@ class ManifestAdapter(ClosedAdapter):
         self._tokens = parts.tokens
         self._clock = parts.clock
         self._profile, self._random = parts.profile, parts.random
-        self._prompt = parts.manifest.prompt
         bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
         self._bound = {api.version.signal: api for api in bound}
         self._by_browser = {
@@ -59,7 +57,9 @@ class ManifestAdapter(ClosedAdapter):
             if capability.ceremony or capability.flow is Flow.AUTHORIZATION_CODE
         }
         orders = [_bind_instrument(parts, one) for one in parts.manifest.instruments]
-        self._desk = Desk(parts.operator, orders, parts.settings.disclosures, parts.clock)
+        prompt = parts.manifest.prompt
+        prompts = parts.tokens.prompts(parts.operator, prompt.scope) if prompt else None
+        self._desk = Desk(parts.operator, orders, parts.settings.disclosures, parts.clock, prompts)
         self._capabilities = {
             name: Capability(name, api.version.api, api.version.version, self._consent_scopes(api))
             for name, api in self._bound.items()
@@ -105,17 +105,6 @@ class ManifestAdapter(ClosedAdapter):
         bound = self._bound.get(signal)
         by_token = {Flow.JWT_BEARER_OPERATOR_TOKEN, Flow.CIBA}
         return bound is not None and bound.version.compares_owner and bound.terms.flow in by_token
-
-    @property
-    def asks_people(self) -> bool:
-        """Whether the manifest says so."""
-        return self._prompt is not None
-
-    async def ask_person(self, prompt: Prompt) -> PromptAnswer:
-        """Take one step towards the person's answer on their phone."""
-        if self._prompt is None:
-            return PromptAnswer.REFUSED
-        return await self._tokens.ask_person(prompt, self._prompt.scope)
 
     def _proven(self, signal: SignalName) -> BoundApi | None:
         """The API as it is asked with what a person's browser brought."""

@@ -2,69 +2,65 @@
 
 The operator's own question says nothing about what is approved: CAMARA's servers ignore ``binding_message``. So whoever
 asks shows it elsewhere, and what is asked here is bound to it by ``bound_to``: a yes to one thing is no yes to another.
+It takes two orders: one that has the phone ring, once and however often it comes, and one that looks for the answer.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.ciba import Ciba
+from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.instruments import Order, Refused
 from broker.adapter_kit.oauth import Flow, TokenWanted
-from broker.domain.phone import PhoneNumber
-from broker.domain.signal import Unavailability
+from broker.domain.instrument import InstrumentName
+from broker.domain.signal import Source, Unavailability
+
+API: Final = "ciba"
+"""The name under which a deployment says what a prompt costs; no CAMARA API, but an operator charges for it alike."""
 
 
-class Prompt(msgspec.Struct, frozen=True):
-    """A question to a person, asked again and again until there is an answer; the phone rings once.
+class PersonAsked(msgspec.Struct, frozen=True):
+    """The operator has the question. ``anew``: since this very order, which is what it charges for."""
 
-    ``bound_to`` is the one thing that is to be approved; ``timeout_s`` how long one step may take.
-    """
-
-    phone: PhoneNumber
-    purpose: str
-    bound_to: str
-    tenant: str
-    consumer: str
-    timeout_s: float
-
-    def __repr__(self) -> str:  # the number stays out of logs
-        return f"Prompt({self.tenant})"
+    anew: bool
 
 
 class PromptAnswer(StrEnum):
-    """How it stands after one step."""
+    """How it stands with a question that the operator has."""
 
     WAITING = "waiting"
-    """No answer yet, or none that could be fetched: take another step later."""
     APPROVED = "approved"
     DENIED = "denied"
     EXPIRED = "expired"
     NOBODY_ASKED = "nobody_asked"
     """The operator granted it by a consent that it had, and asked nobody."""
-    NOT_PERMITTED = "not_permitted"
-    REFUSED = "refused"
-    """The operator will not ask, now or later."""
 
 
-@runtime_checkable
-class AsksPeople(Protocol):
-    """An adapter whose operator asks a person for each thing anew."""
+class AskPerson(Order[PersonAsked], frozen=True, kw_only=True):
+    """Ask the person for ``bound_to``. Given again it changes nothing: the phone rings once."""
 
-    @property
-    def asks_people(self) -> bool:
-        """Whether this operator does so at all."""
-        ...
+    instrument: ClassVar[InstrumentName] = InstrumentName.OPERATOR_PROMPT
 
-    async def ask_person(self, prompt: Prompt) -> PromptAnswer:
-        """Take one step; raises nothing but cancellation and what the memory of requests raises."""
-        ...
+    bound_to: str
+
+
+class HearPerson(Order[PromptAnswer], frozen=True, kw_only=True):
+    """Look whether the person has answered; as often as one likes, for the operator's own pace is kept."""
+
+    instrument: ClassVar[InstrumentName] = InstrumentName.OPERATOR_PROMPT
+    charged: ClassVar[bool] = False
+
+    bound_to: str
 
 
 _BY_CODE = {"access_denied": PromptAnswer.DENIED, "expired_token": PromptAnswer.EXPIRED}
-# What the next step may do better.
-_PASSING = frozenset({Unavailability.LATE, Unavailability.TIMEOUT, Unavailability.OPERATOR_ERROR})
+_PASSING = frozenset(
+    {Unavailability.LATE, Unavailability.TIMEOUT, Unavailability.OPERATOR_ERROR, Unavailability.BREAKER_OPEN}
+)
 # The operator does not take the request at all, or no longer knows it.
 _FINAL = frozenset(
     {
@@ -74,28 +70,67 @@ _FINAL = frozenset(
 )
 
 
-async def take_step(ciba: Ciba, prompt: Prompt, scope: str) -> PromptAnswer:
-    """Ask the person, or look whether they have answered."""
-    wanted = TokenWanted(
-        flow=Flow.CIBA,
-        subject=f"tel:{prompt.phone.e164}",
-        purpose=prompt.purpose,
-        scopes=tuple(scope.split()),
-        single_use=True,
-        tenant=prompt.tenant,
-        consumer=prompt.consumer,
-        bound_to=prompt.bound_to,
-    )
-    try:
-        asked = await ciba.approval(wanted, prompt.timeout_s)
-    except OperatorFault as fault:
-        return _answer(fault)
-    return PromptAnswer.APPROVED if asked else PromptAnswer.NOBODY_ASKED
+def may_pass(refusal: Refused) -> bool:
+    """Whether the same order may be carried out a moment later."""
+    return refusal.reason in _PASSING and refusal.code not in _FINAL
 
 
-def _answer(fault: OperatorFault) -> PromptAnswer:
-    if fault.code in _BY_CODE:
-        return _BY_CODE[fault.code]
-    if fault.reason is Unavailability.NOT_PERMITTED and fault.code not in _FINAL:
-        return PromptAnswer.NOT_PERMITTED
-    return PromptAnswer.WAITING if fault.reason in _PASSING and fault.code not in _FINAL else PromptAnswer.REFUSED
+def forbids(refusal: Refused) -> bool:
+    """Whether it was not permitted, and not merely refused to us."""
+    return refusal.reason is Unavailability.NOT_PERMITTED and refusal.code not in _FINAL
+
+
+class Prompts:
+    """Carries out both orders at one operator, for one scope."""
+
+    def __init__(self, ciba: Ciba, operator: str, scope: str, monotonic_s: Callable[[], float]) -> None:
+        self._ciba = ciba
+        self._scope = scope
+        self._monotonic_s = monotonic_s
+        self.source = Source(operator, API, "1.0")
+
+    async def carry_out(self, order: Order[Any]) -> PersonAsked | PromptAnswer:
+        """Take one step.
+
+        Raises:
+            OperatorFault: it could not be taken, now or at all.
+        """
+        if isinstance(order, AskPerson):
+            return await self._ask(order)
+        if isinstance(order, HearPerson):
+            return await self._hear(order)
+        raise OperatorFault(Unavailability.UNSUPPORTED, KitCode.NOT_OFFERED)
+
+    async def _ask(self, order: AskPerson) -> PersonAsked:
+        try:
+            return PersonAsked(await self._ciba.ask(self._wanted(order), self._left_s(order)))
+        except OperatorFault as fault:
+            if fault.code not in _BY_CODE:
+                raise
+            return PersonAsked(anew=True)  # and answered already, which is for the other order to tell
+
+    async def _hear(self, order: HearPerson) -> PromptAnswer:
+        try:
+            asked = await self._ciba.approval(self._wanted(order), self._left_s(order))
+        except OperatorFault as fault:
+            if fault.reason is Unavailability.LATE:
+                return PromptAnswer.WAITING
+            if fault.code not in _BY_CODE:
+                raise
+            return _BY_CODE[fault.code]
+        return PromptAnswer.APPROVED if asked else PromptAnswer.NOBODY_ASKED
+
+    def _left_s(self, order: AskPerson | HearPerson) -> float:
+        return order.deadline_s - self._monotonic_s()
+
+    def _wanted(self, order: AskPerson | HearPerson) -> TokenWanted:
+        return TokenWanted(
+            flow=Flow.CIBA,
+            subject=f"tel:{order.phone.e164}",
+            purpose=order.purpose,
+            scopes=tuple(self._scope.split()),
+            single_use=True,
+            tenant=order.tenant,
+            consumer=order.consumer,
+            bound_to=order.bound_to,
+        )

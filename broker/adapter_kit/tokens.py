@@ -12,7 +12,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.headers import Headers
 from broker.adapter_kit.oauth import ClientProfile, Flow, TokenLimits, TokenWanted
 from broker.adapter_kit.oauth_answers import Granted
-from broker.adapter_kit.prompts import Prompt, PromptAnswer, take_step
+from broker.adapter_kit.prompts import Prompts
 from broker.adapter_kit.token_endpoint import TokenEndpoint, form_of
 from broker.adapter_kit.transport import Transport, WireResponse
 from broker.clock import Clock
@@ -107,9 +107,9 @@ class TokenManager:
         prover = self._endpoint.prover
         return prover is not None and prover.learn(url, response) and token.bound
 
-    async def ask_person(self, prompt: Prompt, scope: str) -> PromptAnswer:
-        """Take one step towards a person's answer; the token in which a yes comes is not kept."""
-        return await take_step(self._ciba, prompt, scope)
+    def prompts(self, operator: str, scope: str) -> Prompts:
+        """Asking people for a scope; the token in which a yes comes is not kept."""
+        return Prompts(self._ciba, operator, scope, self._clock.monotonic_s)
 
     async def aclose(self) -> None:
         """Give up requests under way."""

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings, reviews: ReviewSettings) -> FindWays:
     """The ways in which people of this deployment can prove more."""
     lifetimes = Lifetimes(settings.within_s, settings.clean_s, reviews.open_within_s)
-    return FindWays(registry.through, registry.ceremonies, registry.prompters, gate, lifetimes)
+    return FindWays(registry.through, registry.ceremonies, gate, lifetimes)
 
 
 def challenge_desk(
@@ -50,7 +50,6 @@ def challenge_desk(
         permit=network.permit,
         through=network,
         ceremonies=registry.ceremonies,
-        prompters=registry.prompters,
         clock=resettling.clock,
         new_id=new_id,
         new_correlator=lambda: str(uuid.uuid4()),

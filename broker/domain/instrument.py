@@ -13,6 +13,8 @@ class InstrumentName(StrEnum):
     LOCATION_AREA = "location_area"
     IDENTITY_RECORD = "identity_record"
     CALL_ANNOUNCEMENT = "call_announcement"
+    OPERATOR_PROMPT = "operator_prompt"
+    """The operator asks the person on their phone for a yes to one thing."""
 
 
 Category = SignalName | InstrumentName

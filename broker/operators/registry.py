@@ -10,7 +10,6 @@ from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.magic import magic_numbers
-from broker.adapter_kit.prompts import AsksPeople
 from broker.domain.cost import Charge
 from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import SignalName, Source
@@ -48,7 +47,6 @@ class Registry:
         watch_sandbox = EgressWatch(len(self.magic), limits.suspect_window_s)
         opened = {name: open_adapter(name, settings, surroundings) for name, settings in operators.items()}
         self._ceremonies = {name: one for name, one in opened.items() if isinstance(one, HoldsCeremonies)}
-        self._prompters = {name: one for name, one in opened.items() if isinstance(one, AsksPeople) and one.asks_people}
         self._guarded = {
             name: guard(
                 adapter,
@@ -109,11 +107,6 @@ class Registry:
     def ceremonies(self) -> Mapping[str, HoldsCeremonies]:
         """Who can send a person's browser to an operator and read what comes back; neither calls the operator."""
         return MappingProxyType(self._ceremonies)
-
-    @property
-    def prompters(self) -> Mapping[str, AsksPeople]:
-        """Who can ask a person on their phone for each thing anew."""
-        return MappingProxyType(self._prompters)
 
     def breakers(self, operator: str) -> Mapping[SignalName, BreakerState]:
         """How the breaker of each of an operator's APIs stands."""

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -18,15 +19,19 @@ from adapters.mock.operator.profile import (
     Grant,
     SubjectForm,
 )
-from broker.adapter_kit.adapter import CeremonyProof, OperatorFault
+from broker.adapter_kit.adapter import Adapter, CeremonyProof, OperatorFault
 from broker.adapter_kit.authorization_code import Started
 from broker.adapter_kit.ciba import PendingMemory
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.instruments import Refused
 from broker.adapter_kit.manifest import Manifest, PromptManifest
 from broker.adapter_kit.manifest_adapter import ManifestAdapter
-from broker.adapter_kit.prompts import Prompt, PromptAnswer
+from broker.adapter_kit.prompts import AskPerson, HearPerson, PersonAsked, PromptAnswer, forbids, may_pass
 from broker.domain.phone import PhoneNumber
 from broker.domain.signal import AgeRange, Match, Observed, Signal, SignalName, Unavailability, Unavailable
+from broker.operators.guards.breaker import EgressWatch
+from broker.operators.guards.compose import guard
+from broker.operators.guards.limits import GuardLimits
 from tests.contract.token_flows import SIM_SWAP, VERIFICATION, Scene, client_of, manifest, profile
 from tests.support.certificates import Authority
 from tests.support.clocks import HandClock
@@ -332,23 +337,40 @@ async def test_a_certificate_proves_who_we_are_and_its_tokens_open_the_apis(
             assert because(stranger) == (U.OPERATOR_ERROR, KitCode.CONNECT_FAILED), "nobody vouches for this operator"
 
 
-def prompt(number: str, bound_to: str) -> Prompt:
-    return Prompt(PhoneNumber(number), "FraudPreventionAndDetection", bound_to, "acme", "shop", 5.0)
+class Person(NamedTuple):
+    """Somebody whom an adapter may ask for something."""
+
+    adapter: Adapter
+    clock: HandClock
+    number: str = STEADY
+
+    async def asked(self, bound_to: str) -> PersonAsked | Refused:
+        return await self.adapter.carry_out(AskPerson(bound_to=bound_to, **self._said()))
+
+    async def heard(self, bound_to: str) -> PromptAnswer | Refused:
+        return await self.adapter.carry_out(HearPerson(bound_to=bound_to, **self._said()))
+
+    def _said(self) -> dict[str, Any]:
+        whose = {"tenant": "acme", "consumer": "shop", "correlator": "c", "purpose": "FraudPreventionAndDetection"}
+        return {"phone": PhoneNumber(self.number), "deadline_s": self.clock.monotonic_s() + 5, **whose}
 
 
 async def test_a_yes_to_one_thing_is_no_yes_to_another(alba: RunningOperator, scene: Scene) -> None:
     async with scene.adapter(prompting()) as adapter:
-        assert adapter.asks_people
-        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.WAITING
+        person = Person(adapter, scene.clock)
+        assert await person.heard("one") is PromptAnswer.EXPIRED, "looking rings nowhere"
+        assert [await person.asked("one") for _ in range(2)] == [PersonAsked(anew=True), PersonAsked(anew=False)]
+        assert await person.heard("one") is PromptAnswer.WAITING
         alba.control.answer(STEADY, approve=True)
-        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.WAITING
+        await person.asked("other")
+        assert await person.heard("other") is PromptAnswer.WAITING
         scene.clock.advance(2)
         for _ in range(2):  # the yes is kept until whoever asked has written it down
-            assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.APPROVED
-        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.WAITING
+            assert await person.heard("one") is PromptAnswer.APPROVED
+        assert await person.heard("other") is PromptAnswer.WAITING
         alba.control.answer(STEADY, approve=False)
         scene.clock.advance(2)
-        assert await adapter.ask_person(prompt(STEADY, "other")) is PromptAnswer.DENIED
+        assert await person.heard("other") is PromptAnswer.DENIED
     assert len(alba.control.prompts(STEADY)) == 2
 
 
@@ -357,22 +379,46 @@ async def test_what_an_operator_grants_without_asking_anybody_is_no_yes(clock: H
     with running_operator(trusting, clients=[client_of(trusting)], now=clock.now) as operator:
         scene = Scene(operator.url, clock, tmp_path)
         async with scene.adapter(prompting()) as adapter:
+            person = Person(adapter, clock)
+            await person.asked("one")
             for _ in range(2):
-                assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.NOBODY_ASKED
-            assert await adapter.ask_person(prompt("+34600999999", "one")) is PromptAnswer.REFUSED
+                assert await person.heard("one") is PromptAnswer.NOBODY_ASKED
+            stranger = await Person(adapter, clock, "+34600999999").asked("one")
+            assert isinstance(stranger, Refused)
+            assert (stranger.code, may_pass(stranger), forbids(stranger)) == ("unknown_user_id", False, False)
         async with scene.adapter(manifest(SIM_SWAP)) as adapter:
-            assert not adapter.asks_people
-            assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.REFUSED
+            refused = await Person(adapter, clock).asked("one")
+            assert isinstance(refused, Refused)
+            assert (dict(adapter.instruments), refused.reason) == ({}, U.UNSUPPORTED)
         assert operator.control.prompts(STEADY) == []
 
 
 async def test_a_prompt_ends_when_its_time_is_over(alba: RunningOperator, scene: Scene) -> None:
     async with scene.adapter(prompting()) as adapter:
-        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.WAITING
+        person = Person(adapter, scene.clock)
+        await person.asked("one")
+        assert await person.heard("one") is PromptAnswer.WAITING
         scene.clock.advance(121)
-        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.EXPIRED
+        assert await person.heard("one") is PromptAnswer.EXPIRED
         alba.control.answer(STEADY, approve=True)
-        assert await adapter.ask_person(prompt(STEADY, "one")) is PromptAnswer.EXPIRED
+        assert await person.heard("one") is PromptAnswer.EXPIRED
+
+
+async def test_an_operator_that_is_down_is_left_alone_and_may_be_asked_later(
+    alba: RunningOperator, scene: Scene
+) -> None:
+    """The guards of questions are those of orders, too: what opens for one opens for all who would be asked."""
+    limits = GuardLimits(breaker_failures_in_row=2)
+    alba.control.fault("status", status=503)
+    async with scene.adapter(prompting()) as inner:
+        adapter = guard(inner, limits, scene.clock, Random(1), EgressWatch(1, 30.0)).adapter
+        person = Person(adapter, scene.clock)
+        told = [await person.asked("one") for _ in range(3)]
+        assert all(isinstance(one, Refused) and may_pass(one) for one in told)
+        assert [one.reason for one in told if isinstance(one, Refused)] == [*[U.OPERATOR_ERROR] * 2, U.BREAKER_OPEN]
+        alba.control.no_faults()
+        scene.clock.advance(60)
+        assert await person.asked("one") == PersonAsked(anew=True)
 
 
 async def test_nodes_that_share_a_memory_share_the_question(

@@ -1,6 +1,7 @@
 """Step up: the person proves more, over a channel that is not itself in doubt, and the check settles again."""
 
 import itertools
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -373,6 +374,11 @@ class Asked(NamedTuple):
         return dict(self.till.http.get(self.challenge["href"]).json())
 
 
+def metered_prompts(till: Till) -> int:
+    calls = till.stage.rows("SELECT calls FROM metering WHERE tenant = ?", till.tenant)
+    return sum(call["signal"] == "operator_prompt" for (row,) in calls for call in json.loads(row))
+
+
 def asked_by_operator(till: Till) -> Asked:
     """A check of a clean line, the page tapped, and the person's phone rung."""
     operator = till.stage.alba.control
@@ -396,6 +402,7 @@ def test_a_person_approves_on_their_phone_what_they_read_on_our_page(till: Till)
     until(lambda: bool(till.now(asked.check)["decision"] == "allow"))
     assert len(till.stage.alba.control.prompts(STEADY)) == asked.rung + 1
     assert till.stage.rows("SELECT 1 FROM open_prompts WHERE tenant = ?", till.tenant) == []
+    until(lambda: metered_prompts(till) == 1)
     assert said(asked.phone.look(asked.challenge["link"]))[0] == "This link is over"
 
 

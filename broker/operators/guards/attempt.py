@@ -7,7 +7,8 @@ import msgspec
 from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
-from broker.domain.signal import Observed, Signal, SignalName, Unavailable
+from broker.domain.instrument import Category
+from broker.domain.signal import Observed, Signal, Unavailable
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
 
@@ -63,14 +64,14 @@ class AttemptTimeout(Guard):
         self._limits = limits
         self._clock = clock
         self._start_s = limits.attempt_start_ms / 1000
-        self._apis: dict[SignalName, _Api] = {}
+        self._apis: dict[Category, _Api] = {}
 
-    def timeout_s(self, name: SignalName) -> float:
+    def timeout_s(self, name: Category) -> float:
         """What one call to this API is given now."""
         api = self._apis.get(name)
         return self._start_s if api is None else api.timeout_s
 
-    def needed_s(self, name: SignalName) -> float:
+    def needed_s(self, name: Category) -> float:
         """How long a call must have had to tell anything about the operator.
 
         What is given where nothing is known is enough in any case: an operator whose slowest answers take longer than

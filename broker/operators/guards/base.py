@@ -1,15 +1,31 @@
 """What every guard shares: it is an adapter, and holds one."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import msgspec
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
 from broker.adapter_kit.instruments import A, Order, Refused
-from broker.domain.instrument import InstrumentName
+from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import Signal, SignalName, Source, Unavailability, Unavailable
+
+T = TypeVar("T")
+
+
+class Passage(msgspec.Struct, frozen=True):
+    """What a guard has to know of a question or of an order: what it is for, and until when (monotonic)."""
+
+    name: Category
+    deadline_s: float
+
+
+Refuse = Callable[[Unavailability, str], T]
+"""The answer of one that a guard does not let through, with a reason and a code."""
 
 
 class Guard:
-    """Passes everything on; a guard overrides :meth:`observe`."""
+    """Passes everything on. A guard overrides :meth:`observe`, or :meth:`_pass` where orders go the same way."""
 
     def __init__(self, inner: Adapter) -> None:
         self._inner = inner
@@ -28,7 +44,14 @@ class Guard:
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask the adapter inside."""
-        return await self._inner.observe(query)
+
+        def refuse(reason: Unavailability, code: str) -> Signal:
+            capability = self._capabilities.get(query.signal)
+            source = None if capability is None else Source(self._operator, capability.api, capability.version)
+            return Unavailable(query.signal, reason, code, source)
+
+        passage = Passage(query.signal, query.deadline_s)
+        return await self._pass(passage, lambda: self._inner.observe(query), refuse)
 
     @property
     def instruments(self) -> Mapping[InstrumentName, Source]:
@@ -36,15 +59,18 @@ class Guard:
         return self._inner.instruments
 
     async def carry_out(self, order: Order[A]) -> A | Refused:
-        """Hand the order to the adapter inside; an order is rare and has a deadline of its own."""
-        return await self._inner.carry_out(order)
+        """Hand the order to the adapter inside."""
+
+        def refuse(reason: Unavailability, code: str) -> A | Refused:
+            return Refused(order.instrument, reason, code, self._inner.instruments.get(order.instrument))
+
+        passage = Passage(order.instrument, order.deadline_s)
+        return await self._pass(passage, lambda: self._inner.carry_out(order), refuse)
 
     async def aclose(self) -> None:
         """Close the adapter inside."""
         await self._inner.aclose()
 
-    def _refusal(self, name: SignalName, reason: Unavailability, code: str) -> Unavailable:
-        """The signal for a question that this guard did not let through."""
-        capability = self._capabilities.get(name)
-        source = None if capability is None else Source(self._operator, capability.api, capability.version)
-        return Unavailable(name, reason, code, source)
+    async def _pass(self, passage: Passage, ask: Callable[[], Awaitable[T]], refuse: Refuse[T]) -> T:  # noqa: ARG002
+        """Let it through, or refuse it."""
+        return await ask()

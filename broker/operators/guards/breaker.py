@@ -1,15 +1,16 @@
 """Stop asking an operator's API that fails, look again now and then, and doubt ourselves when everybody fails."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from random import Random
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
-from broker.domain.signal import Signal, SignalName, Unavailability
-from broker.operators.guards.base import Guard
+from broker.domain.instrument import Category
+from broker.domain.signal import Unavailability
+from broker.operators.guards.base import Guard, Passage, Refuse, T
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.rolling import Rolling
 from broker.operators.guards.verdicts import failed
@@ -65,7 +66,7 @@ class _Circuit:
 
 
 class Breaker(Guard):
-    """One circuit for each API of the operator inside. What is refused is *breaker_open*; no call is made for it.
+    """One circuit for each signal and instrument of the operator inside; what is refused is *breaker_open*.
 
     ``needed_s`` says how long a call to an API may take: whoever gives one up earlier tells nothing about the operator.
     """
@@ -77,7 +78,7 @@ class Breaker(Guard):
         clock: Clock,
         random: Random,
         watch: EgressWatch,
-        needed_s: Callable[[SignalName], float],
+        needed_s: Callable[[Category], float],
     ) -> None:
         super().__init__(inner)
         self._limits = limits
@@ -86,38 +87,38 @@ class Breaker(Guard):
         self._watch = watch
         self._needed_s = needed_s
         self._patience_s = max(0.0, limits.attempt_min_ms / 1000 - _EARLY_S)
-        self._circuits: dict[SignalName, _Circuit] = {}
+        self._circuits: dict[Category, _Circuit] = {}
 
-    def state(self, name: SignalName) -> BreakerState:
+    def state(self, name: Category) -> BreakerState:
         """How the circuit of one API stands."""
         circuit = self._circuits.get(name)
         return BreakerState.CLOSED if circuit is None else circuit.state
 
-    async def observe(self, query: SignalQuery) -> Signal:
+    async def _pass(self, passage: Passage, ask: Callable[[], Awaitable[T]], refuse: Refuse[T]) -> T:
         """Ask, unless the circuit is open; half-open, exactly one question goes through."""
-        circuit = self._circuits.get(query.signal) or self._circuits.setdefault(query.signal, _Circuit(self._limits))
+        circuit = self._circuits.get(passage.name) or self._circuits.setdefault(passage.name, _Circuit(self._limits))
         started_s = self._clock.monotonic_s()
         probing = circuit.state is not BreakerState.CLOSED
         if probing:
             if circuit.state is BreakerState.HALF_OPEN or started_s < circuit.until_s:
-                return self._refusal(query.signal, Unavailability.BREAKER_OPEN, KitCode.BREAKER_OPEN)
+                return refuse(Unavailability.BREAKER_OPEN, KitCode.BREAKER_OPEN)
             circuit.state = BreakerState.HALF_OPEN
         verdict: bool | None = None
         try:
-            answer = await self._inner.observe(query)
+            answer = await ask()
             verdict = failed(answer, self._clock.monotonic_s() - started_s, self._patience_s)
         except asyncio.CancelledError:
-            verdict = self._given_up(query, started_s)
+            verdict = self._given_up(passage, started_s)
             raise
         finally:
             self._judge(circuit, verdict, probing=probing)
         return answer
 
-    def _given_up(self, query: SignalQuery, started_s: float) -> bool | None:
+    def _given_up(self, passage: Passage, started_s: float) -> bool | None:
         """Cancelled at its deadline, a question met a slow operator; cancelled before, it tells nothing."""
         now_s = self._clock.monotonic_s()
-        late = now_s >= query.deadline_s - _EARLY_S
-        return True if late and now_s - started_s >= self._needed_s(query.signal) - _EARLY_S else None
+        late = now_s >= passage.deadline_s - _EARLY_S
+        return True if late and now_s - started_s >= self._needed_s(passage.name) - _EARLY_S else None
 
     def _judge(self, circuit: _Circuit, verdict: bool | None, *, probing: bool) -> None:
         now_s = self._clock.monotonic_s()

@@ -1,15 +1,17 @@
 """A ceiling on calls under way, for an operator and for each of its APIs, so that a slow one cannot hold everything."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from broker.adapter_kit.adapter import Adapter
 from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
-from broker.domain.signal import Signal, SignalName, Unavailability
-from broker.operators.guards.base import Guard
+from broker.domain.instrument import Category
+from broker.domain.signal import Unavailability
+from broker.operators.guards.base import Guard, Passage, Refuse, T
 from broker.operators.guards.limits import GuardLimits
 
-_Waiting = tuple[SignalName, "asyncio.Future[bool]"]
+_Waiting = tuple[Category, "asyncio.Future[bool]"]
 
 
 class Bulkhead(Guard):
@@ -20,32 +22,32 @@ class Bulkhead(Guard):
         self._limits = limits
         self._clock = clock
         self._total = 0
-        self._in_flight: dict[SignalName, int] = {}
+        self._in_flight: dict[Category, int] = {}
         self._queue: list[_Waiting] = []
 
-    async def observe(self, query: SignalQuery) -> Signal:
+    async def _pass(self, passage: Passage, ask: Callable[[], Awaitable[T]], refuse: Refuse[T]) -> T:
         """Ask as soon as there is room, or say that there was none."""
-        name = query.signal
+        name = passage.name
         if self._has_room(name):
             self._enter(name)
-        elif not await self._wait(query):
-            return self._refusal(name, Unavailability.OPERATOR_ERROR, KitCode.BULKHEAD_FULL)
+        elif not await self._wait(passage):
+            return refuse(Unavailability.OPERATOR_ERROR, KitCode.BULKHEAD_FULL)
         try:
-            return await self._inner.observe(query)
+            return await ask()
         finally:
             self._leave(name)
 
-    def _has_room(self, name: SignalName) -> bool:
+    def _has_room(self, name: Category) -> bool:
         return (
             self._total < self._limits.operator_in_flight_max
             and self._in_flight.get(name, 0) < self._limits.api_in_flight_max
         )
 
-    def _enter(self, name: SignalName) -> None:
+    def _enter(self, name: Category) -> None:
         self._total += 1
         self._in_flight[name] = self._in_flight.get(name, 0) + 1
 
-    def _leave(self, name: SignalName) -> None:
+    def _leave(self, name: Category) -> None:
         self._total -= 1
         self._in_flight[name] -= 1
         if self._queue:
@@ -63,9 +65,9 @@ class Bulkhead(Guard):
                 turn.set_result(True)
                 return
 
-    async def _wait(self, query: SignalQuery) -> bool:
+    async def _wait(self, passage: Passage) -> bool:
         """Whether a place was got; it is taken already when this returns true."""
-        wait_s = (query.deadline_s - self._clock.monotonic_s()) * self._limits.queue_wait_share
+        wait_s = (passage.deadline_s - self._clock.monotonic_s()) * self._limits.queue_wait_share
         if wait_s <= 0 or self._limits.queue_max == 0:
             return False
         if len(self._queue) >= self._limits.queue_max:
@@ -73,13 +75,13 @@ class Bulkhead(Guard):
             if not oldest.done():
                 oldest.set_result(False)
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        entry = (query.signal, turn)
+        entry = (passage.name, turn)
         self._queue.append(entry)
         try:
             await asyncio.wait((turn,), timeout=wait_s)
         except asyncio.CancelledError:
             if turn.done() and turn.result():
-                self._leave(query.signal)  # the place came together with the cancellation
+                self._leave(passage.name)  # the place came together with the cancellation
             raise
         finally:
             if not turn.done():

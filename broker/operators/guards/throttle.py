@@ -1,9 +1,13 @@
 """Do what an operator asks that says "too many requests" or "quota used up": ask nothing of that API for a while."""
 
-from broker.adapter_kit.adapter import Adapter, SignalQuery
+from collections.abc import Awaitable, Callable
+
+from broker.adapter_kit.adapter import Adapter
+from broker.adapter_kit.instruments import Refused
 from broker.clock import Clock
-from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
-from broker.operators.guards.base import Guard
+from broker.domain.instrument import Category
+from broker.domain.signal import Unavailability, Unavailable
+from broker.operators.guards.base import Guard, Passage, Refuse, T
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.verdicts import QUOTA_USED_UP, THROTTLED
 
@@ -25,28 +29,28 @@ class Throttle(Guard):
         super().__init__(inner)
         self._limits = limits
         self._clock = clock
-        self._pauses: dict[SignalName, _Pause] = {}
+        self._pauses: dict[Category, _Pause] = {}
 
-    async def observe(self, query: SignalQuery) -> Signal:
+    async def _pass(self, passage: Passage, ask: Callable[[], Awaitable[T]], refuse: Refuse[T]) -> T:
         """Ask, or answer as the operator did while its pause lasts."""
-        pause = self._pauses.get(query.signal)
+        pause = self._pauses.get(passage.name)
         if pause is not None and self._clock.monotonic_s() < pause.until_s:
-            return self._refusal(query.signal, Unavailability.OPERATOR_ERROR, pause.code)
-        answer = await self._inner.observe(query)
-        if isinstance(answer, Observed):
-            self._forget(query.signal)
+            return refuse(Unavailability.OPERATOR_ERROR, pause.code)
+        answer = await ask()
+        if not isinstance(answer, Unavailable | Refused):
+            self._forget(passage.name)
         elif answer.code in {THROTTLED, QUOTA_USED_UP}:
-            self._pause(answer)
+            self._pause(passage.name, answer)
         return answer
 
-    def _forget(self, name: SignalName) -> None:
+    def _forget(self, name: Category) -> None:
         """An answer ends the row of refusals, unless it belongs to a question from before the pause."""
         pause = self._pauses.get(name)
         if pause is not None and self._clock.monotonic_s() >= pause.until_s:
             del self._pauses[name]
 
-    def _pause(self, refusal: Unavailable) -> None:
-        pause = self._pauses.setdefault(refusal.name, _Pause())
+    def _pause(self, name: Category, refusal: Unavailable | Refused) -> None:
+        pause = self._pauses.setdefault(name, _Pause())
         now_s = self._clock.monotonic_s()
         # Answers to questions that were under way together are one request to slow down.
         first = now_s >= pause.until_s
@@ -59,7 +63,7 @@ class Throttle(Guard):
             pause.in_row += 1
             pause.code = THROTTLED if refusal.code == THROTTLED else QUOTA_USED_UP
 
-    def _own_s(self, refusal: Unavailable, in_row: int) -> float:
+    def _own_s(self, refusal: Unavailable | Refused, in_row: int) -> float:
         limits = self._limits
         if refusal.code == QUOTA_USED_UP:
             return limits.quota_pause_ms / 1000

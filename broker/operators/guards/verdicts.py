@@ -1,6 +1,7 @@
 """What an answer says about the health of the one who gave it, judged by its reason and code alone."""
 
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.instruments import Refused
 from broker.domain.signal import Signal, Unavailability, Unavailable
 
 THROTTLED = "TOO_MANY_REQUESTS"
@@ -28,14 +29,14 @@ _AGAIN = frozenset(
 )
 
 
-def failed(answer: Signal, elapsed_s: float, patience_s: float) -> bool | None:
+def failed(answer: object, elapsed_s: float, patience_s: float) -> bool | None:
     """Whether the operator failed; ``None`` where the answer tells nothing about it.
 
     A timeout counts only after ``patience_s``, and not at all where the caller's own deadline ended the call, which
     :class:`AttemptTimeout` writes as ``DEADLINE``. Defensive: otherwise a tenant with short deadlines could make an
     operator look dead to everybody else.
     """
-    if not isinstance(answer, Unavailable):
+    if not isinstance(answer, Unavailable | Refused):
         return False
     if answer.reason in _NOT_ASKED or answer.code in _OURS:
         return None

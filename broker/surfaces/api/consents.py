@@ -42,7 +42,7 @@ class ConsentIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     method: Annotated[_Word, msgspec.Meta(examples=["checkbox", "spoken", "signature"])]
     channel: Annotated[_Word, msgspec.Meta(examples=["app", "voice", "branch"])]
     signals: Annotated[tuple[SignalName, ...], msgspec.Meta(max_length=20)] = ()
-    instruments: Annotated[tuple[InstrumentName, ...], msgspec.Meta(max_length=5)] = ()
+    instruments: Annotated[tuple[InstrumentName, ...], msgspec.Meta(max_length=6)] = ()
     jurisdiction: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$(?!\n)")] | None = None
     proof: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
     given_at: _Instant | None = None

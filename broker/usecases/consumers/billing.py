@@ -8,6 +8,7 @@ import msgspec
 
 from broker.adapter_kit.adapter import Adapter, Capability, SignalQuery
 from broker.adapter_kit.instruments import A, Order, Refused
+from broker.adapter_kit.prompts import PersonAsked
 from broker.clock import Clock
 from broker.domain.cost import Call, Charge
 from broker.domain.instrument import Category, InstrumentName
@@ -104,6 +105,8 @@ class Billed:
     async def carry_out(self, order: Order[A]) -> A | Refused:
         """As :meth:`observe`."""
         name = order.instrument
+        if not order.charged:
+            return await self._inner.carry_out(order)
         offered = self._inner.instruments.get(name)
 
         def done_by(answer: A | Refused) -> str | None:
@@ -111,6 +114,8 @@ class Billed:
                 if never_sent(answer.reason, answer.source):
                     return None
                 return answer.source.operator if answer.source else self._sources[0]
+            if isinstance(answer, PersonAsked) and not answer.anew:
+                return None
             return offered.operator if offered else self._sources[0]
 
         answer = await self._paid(order.tenant, order.consumer, name, lambda: self._inner.carry_out(order), done_by)

@@ -15,7 +15,7 @@ from broker.errors import Conflict
 from broker.policy.rules import StepUpMethod
 from broker.policy.words import language_of
 from broker.step_up import rules
-from broker.usecases.step_up.challenge_desk import ChallengeDesk, Held, digest
+from broker.usecases.step_up.challenge_desk import CATEGORIES, ChallengeDesk, Held, digest
 from broker.usecases.step_up.challenge_views import ENDINGS, Ending, PageView, Tapped, page_of
 from broker.usecases.step_up.pursue_challenges import PursueChallenges
 
@@ -61,7 +61,7 @@ class Ceremonies:
         if challenge is None:
             raise Conflict("this link was opened before, or is over")
         check, held = await self._desk.check(challenge), await self._desk.held(challenge)
-        if not await self._desk.permits(check, PhoneNumber(held.phone), SignalName.NUMBER_VERIFICATION):
+        if not await self._desk.permits(check, PhoneNumber(held.phone), CATEGORIES[challenge.method]):
             await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.NOT_PERMITTED)
             raise Conflict("this link is over")
         if challenge.method == StepUpMethod.OPERATOR_PROMPT:

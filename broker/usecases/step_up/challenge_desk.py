@@ -9,7 +9,6 @@ import msgspec
 
 from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.authorization_code import HoldsCeremonies, Transaction
-from broker.adapter_kit.prompts import AsksPeople
 from broker.clock import Clock
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState, RefusalCode
 from broker.domain.event import EventKind
@@ -39,7 +38,7 @@ _PERSON = "the person"
 CATEGORIES: Mapping[str, Category] = {
     StepUpMethod.NETWORK_AUTH: SignalName.NUMBER_VERIFICATION,
     StepUpMethod.OPERATOR_TOKEN: SignalName.NUMBER_VERIFICATION,
-    StepUpMethod.OPERATOR_PROMPT: SignalName.NUMBER_VERIFICATION,
+    StepUpMethod.OPERATOR_PROMPT: InstrumentName.OPERATOR_PROMPT,
     StepUpMethod.SMS_OTP: InstrumentName.ONE_TIME_PASSWORD,
 }
 """What a method asks the operator for; the others ask nobody."""
@@ -90,6 +89,8 @@ class Held(msgspec.Struct, frozen=True):
     """The entry of the ledger that asking them rested on."""
     operator_token: str = ""
     """The device's token, while the operator has not said what it is worth."""
+    asked: bool = False
+    """Whether the operator has the question, so that from here on only the answer is looked for."""
 
     def __repr__(self) -> str:
         return "Held(…)"
@@ -106,7 +107,6 @@ class ChallengeTools(msgspec.Struct, frozen=True):
     permit: Permit
     through: PermittedNetwork
     ceremonies: Mapping[str, HoldsCeremonies]
-    prompters: Mapping[str, AsksPeople]
     clock: Clock
     new_id: Callable[[str], str]
     new_correlator: Callable[[], str]

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from broker.adapter_kit.adapter import Adapter, OperatorFault
 from broker.adapter_kit.authorization_code import HoldsCeremonies
-from broker.adapter_kit.prompts import AsksPeople
 from broker.consent.gate import ConsentGate
 from broker.domain.decision import Decision
 from broker.domain.evidence import Evidence
@@ -29,13 +28,11 @@ class FindWays:
         self,
         through: Callable[[tuple[str, ...]], Adapter | None],
         ceremonies: Mapping[str, HoldsCeremonies],
-        prompters: Mapping[str, AsksPeople],
         gate: ConsentGate,
         lifetimes: Lifetimes,
     ) -> None:
         self._through = through
         self._ceremonies = ceremonies
-        self._prompters = prompters
         self._gate = gate
         self._lifetimes = lifetimes
         self._kept: dict[tuple[tuple[str, ...], str], Surroundings] = {}
@@ -62,7 +59,7 @@ class FindWays:
 
     def prompter(self, sources: tuple[str, ...]) -> str | None:
         """The most preferred operator who asks people on their phone for each thing anew; ``None`` without one."""
-        return next((name for name in sources if name in self._prompters), None)
+        return next((name for name in sources if self._prompts(name)), None)
 
     def _around(self, sources: tuple[str, ...], purpose: str) -> Surroundings:
         found = self._kept.get((sources, purpose))
@@ -87,10 +84,15 @@ class FindWays:
     def _barred(self, purpose: str) -> frozenset[str]:
         asked: dict[Category, frozenset[StepUpMethod]] = {
             SignalName.NUMBER_VERIFICATION: ON_THE_SIM,
-            InstrumentName.ONE_TIME_PASSWORD: ON_THE_PHONE_NETWORK,
+            InstrumentName.ONE_TIME_PASSWORD: ON_THE_PHONE_NETWORK - ON_THE_SIM,
+            InstrumentName.OPERATOR_PROMPT: frozenset({StepUpMethod.OPERATOR_PROMPT}),
         }
         barred = [methods for named, methods in asked.items() if self._gate.basis(purpose, named) is None]
         return frozenset(str(method) for methods in barred for method in methods)
+
+    def _prompts(self, operator: str) -> bool:
+        one = self._through((operator,))
+        return one is not None and InstrumentName.OPERATOR_PROMPT in one.instruments
 
     def _takes_token(self, operator: str) -> bool:
         one = self._ceremonies.get(operator)

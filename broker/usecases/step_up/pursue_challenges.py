@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from broker.adapter_kit.prompts import Prompt, PromptAnswer
+import msgspec
+
+from broker.adapter_kit.instruments import Refused
+from broker.adapter_kit.prompts import AskPerson, HearPerson, PromptAnswer, forbids, may_pass
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState
+from broker.domain.instrument import InstrumentName
 from broker.domain.phone import PhoneNumber
-from broker.domain.record import Check
-from broker.domain.signal import SignalName
+from broker.domain.signal import Unavailability
 from broker.errors import BrokerError, Conflict, origin
 from broker.policy.rules import StepUpMethod
 from broker.step_up import rules
-from broker.usecases.step_up.challenge_desk import LOOK_MS, ChallengeDesk
+from broker.usecases.step_up.challenge_desk import LOOK_MS, ChallengeDesk, Held
 
 _MOST = 200
 _AT_ONCE = 16
@@ -22,8 +25,6 @@ _ENDINGS: Mapping[PromptAnswer, tuple[ChallengeState, ChallengeCode | None]] = {
     PromptAnswer.DENIED: (ChallengeState.FAILED, ChallengeCode.DENIED),
     PromptAnswer.EXPIRED: (ChallengeState.EXPIRED, ChallengeCode.TIMED_OUT),
     PromptAnswer.NOBODY_ASKED: (ChallengeState.FAILED, ChallengeCode.NOBODY_ASKED),
-    PromptAnswer.NOT_PERMITTED: (ChallengeState.FAILED, ChallengeCode.NOT_PERMITTED),
-    PromptAnswer.REFUSED: (ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE),
 }
 _COUNTS = frozenset({PromptAnswer.APPROVED, PromptAnswer.DENIED})
 """What the person said; all else says something about operators, and nothing for or against them."""
@@ -76,28 +77,31 @@ class PursueChallenges:
         if challenge.method == StepUpMethod.OPERATOR_TOKEN:
             await self._desk.by_token(challenge, held, held.operator_token)
             return
-        if challenge.method != StepUpMethod.OPERATOR_PROMPT:
-            return
-        check, phone = await self._desk.check(challenge), PhoneNumber(held.phone)
-        answer = await self._asked(challenge, check, phone, held.operator)
-        if answer in _ENDINGS:
-            state, code = _ENDINGS[answer]
-            await self._desk.end(challenge, state, code, counts=answer in _COUNTS)
+        if challenge.method == StepUpMethod.OPERATOR_PROMPT:
+            await self._by_prompt(challenge, held)
 
-    async def _asked(self, challenge: Challenge, check: Check, phone: PhoneNumber, operator: str) -> PromptAnswer:
-        """How it stands at the operator, if they may be asked; whether it may be used is seen to where it counts."""
-        prompter = self._tools.prompters.get(operator)
-        if prompter is None:
-            return PromptAnswer.REFUSED
-        if not await self._desk.permits(check, phone, SignalName.NUMBER_VERIFICATION):
-            return PromptAnswer.NOT_PERMITTED
-        prompt = Prompt(
-            phone=phone,
-            purpose=check.purpose,
-            # Bound to the action, and to this asking for it: a yes to one is no yes to another.
-            bound_to=f"{challenge.challenge_id} {check.action_digest}",
-            tenant=check.tenant,
-            consumer=check.consumer,
-            timeout_s=self._tools.limits.ask_s,
-        )
-        return await prompter.ask_person(prompt)
+    async def _by_prompt(self, challenge: Challenge, held: Held) -> None:
+        answer = await self._heard(challenge, held)
+        if isinstance(answer, Refused):
+            if not may_pass(answer):
+                code = ChallengeCode.NOT_PERMITTED if forbids(answer) else ChallengeCode.OPERATOR_UNAVAILABLE
+                await self._desk.end(challenge, ChallengeState.FAILED, code)
+        elif answer in _ENDINGS:
+            state, code_or_none = _ENDINGS[answer]
+            await self._desk.end(challenge, state, code_or_none, counts=answer in _COUNTS)
+
+    async def _heard(self, challenge: Challenge, held: Held) -> PromptAnswer | Refused:
+        """How it stands at the operator, who is asked first if they do not have the question yet."""
+        adapter = self._tools.through((held.operator,))
+        check = await self._desk.check(challenge)
+        # Bound to the action, and to this asking for it: a yes to one is no yes to another.
+        bound_to = f"{challenge.challenge_id} {check.action_digest}"
+        said = self._desk.order(check, PhoneNumber(held.phone))
+        if adapter is None:
+            return Refused(InstrumentName.OPERATOR_PROMPT, Unavailability.UNSUPPORTED)
+        if not held.asked:
+            asked = await adapter.carry_out(AskPerson(bound_to=bound_to, **said))
+            if isinstance(asked, Refused):
+                return asked
+            challenge = await self._desk.hold(challenge, msgspec.structs.replace(held, asked=True))
+        return await adapter.carry_out(HearPerson(bound_to=bound_to, **said))

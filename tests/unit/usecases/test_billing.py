@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
 from broker.adapter_kit.adapter import SignalQuery
 from broker.adapter_kit.instruments import A, CheckPassword, Order, PasswordVerdict, Refused
+from broker.adapter_kit.prompts import AskPerson, HearPerson, PersonAsked, PromptAnswer
 from broker.consumers.limits import Limits, write
 from broker.consumers.memory import MemoryLimits
 from broker.consumers.standing import Standings
@@ -24,6 +27,14 @@ from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Act, Acting, bad, good
 
 SWAP = SignalName.SIM_SWAP
+SAID: Mapping[str, Any] = {
+    "phone": PhoneNumber("+34600000101"),
+    "purpose": "FraudPreventionAndDetection",
+    "correlator": "c",
+    "deadline_s": 10,
+    "tenant": "acme",
+    "consumer": "shop",
+}
 PRICES = {"alba": Charge(Decimal("0.02"), "EUR"), "borealis": Charge(Decimal("0.05"), "EUR")}
 
 
@@ -139,20 +150,38 @@ class Texting(Acting):
 
 
 async def test_an_answer_that_is_a_word_is_an_answer() -> None:
-    clock, books = HandClock(), Books()
+    books = Books()
+    assert await ordered(books, Texting, CheckPassword(reference="1", code="123456", **SAID)) is PasswordVerdict.RIGHT
+    assert [call.signal for call in books.calls] == ["one_time_password"]
+
+
+class Ringing(Acting):
+    """Asks a person once, and waits for them."""
+
+    asks = 0
+
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        answer: object = PromptAnswer.WAITING
+        if isinstance(order, AskPerson):
+            answer = PersonAsked(anew=Ringing.asks == 0)
+            Ringing.asks += 1
+        return answer  # type: ignore[return-value]
+
+
+async def test_a_person_who_is_asked_costs_once_however_long_they_take() -> None:
+    books, Ringing.asks = Books(), 0
+    for _ in range(2):
+        await ordered(books, Ringing, AskPerson(bound_to="this", **SAID))
+    books.down = True  # the answer to what is paid for is heard without looking into the purse
+    assert await ordered(books, Ringing, HearPerson(bound_to="this", **SAID)) is PromptAnswer.WAITING
+    assert [call.signal for call in books.calls] == ["operator_prompt"]
+    assert books.spent["EUR"] == 20_000
+
+
+async def ordered(books: Books, kind: type[Acting], order: Order[A]) -> A | Refused:
+    clock = HandClock()
     budget = Budget(books, Standings(books, clock, MemoryLimits()), clock)
     tools = BillingTools(budget, books, priced, clock, lambda prefix: f"{prefix}_1")
-    adapter = BilledSources(lambda _: Texting(good(clock)), tools)(("alba",))
+    adapter = BilledSources(lambda _: kind(good(clock)), tools)(("alba",))
     assert adapter is not None
-    order = CheckPassword(
-        reference="1",
-        code="123456",
-        phone=PhoneNumber("+34600000101"),
-        purpose="FraudPreventionAndDetection",
-        correlator="c",
-        deadline_s=10,
-        tenant="acme",
-        consumer="shop",
-    )
-    assert await adapter.carry_out(order) is PasswordVerdict.RIGHT
-    assert [call.signal for call in books.calls] == ["one_time_password"]
+    return await adapter.carry_out(order)
