@@ -65,8 +65,8 @@ class Phone:
         """The page behind the link."""
         return self.http.get(link, headers=headers)
 
-    def tap(self, link: str, page: httpx.Response) -> httpx.Response:
-        """Send the page's form and go wherever it leads; the last page.
+    def tap(self, link: str, page: httpx.Response, code: str = "") -> httpx.Response:
+        """Send the page's form, with the code where it asks for one, and go wherever it leads; the last page.
 
         Raises:
             ValueError: the page has nothing to tap, or leads in a circle.
@@ -74,7 +74,9 @@ class Phone:
         form = _FORM.search(page.text)
         if form is None:
             raise ValueError("there is nothing to tap on this page")
-        response = self.http.post(urljoin(link, unescape(form[1])), headers={"sec-fetch-site": "same-origin"})
+        typed = {"code": code} if code else None
+        address = urljoin(link, unescape(form[1]))
+        response = self.http.post(address, headers={"sec-fetch-site": "same-origin"}, data=typed)
         for _ in range(REDIRECTS_MAX):
             if not response.is_redirect:
                 return response
@@ -117,11 +119,12 @@ def compare_code(page: httpx.Response) -> str:
     return unescape(found[1]) if found else ""
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     link: Annotated[str, typer.Argument(help="The link that the broker gave for the phone.")],
     number: Annotated[str, typer.Option(help="The number of the SIM in this phone.")],
     way: Annotated[Way, typer.Option("--as", help="How the phone is connected.")] = Way.CELLULAR,
     look: Annotated[bool, typer.Option("--look", help="Look at the page and tap nothing.")] = False,
+    code: Annotated[str, typer.Option(help="The code that came with the link, where the page asks for it.")] = "",
     answer: Annotated[Answer | None, typer.Option(help="What to say when the operator asks on the phone.")] = None,
     operator: Annotated[str, typer.Option(help="The pretend operator that asks.")] = "http://127.0.0.1:9101",
     control_key_file: Annotated[Path | None, typer.Option(help="The key of its control API.")] = None,
@@ -134,7 +137,7 @@ def run(
         typer.echo(f"{title}\n{text}")
         if look:
             return
-        last = phone.tap(link, page)
+        last = phone.tap(link, page, code)
         if answer is not None:
             key = "" if control_key_file is None else control_key_file.read_text("utf-8").strip()
             phone.answer(Control(operator, key), approve=answer is Answer.APPROVE)

@@ -195,7 +195,8 @@ class Challenge:
     """A way to prove more that was started; what came of it is read from the check.
 
     ``link``, told once, is for the person's phone and for nobody else, with ``qr`` (the same as an SVG) and
-    ``compare_code``, which the person sees on the page and has to find where they were sent from.
+    ``compare_code``, which the person sees on the page and has to find where they were sent from, or, for
+    ``operator_prompt``, types there.
     """
 
     id: str

@@ -316,6 +316,7 @@ class ChallengeSettings(Section):
     attempts: int = Field(default=3, ge=1, le=10)
     within_s: int = Field(default=3600, ge=10, le=86_400)
     hourly: int = Field(default=6, ge=1, le=1000)
+    prompts_hourly: int = Field(default=3, ge=1, le=100)
     clean_s: int = Field(default=300, ge=10, le=3600)
     sends: int = Field(default=3, ge=1, le=10)
     resend_s: int = Field(default=30, ge=5, le=600)

@@ -68,6 +68,17 @@ _LATELY = (
     .limit(bindparam("rows"))
     .subquery()
 )
+_PROMPTS_LATELY = (
+    select(challenges.c.code)
+    .where(
+        challenges.c.tenant == bindparam("tenant"),
+        challenges.c.subject == bindparam("subject"),
+        challenges.c.opened_ms >= bindparam("since_ms"),
+        challenges.c.method == "operator_prompt",
+    )
+    .order_by(challenges.c.opened_ms.desc())
+    .limit(bindparam("rows"))
+)
 _COUNT_LATELY = select(func.count()).select_from(_LATELY)
 
 
@@ -133,6 +144,13 @@ class ChallengeStore:
         """How many were started about a subject since an instant, counted as far as ``limit``."""
         row = await self._reader.row(_COUNT_LATELY, tenant=tenant, subject=subject, since_ms=since_ms, rows=limit)
         return cast("int", row[0]) if row else 0
+
+    async def prompts_lately(
+        self, tenant: str, subject: bytes, since_ms: int, limit: int
+    ) -> list[ChallengeCode | None]:
+        """How the last questions on a subject's phone since an instant ended, newest first."""
+        rows = await self._reader.rows(_PROMPTS_LATELY, tenant=tenant, subject=subject, since_ms=since_ms, rows=limit)
+        return [None if code is None else ChallengeCode(str(code)) for (code,) in rows]
 
 
 def prompt_over(challenge: Challenge) -> Step:

@@ -165,7 +165,7 @@ def offering_us() -> float:
     document = shipped()["payment"]
     class_rules = document.rules(ActionClass.MEDIUM)
     gate = consent_gate(CONFIG / "purposes.toml")
-    find = FindWays(lambda _: None, {}, {}, gate, Lifetimes(3600, 300, 3600))
+    find = FindWays(lambda _: None, {}, gate, Lifetimes(3600, 300, 3600))
     around = msgspec.structs.replace(find._around((), "FraudPreventionAndDetection"), able=frozenset(StepUpMethod))
     find._kept[("alba",), "FraudPreventionAndDetection"] = around
     route, taken = Route(RouteBasis.RANGE, sources=("alba",)), []

@@ -103,8 +103,8 @@ def test_a_person_proves_their_sim_and_the_check_allows(till: Till) -> None:
     page = phone.look(challenge["link"])
     title, text = said(page)
     assert title == "Is this you?"
-    assert "till (shop)" in text
-    assert "payment.transfer, 950.00 EUR" in text
+    assert "till · shop wants to do this for you" in text
+    assert "Make a payment 950.00 EUR payment.transfer" in text
     assert compare_code(page) == challenge["compareCode"]
     assert SWAPPED_3D not in page.text
 
@@ -387,9 +387,10 @@ def asked_by_operator(till: Till) -> Asked:
     challenge = till.started(check, "operator_prompt", STEADY)
     phone = till.phone(STEADY)
     page = phone.look(challenge["link"])
-    assert (compare_code(page), "payment.transfer, 950.00 EUR" in said(page)[1]) == (challenge["compareCode"], True)
+    assert (compare_code(page), "Make a payment 950.00 EUR" in said(page)[1]) == ("", True)
     assert len(operator.prompts(STEADY)) == rung, "nothing rings before the person has read what it is about"
-    assert said(phone.tap(challenge["link"], page))[0] == "Look at your phone"
+    code = f" {challenge['compareCode'][:2].lower()}-{challenge['compareCode'][2:]}"
+    assert said(phone.tap(challenge["link"], page, code))[0] == "Look at your phone"
     assert [one["standing"] for one in operator.prompts(STEADY)[rung:]] == ["pending"]
     return Asked(till, rung, check, challenge, phone)
 
@@ -438,3 +439,89 @@ def test_a_yes_that_comes_too_late_is_none(till: Till) -> None:
     assert asked.ended() == ("expired", "TIMED_OUT")
     till.stage.alba.control.answer(STEADY, approve=True)
     assert till.now(asked.check)["decision"] == "step_up"
+
+
+def test_whoever_has_the_link_alone_has_no_phone_ring(till: Till) -> None:
+    """A link is carried off, or looked at by a program; the code that came with it was told to the person."""
+    operator = till.stage.alba.control
+    rung, check = len(operator.prompts(STEADY)), till.ask(STEADY, DEAR)
+    challenge = till.started(check, "operator_prompt", STEADY)
+    thief = till.phone(OTHER)
+    page = thief.look(challenge["link"])
+    assert challenge["compareCode"] not in page.text
+    wrong = [thief.tap(challenge["link"], page, code) for code in ("", "AAAA", "\u202e<script>")]
+    assert [one.status_code for one in wrong] == [422, 422, 410]
+    assert 'role="alert"' in wrong[0].text
+    assert till.http.get(challenge["href"]).json()["code"] == "CODE_WRONG"
+    owner = till.phone(STEADY)
+    assert owner.http.post(challenge["link"], data={"code": challenge["compareCode"]}).status_code == 410
+    assert len(operator.prompts(STEADY)) == rung
+    assert till.now(check)["decision"] == "step_up"
+    assert till.start(check, "operator_prompt", STEADY).status_code == 201, "and nothing is before the person"
+
+
+def test_a_phone_that_was_answered_with_a_no_is_left_in_peace(till: Till) -> None:
+    asked = asked_by_operator(till)
+    asked.answer(approve=False)
+    assert asked.ended() == ("failed", "DENIED")
+    until(lambda: bool(till.now(asked.check)["revision"] == 1))
+    again = till.ask(STEADY, DEAR)
+    refused = till.start(again, "operator_prompt", STEADY)
+    assert (refused.status_code, int(refused.headers["retry-after"])) == (429, 3600)
+    assert till.start(again, "network_auth", STEADY).status_code == 201
+    assert till.stage.rows("SELECT code FROM refusals WHERE tenant = ?", till.tenant) == [("FLOODED",)]
+
+
+def test_a_phone_rings_three_times_an_hour_at_most(till: Till) -> None:
+    for status in (201, 201, 201, 429):
+        started = till.start(till.ask(STEADY, DEAR), "operator_prompt", STEADY)
+        assert started.status_code == status
+        if started.is_success:
+            assert till.http.post(f"{started.json()['href']}/cancel").is_success
+
+
+def test_two_links_in_one_browser_do_not_disturb_each_other(till: Till) -> None:
+    phone, checks = till.phone(SWAPPED_3D), [till.ask(), till.ask()]
+    links = [till.started(check)["link"] for check in checks]
+    taps = [phone.http.post(link, headers={"sec-fetch-site": "same-origin"}) for link in links]
+    for tap in taps:
+        back = phone.http.get(tap.headers["location"], headers={"x-cellular-msisdn": SWAPPED_3D})
+        assert said(phone.http.get(back.headers["location"]))[0] == "Done"
+    assert phone.http.cookies.jar.__len__() == 0, "and none is left behind"
+
+
+@pytest.mark.parametrize("way", ["HEAD", "GET", "OPTIONS"])
+def test_a_messenger_that_looks_at_a_link_first_does_not_use_it_up(till: Till, way: str) -> None:
+    challenge = till.started(till.ask())
+    looking = {"user-agent": "WhatsApp/2.23", "purpose": "prefetch", "sec-purpose": "prefetch"}
+    for _ in range(3):
+        assert till.phone(OTHER).http.request(way, challenge["link"], headers=looking).status_code < 500
+    phone = till.phone(SWAPPED_3D)
+    assert said(phone.tap(challenge["link"], phone.look(challenge["link"])))[0] == "Done"
+
+
+def test_a_browser_that_keeps_no_cookies_proves_nothing_and_is_told_why(till: Till) -> None:
+    challenge = till.started(till.ask())
+    phone, address = carried(till, challenge)
+    phone.http.cookies.clear()
+    last = phone.http.get(address)
+    assert (last.status_code, said(last)[0], "cookies" in said(last)[1]) == (403, "Another browser", True)
+
+
+@pytest.mark.parametrize(
+    ("header", "title"),
+    [
+        ("es", "¿Eres tú?"),
+        ("en;q=0.4, es-MX;q=0.8", "¿Eres tú?"),
+        ("de, es;q=0, en;q=0.1", "Is this you?"),
+        ("*", "Is this you?"),
+        ("ÿ;q=x" * 400, "Is this you?"),
+    ],
+)
+def test_each_page_speaks_the_language_that_is_wanted_most(till: Till, header: str, title: str) -> None:
+    link = till.started(till.ask())["link"]
+    asking = [(b"accept-language", header.encode("latin-1"))]
+    with httpx.Client(trust_env=False) as http:
+        assert said(http.get(link, headers=asking))[0] == title
+        over = http.get(f"{till.stage.broker.url}/v1/step-up/callback?state=x", headers=asking)
+    assert said(over)[0] == {"¿Eres tú?": "Este enlace ya no sirve"}.get(title, "This link is over")

@@ -258,7 +258,10 @@ def test_a_prompt_outlives_a_broker_that_is_killed_at_each_step(scene: Scene) ->
         page = scene.phone.look(challenge["link"])
         assert said(page)[0] == "Is this you?", "killed after it was started"
         with killed_while_asking(
-            scene, running, lambda: scene.phone.tap(challenge["link"], page), lambda: len(control.prompts(STEADY)) == 1
+            scene,
+            running,
+            lambda: scene.phone.tap(challenge["link"], page, challenge["compareCode"]),
+            lambda: len(control.prompts(STEADY)) == 1,
         ):
             assert scene.rows("SELECT state FROM challenges") == [("opened",)]
 

@@ -22,7 +22,7 @@ from broker.__main__ import main
 from tests.support.broker import configure, free_socket
 from tests.support.mock_operator import running_operator
 
-_START_S = 30
+_START_S = 90
 CommandLine = Callable[..., tuple[int, str]]
 QUESTION = {
     "subject": {"phoneNumber": "+34600000101"},

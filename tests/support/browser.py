@@ -73,6 +73,12 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **typed
             )
 
+    async def tapped(self, x: float, y: float, *, times: int = 1) -> None:
+        """Press and let go there, so often, without waiting for what comes of it."""
+        kinds = ("mousePressed", "mouseReleased") * times
+        where: dict[str, Any] = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        await asyncio.gather(*(self.call("Input.dispatchMouseEvent", type=kind, **where) for kind in kinds))
+
     async def of(self, expression: str) -> Any:
         """What an expression comes to in the page: for looking, from outside of its content policy."""
         answer = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)

@@ -46,9 +46,7 @@ class Guard:
         """Ask the adapter inside."""
 
         def refuse(reason: Unavailability, code: str) -> Signal:
-            capability = self._capabilities.get(query.signal)
-            source = None if capability is None else Source(self._operator, capability.api, capability.version)
-            return Unavailable(query.signal, reason, code, source)
+            return self._refusal(query.signal, reason, code)
 
         passage = Passage(query.signal, query.deadline_s)
         return await self._pass(passage, lambda: self._inner.observe(query), refuse)
@@ -70,6 +68,12 @@ class Guard:
     async def aclose(self) -> None:
         """Close the adapter inside."""
         await self._inner.aclose()
+
+    def _refusal(self, name: SignalName, reason: Unavailability, code: str) -> Unavailable:
+        """The signal for a question that this guard did not let through."""
+        capability = self._capabilities.get(name)
+        source = None if capability is None else Source(self._operator, capability.api, capability.version)
+        return Unavailable(name, reason, code, source)
 
     async def _pass(self, passage: Passage, ask: Callable[[], Awaitable[T]], refuse: Refuse[T]) -> T:  # noqa: ARG002
         """Let it through, or refuse it."""

@@ -3,7 +3,7 @@
 ``openapi/mcp-tools.json`` is the published form; a change of wording shows there, and takes another :data:`VERSION`.
 """
 
-VERSION = "5"
+VERSION = "6"
 """Counts up with every change that an agent could notice."""
 
 INSTRUCTIONS = "Call check_trust before any sensitive action for a phone number, and act only on decision=allow."
@@ -22,7 +22,8 @@ the code {code}: if it shows another one, close it."""
 START_CHALLENGE = """Have the person prove more, where `nextSteps` of a check names a challenge. `id` is that of the
 check, `method` one of those offered, `phoneNumber` the number of the check once more. For `network_auth` show the
 person `link` or its QR code, to be opened on the phone over mobile data, and say `compareCode`, which they see on the
-page. Then call await_check; do not act before it says allow."""
+page. For `operator_prompt` show `link` and say `compareCode`, which they type there before their operator asks them.
+Then call await_check; do not act before it says allow."""
 
 REQUEST_REVIEW = """Ask for a human to look at a check, where `nextSteps` of its answer names a review. `id` is that of
 the check; `justification` is why it should go ahead, in your own words. Do not act while it is `pending`. Asking again

@@ -13,10 +13,10 @@ from broker.domain.phone import PhoneNumber
 from broker.domain.signal import SignalName
 from broker.errors import Conflict
 from broker.policy.rules import StepUpMethod
-from broker.policy.words import language_of
+from broker.policy.words import Language, language_of
 from broker.step_up import rules
 from broker.usecases.step_up.challenge_desk import CATEGORIES, ChallengeDesk, Held, digest
-from broker.usecases.step_up.challenge_views import ENDINGS, Ending, PageView, Tapped, page_of
+from broker.usecases.step_up.challenge_views import ENDINGS, Ending, PageView, Tapped, compare_code, page_of, same_code
 from broker.usecases.step_up.pursue_challenges import PursueChallenges
 
 _FAULTS: Mapping[str, ChallengeCode] = {
@@ -37,6 +37,11 @@ class Ceremonies:
         self._tools = desk.tools
         self._pursue = PursueChallenges(desk)
 
+    @staticmethod
+    def language(accept_language: str | None) -> Language:
+        """In which language a person is spoken to."""
+        return language_of(accept_language)
+
     async def page(self, secret: str, accept_language: str | None) -> PageView:
         """What the person sees who opens the link. Looking changes nothing: previews of messages look, too."""
         language = language_of(accept_language)
@@ -45,14 +50,16 @@ class Ceremonies:
             return PageView(language, open=False)
         check = await self._desk.check(challenge)
         if challenge.method == StepUpMethod.OPERATOR_PROMPT:
-            return page_of(check, challenge.method, secret, language, "")
+            return page_of(check, challenge.method, "", language, "")
         held = await self._desk.held(challenge)
         started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
         goes_to = urlsplit(started.url)
-        return page_of(check, challenge.method, secret, language, f"{goes_to.scheme}://{goes_to.netloc}")
+        return page_of(check, challenge.method, compare_code(secret), language, f"{goes_to.scheme}://{goes_to.netloc}")
 
-    async def tap(self, secret: str) -> Tapped:
+    async def tap(self, secret: str, typed: str = "") -> Tapped:
         """The person goes on: to their operator, with a secret for a cookie of their browser; or their phone asks them.
+
+        ``typed`` is the code that they were given beside the link, which takes as many tries as any code does.
 
         Raises:
             Conflict: the link was used, is over, or the operator must not be asked any more.
@@ -65,7 +72,7 @@ class Ceremonies:
             await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.NOT_PERMITTED)
             raise Conflict("this link is over")
         if challenge.method == StepUpMethod.OPERATOR_PROMPT:
-            return await self._prompt(challenge, held)
+            return await self._prompt(challenge, held, typed)
         started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
         browser = self._tools.secret()
         sealed = await self._desk.seal(challenge, msgspec.structs.replace(held, transaction=started.transaction))
@@ -73,11 +80,19 @@ class Ceremonies:
         opened = rules.open_link(challenge, digest(browser), ticket, sealed, self._desk.now_ms())
         if not await self._tools.store.move(opened):
             raise Conflict("this link was opened before, or is over")
-        return Tapped(started.url, browser)
+        return Tapped(started.url, browser, ticket.hex())
 
-    async def _prompt(self, challenge: Challenge, held: Held) -> Tapped:
+    async def _prompt(self, challenge: Challenge, held: Held, typed: str) -> Tapped:
         """Have the operator ask the person, who has just read here what it is about."""
         now_ms = self._desk.now_ms()
+        challenge = rules.take_attempt(challenge, now_ms)
+        if not await self._tools.store.move(challenge):
+            raise Conflict("this link was opened before, or is over")
+        if not same_code(typed, held.code):
+            if challenge.attempts_left:
+                return Tapped(mistyped=True)
+            await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.CODE_WRONG)
+            raise Conflict("this link is over")
         until_ms = now_ms + self._tools.limits.prompt_s * 1000
         opened = rules.open_prompt(challenge, await self._desk.seal(challenge, held), now_ms, until_ms)
         if not await self._tools.store.move(opened):

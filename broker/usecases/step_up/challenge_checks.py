@@ -33,7 +33,7 @@ from broker.policy.rules import StepUpMethod
 from broker.step_up import rules
 from broker.usecases.show_check import own_check
 from broker.usecases.step_up.challenge_desk import CATEGORIES, ChallengeDesk, Held, digest, sources_of
-from broker.usecases.step_up.challenge_views import ChallengeView, shown
+from broker.usecases.step_up.challenge_views import ChallengeView, compare_code, shown
 
 _HOUR_MS = 3_600_000
 _MESSAGE = f"{CODE_PLACEHOLDER} is your code for: %s. Give it to nobody who calls you."
@@ -98,7 +98,7 @@ class ChallengeChecks:
         subject = self._tools.pseudonyms.subject(principal.tenant, phone)
         if not hmac.compare_digest(subject.hex(), check.subject):
             raise InvalidRequest("this is another number", [Fault("/phoneNumber", "send the number of the check")])
-        await self._require_room(check)
+        await self._require_room(check, method)
         await self._require_permitted(check, phone, method)
         await self._replace_open(check)
         match method:
@@ -107,7 +107,8 @@ class ChallengeChecks:
                 return await self._send_link(check, method, phone, operator)
             case StepUpMethod.OPERATOR_PROMPT:
                 operator = self._tools.ways.prompter(sources_of(check))
-                return await self._send_link(check, method, phone, operator)
+                # A code of its own, for that of a link can be told from the link.
+                return await self._send_link(check, method, phone, operator, compare_code(self._tools.secret()))
             case StepUpMethod.SMS_OTP:
                 return await self._send_code(check, phone)
             case _:
@@ -178,12 +179,14 @@ class ChallengeChecks:
         code = ChallengeCode.WITHDRAWN
         return shown(await self._desk.end(challenge, ChallengeState.CANCELLED, code, by=principal.consumer))
 
-    async def _send_link(self, check: Check, method: str, phone: PhoneNumber, operator: str | None) -> ChallengeView:
+    async def _send_link(
+        self, check: Check, method: str, phone: PhoneNumber, operator: str | None, code: str = ""
+    ) -> ChallengeView:
         if operator is None:
             raise Conflict(_CANNOT)
-        secret, held = self._tools.secret(), Held(phone.e164, operator)
+        secret, held = self._tools.secret(), Held(phone.e164, operator, code=code)
         kept = await self._desk.keep(check, method, held, self._tools.limits.link_s, link=digest(secret))
-        return shown(kept, f"{self._tools.public_url}/p/{secret}")
+        return shown(kept, f"{self._tools.public_url}/p/{secret}", code or compare_code(secret))
 
     async def _send_code(self, check: Check, phone: PhoneNumber) -> ChallengeView:
         """Kept before it is sent: a message that nobody knows of could be answered by nobody, and sent again."""
@@ -242,11 +245,18 @@ class ChallengeChecks:
         if category is not None and not await self._desk.permits(check, phone, category):
             raise Conflict(_CANNOT)
 
-    async def _require_room(self, check: Check) -> None:
+    async def _require_room(self, check: Check, method: str) -> None:
         since_ms, hourly = self._desk.now_ms() - _HOUR_MS, self._tools.limits.hourly
         subject = bytes.fromhex(check.subject)
         if await self._tools.store.lately(check.tenant, subject, since_ms, hourly) >= hourly:
             raise TooManyRequests("this person was asked often enough for now", retry_after_s=600)
+        if method != StepUpMethod.OPERATOR_PROMPT:
+            return
+        # Defensive: whose phone rings again and again says yes at last, to have peace.
+        most = self._tools.limits.prompts_hourly
+        rung = await self._tools.store.prompts_lately(check.tenant, subject, since_ms, most)
+        if len(rung) >= most or ChallengeCode.DENIED in rung:
+            raise TooManyRequests("this phone is left in peace for now: choose another method", retry_after_s=3600)
 
     async def _own(self, principal: Principal, check_id: str, method: str) -> Check:
         """A check of the very agent: who may explain those of others still acts for nobody but itself."""

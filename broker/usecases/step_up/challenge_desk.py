@@ -54,6 +54,7 @@ _log = logging.getLogger(__name__)
 class ChallengeLimits(msgspec.Struct, frozen=True):
     """Times in seconds. ``hourly`` is how many challenges a subject may get.
 
+    ``prompts_hourly`` is how often their phone may ring for one.
     ``within_s`` is how old a check may be; ``clean_s`` the same where a text message is sent on the strength of it.
     """
 
@@ -62,6 +63,7 @@ class ChallengeLimits(msgspec.Struct, frozen=True):
     attempts: int = 3
     within_s: int = 3600
     hourly: int = 6
+    prompts_hourly: int = 3
     clean_s: int = 300
     sends: int = 3
     resend_s: int = 30
@@ -89,6 +91,8 @@ class Held(msgspec.Struct, frozen=True):
     """The entry of the ledger that asking them rested on."""
     operator_token: str = ""
     """The device's token, while the operator has not said what it is worth."""
+    code: str = ""
+    """What the person types on the page before their phone rings; whoever has the link alone does not know it."""
     asked: bool = False
     """Whether the operator has the question, so that from here on only the answer is looked for."""
 
@@ -145,7 +149,7 @@ class ChallengeDesk:
             opened_ms=now_ms,
             expires_ms=now_ms + ttl_s * 1000,
             due_ms=now_ms + ttl_s * 1000,
-            attempts_left=1 if link else self.tools.limits.attempts,
+            attempts_left=1 if method == StepUpMethod.NETWORK_AUTH else self.tools.limits.attempts,
             sealed=b"",
             link=link,
         )

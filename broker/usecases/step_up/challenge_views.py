@@ -1,6 +1,7 @@
 """What is told of a challenge: to whoever asked for it, and to the person whom it is about."""
 
 import hashlib
+import hmac
 import io
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,7 +31,8 @@ class ChallengeView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     """A challenge for whoever asked for it. The check itself says what came of it.
 
     ``link`` is for the person, to be opened on the phone over mobile data, and is told once, with ``qr`` (the same as
-    an SVG) and ``compare_code``, which the person sees on the page and has to find where they were sent from.
+    an SVG) and ``compare_code``, four characters that the person sees on the page and has to find where they were sent
+    from. For ``operator_prompt`` the page shows no code: the person types this one there before their phone rings.
     """
 
     id: str
@@ -57,15 +59,22 @@ class PageView(msgspec.Struct, frozen=True):
     amount: str = ""
     compare_code: str = ""
     method: str = ""
+    mistyped: bool = False
     goes_to: str = ""
     """The origin of the operator, the only other place that the page may send anybody."""
 
 
 class Tapped(msgspec.Struct, frozen=True):
-    """Where the browser goes on, with a secret for its cookie; without a ``url`` the person's phone asks them now."""
+    """Where the browser goes on, with a secret for its cookie; without a ``url`` the person's phone asks them now.
+
+    ``ceremony`` tells this cookie from those of other links in the same browser.
+    """
 
     url: str = ""
     browser: str = ""
+    ceremony: str = ""
+    mistyped: bool = False
+    """Nothing happened: it was another code."""
 
     def __repr__(self) -> str:
         return "Tapped(…)"
@@ -92,8 +101,8 @@ ENDINGS = {
 }
 
 
-def shown(challenge: Challenge, link: str | None = None) -> ChallengeView:
-    """A challenge, with its link where it was just made."""
+def shown(challenge: Challenge, link: str | None = None, code: str | None = None) -> ChallengeView:
+    """A challenge, with its link and the code that belongs to it where it was just made."""
     return ChallengeView(
         id=challenge.challenge_id,
         check_id=challenge.check_id,
@@ -105,17 +114,24 @@ def shown(challenge: Challenge, link: str | None = None) -> ChallengeView:
         href=f"/v1/trust-checks/{challenge.check_id}/challenges/{challenge.challenge_id}",
         link=link,
         qr=None if link is None else _qr(link),
-        compare_code=None if link is None else compare_code(link.rpartition("/")[2]),
+        compare_code=code,
     )
 
 
 def compare_code(secret: str) -> str:
-    """Four characters that follow from the secret of a link and tell nothing about it."""
+    """Four characters that follow from a secret and tell nothing about it."""
     digest = hashlib.sha256(b"compare:" + secret.encode("ascii")).digest()
     return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:4])
 
 
-def page_of(check: Check, method: str, secret: str, language: Language, goes_to: str) -> PageView:
+def same_code(typed: str, code: str) -> bool:
+    """Whether a person typed this code; blanks, hyphens and small letters are theirs to choose."""
+    given = "".join(typed.upper().replace("-", " ").split())
+    # Defensive: what has no code is opened by none.
+    return bool(code) and hmac.compare_digest(given.encode("utf-8"), code.encode("utf-8"))
+
+
+def page_of(check: Check, method: str, code: str, language: Language, goes_to: str) -> PageView:
     """The question to the person."""
     amount = check.action.amount
     return PageView(
@@ -125,7 +141,7 @@ def page_of(check: Check, method: str, secret: str, language: Language, goes_to:
         agent=check.agent or "",
         action_type=check.action.type,
         amount=f"{amount.value} {amount.currency}" if amount else "",
-        compare_code=compare_code(secret),
+        compare_code=code,
         method=method,
         goes_to=goes_to,
     )
