@@ -34,6 +34,8 @@ class RulingCode(StrEnum):
     NOT_ENOUGH_EVIDENCE = "NOT_ENOUGH_EVIDENCE"
     TIMED_OUT = "TIMED_OUT"
     """Given by the clock and by nobody else."""
+    WITHDRAWN = "WITHDRAWN"
+    """Given by whoever asked, and by nobody else: nobody approved it."""
 
 
 class ReviewAnswer(msgspec.Struct, frozen=True):

@@ -90,6 +90,26 @@ def decide(review: Review, principal: Principal, answer: ReviewAnswer, now_ms: i
     )
 
 
+def withdraw(review: Review, principal: Principal, now_ms: int, settle_within_ms: int) -> Review:
+    """Close a review for whoever asked for it: deny. The caller has made sure of who that is.
+
+    Raises:
+        Conflict: it is closed, or over.
+    """
+    _require_open(review, now_ms)
+    return _moved(
+        review,
+        state=ReviewState.DECIDED,
+        claimed_until_ms=None,
+        closed_by=principal.consumer,
+        closed_ms=now_ms,
+        due_ms=now_ms + settle_within_ms,
+        ruling=Ruling.DENY,
+        code=RulingCode.WITHDRAWN,
+        reason="",
+    )
+
+
 def expire(review: Review, now_ms: int) -> Review:
     """Close a review that nobody decided in time: deny.
 

@@ -371,6 +371,26 @@ def test_a_human_approves_a_denied_evaluation_and_the_next_one_permits(stage: St
     assert (again["decision"], again["context"]["reason"]) == (False, "approval_expired")
 
 
+def test_a_request_can_be_taken_back_by_who_asked_and_by_nobody_else(stage: Stage, pep: httpx.Client) -> None:
+    """Section "Cancellation" of the profile."""
+    question, more = denied(pep)
+    task = requested(pep, question, more).json()["task"]
+    cancel = task["links"]["cancel"]
+    with stage.broker.http(stage.broker.key("acme", "trust:check", "trust:review", consumer="other")) as stranger:
+        unknown = stranger.post(cancel)
+        assert (unknown.status_code, unknown.json()["type"].rpartition(":")[2]) == (404, "unknown_task")
+    told = pep.post(cancel, json={"reason": "no_longer_needed"})
+    assert (told.status_code, told.json()["task"]["status"]) == (200, "cancelled")
+    assert "links" not in told.json()["task"]
+    assert pep.get(task["status_endpoint"]).json()["task"]["status"] == "cancelled"
+    again = pep.post(cancel)
+    assert (again.status_code, again.json()["type"].rpartition(":")[2]) == (409, "invalid_task_state")
+    with stage.broker.http(stage.broker.key("acme", "trust:review", consumer="rosa")) as rosa:
+        assert rosa.post(f"/v1/reviews/{task['id']}/claim").status_code == 409
+    bent = pep.post("/access/v1/evaluation", json=question | {"context": {"approval": {"id": task["id"]}}}).json()
+    assert (bent["decision"], bent["context"]["reason"]) == (False, "policy_denied")
+
+
 def test_a_denied_request_stays_denied(stage: Stage, pep: httpx.Client) -> None:
     question, more = denied(pep)
     task = requested(pep, question, more).json()["task"]

@@ -57,6 +57,7 @@ _REFUSED = {
     RequestFault.INVALID_DENIAL_BINDING: HTTPStatus.BAD_REQUEST,
     RequestFault.EXPIRED_DENIAL: HTTPStatus.GONE,
     RequestFault.UNKNOWN_TASK: HTTPStatus.NOT_FOUND,
+    RequestFault.INVALID_TASK_STATE: HTTPStatus.CONFLICT,
 }
 
 
@@ -188,6 +189,27 @@ async def read_access_request(
     return _told(services, await services.request_access.status(principal, task_id), HTTPStatus.OK)
 
 
+@post(
+    authzen.REQUESTS + "/{task_id:str}/cancel",
+    operation_id="cancelAccessRequest",
+    security=contract.needs(authorize.CHECK),
+    status_code=HTTPStatus.OK,
+    tags=["AuthZEN"],
+    summary="Take a request for access back (AuthZEN access-request profile, draft 1)",
+    responses={
+        200: ResponseSpec(authzen.AccessTaskOut, description="The task, cancelled", generate_examples=False),
+        **contract.problem_responses(401, 403, 404, 409, 503),
+    },
+    exception_handlers=_REQUEST_ERRORS,
+)
+async def cancel_access_request(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], task_id: FromPath[str]
+) -> Response[authzen.AccessTaskOut]:
+    """Nobody is asked any more; the evaluation stays a denial. A body is not needed, and not read."""
+    principal = await services.authenticate(credential(request.scope))
+    return _told(services, await services.request_access.cancel(principal, task_id), HTTPStatus.OK)
+
+
 def _told(services: Services, task: AccessTask, status: HTTPStatus) -> Response[authzen.AccessTaskOut]:
     body = authzen.task_out(task, services.public_url)
     headers = {"location": body.task.status_endpoint}
@@ -273,4 +295,4 @@ BODIES = (
     *(authzen.EvaluationIn, authzen.EvaluationsIn, authzen.DecisionOut, authzen.MetadataOut),
     *(authzen.AccessRequestIn, authzen.AccessTaskOut),
 )
-ROUTES = (configuration, evaluate, evaluate_several, request_access, read_access_request)
+ROUTES = (configuration, evaluate, evaluate_several, request_access, read_access_request, cancel_access_request)

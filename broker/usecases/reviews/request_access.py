@@ -26,7 +26,7 @@ from broker.usecases.reviews.review_checks import ReviewChecks
 from broker.usecases.reviews.review_views import ReviewHandle
 from broker.usecases.show_check import CheckReader, own_check
 
-TaskStatus = Literal["pending", "approved", "denied", "expired", "failed"]
+TaskStatus = Literal["pending", "approved", "denied", "expired", "cancelled", "failed"]
 
 
 class RequestFault(StrEnum):
@@ -36,6 +36,7 @@ class RequestFault(StrEnum):
     EXPIRED_DENIAL = "expired_denial"
     INVALID_DENIAL_BINDING = "invalid_denial_binding"
     UNKNOWN_TASK = "unknown_task"
+    INVALID_TASK_STATE = "invalid_task_state"
 
 
 class Unusable(StrEnum):
@@ -108,6 +109,20 @@ class RequestAccess:
         if handle is None:
             raise refused(RequestFault.UNKNOWN_TASK, "no such task")
         return await self._task(principal, handle)
+
+    async def cancel(self, principal: Principal, task_id: str) -> AccessTask:
+        """Take a request back: nobody is to look at it any more, and its evaluation stays a denial.
+
+        Raises:
+            AccessRequestRefused: there is none, it is not the caller's, or it is over.
+        """
+        try:
+            withdrawn = await self._tools.reviews.withdraw(principal, task_id)
+        except NotFound as error:
+            raise refused(RequestFault.UNKNOWN_TASK, "no such task") from error
+        except Conflict as error:
+            raise refused(RequestFault.INVALID_TASK_STATE, str(error)) from error
+        return await self._task(principal, withdrawn)
 
     async def approved(self, principal: Principal, approval_id: str, asked: CheckRequest) -> Check | Unusable:
         """The check that an approval has settled, if it is about this very question and holds still; else why not."""

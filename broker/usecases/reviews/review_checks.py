@@ -216,6 +216,21 @@ class ReviewChecks:
             moved = await self._move(decided, f"review.{answer.ruling}", principal.consumer)
         return shown(await self._followed(moved), answer.reason)
 
+    async def withdraw(self, principal: Principal, review_id: str) -> ReviewHandle:
+        """Take back what one asked for; the check settles as after a denial, for nobody has approved it.
+
+        Raises:
+            NotFound: there is none, or somebody else is behind it.
+            Conflict: it is closed, over, or being decided at this moment.
+        """
+        authorize.require(principal, authorize.CHECK)
+        review = await self._find(principal, review_id)
+        if not is_requester(review, principal):
+            raise NotFound("no such review")
+        withdrawn = rules.withdraw(review, principal, self._now_ms(), self._tools.limits.follow_s * 1000)
+        moved = await self._move(withdrawn, "review.withdraw", principal.consumer)
+        return handle(await self._followed(moved))
+
     async def sweep(self) -> int:
         """Expire what is over, and have checks follow that have not; how many reviews expired."""
         now_ms, expired = self._now_ms(), 0

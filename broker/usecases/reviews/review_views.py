@@ -22,7 +22,7 @@ from broker.usecases.view import (
     WordsView,
 )
 
-HandleStatus = Literal["pending", "approved", "denied", "expired"]
+HandleStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 """Where a request for a human stands, in the words of AuthZEN's access-request profile."""
 
 
@@ -125,6 +125,8 @@ def status_of(review: Review) -> HandleStatus:
         return "expired"
     if review.ruling is None:
         return "pending"
+    if review.code is RulingCode.WITHDRAWN:
+        return "cancelled"
     return "approved" if review.ruling is Ruling.APPROVE else "denied"
 
 
