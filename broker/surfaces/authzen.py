@@ -125,20 +125,14 @@ class ResultOut(msgspec.Struct, frozen=True):
     mode: Literal["reevaluate"] = "reevaluate"
 
 
-class LinksOut(msgspec.Struct, frozen=True):
-    """Where a request that is pending can be taken back, by POST."""
-
-    cancel: str
-
-
 class TaskOut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request for access under way."""
+    """A request for access under way. While it is pending, a POST to its link ``cancel`` takes it back."""
 
     id: str
     status: TaskStatus
     status_endpoint: str
     expires_at: datetime
-    links: LinksOut | None = None
+    links: dict[str, str] | None = None
 
 
 class AccessTaskOut(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -283,7 +277,7 @@ def to_access_request(members: Any) -> tuple[AccessRequestIn, str]:
 def task_out(task: AccessTask, public_url: str) -> AccessTaskOut:
     """How a request for access stands, for whoever asked."""
     place = f"{public_url}{REQUESTS}/{task.id}"
-    links = LinksOut(f"{place}/cancel") if task.status == "pending" else None
+    links = {"cancel": f"{place}/cancel"} if task.status == "pending" else None
     shown = TaskOut(task.id, task.status, place, task.expires_at, links)
     until = task.approved_until
     return AccessTaskOut(shown, None if until is None else ResultOut(ApprovalOut(task.id, until)))

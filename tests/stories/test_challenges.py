@@ -525,3 +525,12 @@ def test_each_page_speaks_the_language_that_is_wanted_most(till: Till, header: s
         assert said(http.get(link, headers=asking))[0] == title
         over = http.get(f"{till.stage.broker.url}/v1/step-up/callback?state=x", headers=asking)
     assert said(over)[0] == {"¿Eres tú?": "Este enlace ya no sirve"}.get(title, "This link is over")
+
+
+@pytest.mark.parametrize("code", ["", "12 34", "１２３４５６", "123456\n", "12345678901"])
+def test_what_cannot_be_a_code_costs_no_attempt(till: Till, code: str) -> None:
+    check = till.ask(STEADY, DEAR)
+    challenge = till.started(check, "sms_otp", STEADY)
+    answer = till.http.post(f"{challenge['href']}/answer", json={"code": code})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/code")
+    assert till.http.get(challenge["href"]).json()["attemptsLeft"] == 3

@@ -39,7 +39,7 @@ class AnswerIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     ``met`` is the word of the tenant's own back end about a factor of its own, such as a passkey.
     """
 
-    code: Annotated[str, msgspec.Meta(max_length=10)] | None = None
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=10, pattern=r"^[!-~]+$(?!\n)")] | None = None
     operator_token: Annotated[str, msgspec.Meta(max_length=_TEXT_MAX)] | None = None
     met: bool | None = None
 
