@@ -1,13 +1,11 @@
 """Step-up: built from settings, and swept for as long as the broker runs."""
 
-import asyncio
-import contextlib
-import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating
 from broker.consent.gate import ConsentGate
 from broker.operators.registry import Registry
 from broker.settings.sections import ChallengeSettings, ReviewSettings
@@ -22,7 +20,6 @@ from broker.usecases.step_up.pursue_challenges import PursueChallenges
 
 _SWEEP_S = 1.0
 _SECRET_BYTES = 16
-_log = logging.getLogger(__name__)
 
 
 def find_ways(registry: Registry, gate: ConsentGate, settings: ChallengeSettings, reviews: ReviewSettings) -> FindWays:
@@ -63,18 +60,6 @@ def challenge_desk(
     return ChallengeDesk(tools)
 
 
-@contextlib.asynccontextmanager
-async def sweeping_challenges(desk: ChallengeDesk) -> AsyncIterator[None]:
+def sweeping_challenges(desk: ChallengeDesk) -> AbstractAsyncContextManager[None]:
     """Look for answers that are waited for, and let time end what nobody answers, every second."""
-    pursue = PursueChallenges(desk)
-
-    async def every_second() -> None:
-        while True:
-            try:
-                await pursue()
-            except Exception as error:  # noqa: BLE001 - a sweeper that died would leave challenges open for ever
-                _log.warning("could not sweep challenges: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(_SWEEP_S)
-
-    async with running(every_second()):
-        yield
+    return repeating("challenges", PursueChallenges(desk), _SWEEP_S)

@@ -1,15 +1,13 @@
 """Who calls, built: keys, tokens, proofs, and the token endpoint."""
 
-import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from broker.adapter_kit.transport import TransportLimits, default_tls, open_guarded_transport
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating
 from broker.clock import Clock
 from broker.consumers import authorize, jose
 from broker.consumers.access_tokens import TokenMint
@@ -22,7 +20,7 @@ from broker.consumers.resources import Resources
 from broker.consumers.standing import Standings
 from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, TokenServer
 from broker.consumers.who_calls import Tokens, WhoCalls
-from broker.errors import BrokerError, Misconfigured
+from broker.errors import Misconfigured
 from broker.events import addresses
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
@@ -44,7 +42,6 @@ KEY_FILE = "tokens.pem"
 _FORGET_S = 60.0
 _BATCH_MAX = 500
 _FETCHES_MAX = 16
-_log = logging.getLogger(__name__)
 
 
 class Consuming:
@@ -94,20 +91,15 @@ class Consuming:
     async def running(self) -> AsyncIterator[None]:
         """Forget now and then what would be refused anyway, for as long as the broker runs."""
         try:
-            async with running(self._forget()):
+            async with repeating("used-ids", self._forget, _FORGET_S):
                 yield
         finally:
             await self._fetched.aclose()
             await self.kv.aclose()
 
     async def _forget(self) -> None:
-        while True:
-            try:
-                while await self._store.consumers.purge_used(_ms(self._clock), _BATCH_MAX) == _BATCH_MAX:
-                    pass
-            except BrokerError as error:
-                _log.warning("could not forget used ids: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(_FORGET_S)
+        while await self._store.consumers.purge_used(_ms(self._clock), _BATCH_MAX) == _BATCH_MAX:
+            pass
 
     def metadata(self) -> OAuthMetadata:
         """What both sides say about themselves."""

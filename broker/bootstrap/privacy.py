@@ -1,17 +1,17 @@
 """What keeps personal data to itself, and forgets it."""
 
-import asyncio
 import contextlib
 import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import msgspec
 
 from broker.adapter_kit.transport import TransportLimits, default_tls, open_transport
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating, running
 from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.errors import Misconfigured
@@ -92,7 +92,7 @@ async def keeping_private(needs: PrivacyNeeds) -> AsyncIterator[Privacy]:
         _log.warning(
             "%(count)d erasures were not in this database, as after a restore: done again", {"count": repeated}
         )
-    async with running(watch.keep_current()), running(_enforcing(room)):
+    async with running(watch.keep_current()), _enforcing(room):
         yield room
 
 
@@ -114,17 +114,16 @@ def retention(settings: RetentionSettings, store: Store, clock: Clock) -> KeepRe
     return KeepRetention(store.privacy, limits, clock)
 
 
-async def _enforcing(room: Privacy) -> None:
+def _enforcing(room: Privacy) -> AbstractAsyncContextManager[None]:
     """Take away what is over, every hour, and what an interrupted erasure left."""
-    while True:
-        try:
-            await room.erase.finish()
-            await room.consents.expire()
-            if expired := await room.retention():
-                _log.info("took away what %(count)d checks held beyond its time", {"count": expired})
-        except Exception as error:  # noqa: BLE001 - a job that died would keep data for ever
-            _log.warning("could not enforce retention: %(error)s", {"error": type(error).__name__})
-        await asyncio.sleep(_RETENTION_S)
+
+    async def once() -> None:
+        await room.erase.finish()
+        await room.consents.expire()
+        if expired := await room.retention():
+            _log.info("took away what %(count)d checks held beyond its time", {"count": expired})
+
+    return repeating("retention", once, _RETENTION_S)
 
 
 async def _roots(settings: KeySettings, store: Store) -> RootKeys:

@@ -1,11 +1,9 @@
 """Reviews: built from settings, and swept for as long as the broker runs."""
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating
 from broker.settings.sections import ReviewSettings
 from broker.storage.store import Store
 from broker.usecases.audit.refusals import Refusals
@@ -15,7 +13,6 @@ from broker.usecases.reviews.review_checks import ReviewChecks, ReviewLimits, Re
 from broker.usecases.reviews.review_words import ReviewWords
 
 _SWEEP_S = 1.0
-_log = logging.getLogger(__name__)
 
 
 def review_checks(
@@ -44,17 +41,6 @@ def review_checks(
     )
 
 
-@contextlib.asynccontextmanager
-async def sweeping_reviews(reviews: ReviewChecks) -> AsyncIterator[None]:
+def sweeping_reviews(reviews: ReviewChecks) -> AbstractAsyncContextManager[None]:
     """Let time decide where nobody did, every second."""
-
-    async def every_second() -> None:
-        while True:
-            try:
-                await reviews.sweep()
-            except Exception as error:  # noqa: BLE001 - a sweeper that died would leave reviews open for ever
-                _log.warning("could not sweep reviews: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(_SWEEP_S)
-
-    async with running(every_second()):
-        yield
+    return repeating("reviews", reviews.sweep, _SWEEP_S)

@@ -1,13 +1,12 @@
 """What people ask about their own data: built from settings, and watched for as long as the broker runs."""
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating
 from broker.bootstrap.beside import Beside
 from broker.rights.terms import Terms
 from broker.settings import Settings
@@ -64,26 +63,19 @@ def rights_desk(needs: RightsNeeds) -> RightsDesk:
     )
 
 
-@contextlib.asynccontextmanager
-async def watching_deadlines(requests: TendRequests, figures: Figures, look_s: float) -> AsyncIterator[None]:
+def watching_deadlines(requests: TendRequests, figures: Figures, look_s: float) -> AbstractAsyncContextManager[None]:
     """Let requests lapse that nobody proved, and say how many are overdue, every ``look_s`` seconds."""
+    known = 0
 
-    async def now_and_then() -> None:
-        known = 0
-        while True:
-            try:
-                await requests.sweep()
-                overdue = await requests.overdue()
-                figures.overdue(overdue)
-                if overdue > known:
-                    _log.error(
-                        "%(count)d requests of people about their own data are overdue: see rights list",
-                        {"count": overdue},
-                    )
-                known = overdue
-            except Exception as error:  # noqa: BLE001 - a watch that died would let deadlines pass unseen
-                _log.warning("could not look after requests of people: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(look_s)
+    async def once() -> None:
+        nonlocal known
+        await requests.sweep()
+        overdue = await requests.overdue()
+        figures.overdue(overdue)
+        if overdue > known:
+            _log.error(
+                "%(count)d requests of people about their own data are overdue: see rights list", {"count": overdue}
+            )
+        known = overdue
 
-    async with running(now_and_then()):
-        yield
+    return repeating("rights", once, look_s)

@@ -1,12 +1,10 @@
 """Watches: built from settings, and kept for as long as the broker runs."""
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from broker.bootstrap.background import running
+from broker.bootstrap.background import repeating
 from broker.bootstrap.beside import Beside
 from broker.bootstrap.parts import Parts
 from broker.clock import Clock
@@ -18,8 +16,6 @@ from broker.usecases.events.keep_watches import KeepWatches
 from broker.usecases.events.manage_watches import ManageWatches, WatchLimits, WatchTools
 from broker.usecases.policy.policies_in_force import PoliciesInForce
 from broker.usecases.ports import Answered, Asked
-
-_log = logging.getLogger(__name__)
 
 
 class WatchNeeds(NamedTuple):
@@ -68,18 +64,6 @@ def watches(needs: WatchNeeds) -> ManageWatches:
     )
 
 
-@contextlib.asynccontextmanager
-async def watching(managed: ManageWatches, look_s: float) -> AsyncIterator[None]:
+def watching(managed: ManageWatches, look_s: float) -> AbstractAsyncContextManager[None]:
     """Take up what is due, again and again."""
-    keep = KeepWatches(managed.tools)
-
-    async def now_and_then() -> None:
-        while True:
-            try:
-                await keep()
-            except Exception as error:  # noqa: BLE001 - a worker that died would leave people unwatched for ever
-                _log.warning("could not look for watches: %(error)s", {"error": type(error).__name__})
-            await asyncio.sleep(look_s)
-
-    async with running(now_and_then()):
-        yield
+    return repeating("watches", KeepWatches(managed.tools), look_s)

@@ -33,7 +33,9 @@ _NUMBER = re.compile(r"-?[0-9]{1,6}")
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}")
 _NAMED = re.compile(r"[A-Za-z0-9.-]{1,200}(/[A-Za-z0-9._-]{1,64}){0,3}")
 FIELDS: Mapping[str, re.Pattern[str]] = {
-    **dict.fromkeys(("error", "code", "operator", "signal", "api", "tenant", "handler", "method", "function"), _WORD),
+    **dict.fromkeys(
+        ("error", "code", "operator", "signal", "api", "tenant", "handler", "method", "function", "job"), _WORD
+    ),
     **dict.fromkeys(("check", "challenge", "event", "watch"), _ID),
     **dict.fromkeys(("count", "line", "exit"), _NUMBER),
     "host": re.compile(r"[A-Za-z0-9.:-]{1,64}"),
