@@ -8,12 +8,13 @@ stands for what a mobile network adds to a request. It runs no script, for the p
 """
 
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from enum import StrEnum
 from html import unescape
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urljoin
 
 import httpx
@@ -54,12 +55,12 @@ class Control(NamedTuple):
 
 
 class Phone:
-    """One phone with one browser. ``number`` is that of the SIM inside."""
+    """One phone with one browser. ``number`` is that of the SIM inside, ``verify`` what its browser believes."""
 
-    def __init__(self, number: str, way: Way = Way.CELLULAR) -> None:
+    def __init__(self, number: str, way: Way = Way.CELLULAR, verify: ssl.SSLContext | Literal[True] = True) -> None:
         self.number = number
         self._network = {} if way is Way.WIFI else {CELLULAR_HEADER: number}
-        self.http = httpx.Client(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False)
+        self.http = httpx.Client(trust_env=False, timeout=TIMEOUT_S, follow_redirects=False, verify=verify)
 
     def look(self, link: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """The page behind the link."""

@@ -35,6 +35,7 @@ from broker.operators.guards.limits import GuardLimits
 from tests.contract.token_flows import SIM_SWAP, VERIFICATION, Scene, client_of, manifest, profile
 from tests.support.certificates import Authority
 from tests.support.clocks import HandClock
+from tests.support.loopback import NOBODY
 from tests.support.mock_operator import RunningOperator, running_operator
 
 U = Unavailability
@@ -185,7 +186,7 @@ async def test_each_application_asks_for_itself(alba: RunningOperator, scene: Sc
 def carry(started: Started, cellular: str | None) -> dict[str, str]:
     """The person's browser: over the mobile network as this SIM, or over Wi-Fi."""
     headers = {} if cellular is None else {"x-cellular-msisdn": cellular}
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, verify=NOBODY) as browser:
         response = browser.get(started.url, headers=headers)
     assert response.status_code == 302, response.text
     return dict(parse_qsl(urlsplit(response.headers["location"]).query))

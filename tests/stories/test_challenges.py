@@ -16,6 +16,7 @@ import pytest
 
 from adapters.mock.phone import Control, Phone, Way, compare_code, said
 from tests.support.clocks import HandClock
+from tests.support.loopback import NOBODY
 from tests.support.mock_operator import CONTROL_KEY
 from tests.support.stage import Stage, set_stage
 
@@ -58,7 +59,7 @@ class Till(NamedTuple):
         return dict(self.http.get(f"/v1/trust-checks/{check['id']}").json())
 
     def phone(self, number: str, way: Way = Way.CELLULAR) -> Phone:
-        phone = Phone(number, way)
+        phone = Phone(number, way, NOBODY)
         self.more.callback(phone.close)
         return phone
 

@@ -14,6 +14,7 @@ from mcp.client.session import ClientRequestContext, ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from adapters.mock.phone import Phone, Way, compare_code
+from tests.support.loopback import NOBODY
 from tests.support.stage import Stage, set_stage
 
 _TENANTS = itertools.count(1)
@@ -57,7 +58,7 @@ def person(way: Way, links: list[str]) -> ElicitationFnT:
 
 
 def open_on_phone(params: types.ElicitRequestURLParams, way: Way) -> None:
-    phone = Phone(SWAPPED_3D, way)
+    phone = Phone(SWAPPED_3D, way, NOBODY)
     try:
         page = phone.look(params.url)
         assert compare_code(page) in params.message, "the code to compare is in what the client shows"

@@ -9,6 +9,7 @@ from joserfc.jwk import ECKey
 
 from tests.support.broker import RunningBroker, running_broker, share_secrets
 from tests.support.forgeries import FORGERIES, Forgery, Honest
+from tests.support.loopback import NOBODY
 from tests.support.oauth import ACCESS_TOKEN, EXCHANGE, ID_TOKEN, JWT_BEARER, Agent, now_s, registered, signed, trusting
 
 PATH = "/v1/trust-checks"
@@ -30,7 +31,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
 
 @pytest.fixture
 def http(broker: RunningBroker) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=broker.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=broker.url, trust_env=False, timeout=10, verify=NOBODY) as client:
         yield client
 
 

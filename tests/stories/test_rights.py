@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from adapters.mock.phone import Phone, Way, said
 from broker.surfaces.cli.rights import app as commands
 from tests.support.clocks import HandClock
+from tests.support.loopback import NOBODY
 from tests.support.stage import Stage, set_stage
 
 _TENANTS = itertools.count(1)
@@ -64,7 +65,7 @@ class Bank(NamedTuple):
     def prove(self, request: str, number: str = STEADY, way: Way = Way.CELLULAR, sim: str | None = None) -> str:
         started = self.start(request, number)
         assert started.status_code == 201, started.text
-        phone = Phone(sim or number, way)
+        phone = Phone(sim or number, way, NOBODY)
         self.more.callback(phone.close)
         return said(phone.tap(started.json()["link"], phone.look(started.json()["link"])))[0]
 

@@ -21,6 +21,7 @@ from broker.surfaces.api.app import create_app
 from broker.surfaces.server import configure as configure_server
 from broker.usecases.consumers.manage_keys import NewKey
 from tests.support.databases import new_sqlite
+from tests.support.loopback import NOBODY
 
 CONFIG = Path(__file__).parents[2] / "config"
 _START_S = 20
@@ -41,7 +42,7 @@ class RunningBroker(NamedTuple):
 
     def http(self, key: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {key or self.agent_key}"}
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10, verify=NOBODY)
 
     def key(self, tenant: str, *scopes: str, consumer: str = "test", agent: str | None = None) -> str:
         wanted = NewKey(tenant, consumer, agent, scopes, None)

@@ -32,6 +32,7 @@ from adapters.mock.operator.network.directory import magic_number
 from adapters.mock.operator.profile import Profile, load_profile
 from adapters.mock.operator.server import TlsFiles, base_url, build, listen
 from adapters.mock.operator.world import ControlAccess, World
+from tests.support.loopback import NOBODY
 from tests.support.mock_operator_client import OperatorClient
 
 HOST = "127.0.0.1"
@@ -55,7 +56,7 @@ class JwksBytes:
 class Control:
     """The control API, in Python."""
 
-    def __init__(self, url: str, key: str = CONTROL_KEY, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, url: str, key: str = CONTROL_KEY, verify: ssl.SSLContext = NOBODY) -> None:
         self.http = httpx.Client(
             base_url=f"{url}/control",
             headers={"authorization": f"Bearer {key}"},
@@ -146,7 +147,7 @@ def running_operator(
     now: Callable[[], datetime] = machine_time,
     control: ControlAccess | None = None,
     tls: TlsFiles | None = None,
-    trust: ssl.SSLContext | bool = True,
+    trust: ssl.SSLContext = NOBODY,
     api_key: str = API_KEY,
 ) -> Iterator[RunningOperator]:
     """An operator that answers on a free loopback port, until the block ends.

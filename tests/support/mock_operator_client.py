@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from adapters.mock.operator.profile import ClientAuthentication, ClientTerms
+from tests.support.loopback import NOBODY
 
 PURPOSE = "dpv:FraudPreventionAndDetection"
 CIBA = "urn:openid:params:grant-type:ciba"
@@ -33,7 +34,7 @@ class OperatorClient:
         key: ECKey | RSAKey,
         secret: str,
         now: Callable[[], datetime],
-        verify: ssl.SSLContext | bool = True,
+        verify: ssl.SSLContext = NOBODY,
     ) -> None:
         self.url = url
         self.id = terms.id
