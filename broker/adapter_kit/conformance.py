@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from broker.adapter_kit.manifest import ApiManifest, Manifest, load_manifest
-from broker.adapter_kit.trial import answers, conduct, lines, orders, persons, signals, tokens
+from broker.adapter_kit.trial import answers, conduct, lines, orders, persons, prompts, signals, tokens
 from broker.adapter_kit.trial.bench import Bench, Check, Failed, NotApplicable, Subject, subject_of
 from broker.domain.signal import SignalName
 
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True):
 def all_checks() -> Sequence[Check]:
     """Every check there is, in the order of the report."""
     names = tuple(SignalName)
-    meant = [*signals.checks(names), *lines.checks(), *orders.checks()]
+    meant = [*signals.checks(names), *lines.checks(), *orders.checks(), *prompts.checks()]
     return [*answers.checks(), *tokens.checks(), *persons.checks(), *meant, *conduct.checks(names)]
 
 

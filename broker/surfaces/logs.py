@@ -34,7 +34,8 @@ _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}")
 _NAMED = re.compile(r"[A-Za-z0-9.-]{1,200}(/[A-Za-z0-9._-]{1,64}){0,3}")
 FIELDS: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(
-        ("error", "code", "operator", "signal", "api", "tenant", "handler", "method", "function", "job"), _WORD
+        ("error", "code", "operator", "signal", "api", "tenant", "handler", "method", "function", "job", "scheme"),
+        _WORD,
     ),
     **dict.fromkeys(("check", "challenge", "event", "watch"), _ID),
     **dict.fromkeys(("count", "line", "exit"), _NUMBER),

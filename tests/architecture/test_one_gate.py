@@ -17,6 +17,7 @@ USERS = {
     "usecases/step_up/challenge_checks.py",
     "usecases/step_up/challenge_desk.py",
     "usecases/step_up/ceremonies.py",
+    "usecases/step_up/pursue_challenges.py",
     "usecases/consumers/billing.py",
     "usecases/step_up/find_ways.py",
     "usecases/operators/order_disclosure.py",

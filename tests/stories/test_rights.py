@@ -312,7 +312,8 @@ def test_a_correction_is_attached_and_counts_as_outcome_and_the_record_stays(ban
     assert bank.decide(request, upheld=True, outcome="genuine").status_code == 200
     assert bank.stage.kept(check["id"], bank.tenant).record == before
     assert bank.stage.rows("SELECT outcome FROM outcomes WHERE check_id = ?", check["id"]) == [("genuine",)]
-    (told,) = bank.answer(bank.proven()).json()["holdings"]["held"]["subject_requests"][1:]
+    requests = bank.answer(bank.proven()).json()["holdings"]["held"]["subject_requests"]
+    (told,) = [one for one in requests if one["kind"] == "correction"]
     assert (told["fact"], told["statement"], told["code"]) == ("sim_swap", "that swap was mine", "UPHELD")
 
 

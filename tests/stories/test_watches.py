@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -49,6 +50,14 @@ class Desk(NamedTuple):
         until(lambda: self.now(watch)["looks"] >= looks)
         return self.now(watch)
 
+    def end_all(self) -> None:
+        for one in self.http.get("/v1/watches").json()["watches"]:
+            if one["status"] == "watching":
+                until(partial(self.ended, f"/v1/watches/{one['id']}"))
+
+    def ended(self, path: str) -> bool:
+        return self.http.delete(path).is_success
+
     def told(self) -> list[dict[str, Any]]:
         kinds = ("watch.worsened", "watch.unsure", "watch.ended")
         return [one.event for one in self.sink.arrivals() if any(kind in one.event["type"] for kind in kinds)]
@@ -67,7 +76,9 @@ def desk(building: tuple[Stage, HandClock]) -> Iterator[Desk]:
     tenant = f"watcher-{next(_TENANTS)}"
     with running_sink() as sink, stage.broker.http(stage.broker.key(tenant, *SCOPES, consumer="desk")) as http:
         assert http.post("/v1/webhooks", json={"url": sink.url, "events": []}).status_code == 201
-        yield Desk(stage, clock, tenant, http, sink)
+        desk = Desk(stage, clock, tenant, http, sink)
+        yield desk
+        desk.end_all()  # or they look on in the stories after this one, whose clock is the same
     stage.alba.control.reset()
 
 

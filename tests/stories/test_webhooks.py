@@ -98,7 +98,7 @@ def test_a_check_and_its_review_are_told_in_order_and_signed(ear: Ear) -> None:
     for arrival in arrivals:
         assert arrival.headers["content-type"] == "application/cloudevents+json"
         assert arrival.headers["webhook-id"] == arrival.event["id"]
-        for kept in (b"+34", b"eyJ", b"secret of mine", b"called back", b"trustScore", b"950"):
+        for kept in (b"+34", b"eyJ", b"secret of mine", b"called back", b"trustScore", b"950.00"):
             assert kept not in arrival.body
     until(lambda: "waiting" not in ear.hook(webhook))
 

@@ -98,6 +98,6 @@ def checks() -> list[Check]:
     """Every check of this kind."""
     return [
         Check(f"{name}.{what}", group, f"{name}: {says}", _for(name, attempt))
-        for name in InstrumentName
+        for name in _MAKE
         for group, what, says, attempt in _ROWS
     ]

@@ -393,7 +393,7 @@ def test_a_secret_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize(
     ("content", "fix"),
-    [(None, "cannot be read"), (b"", "empty"), (b"\n", "empty"), (b"\xff", "text"), (b"x" * 20_000, "longer")],
+    [(None, "is not there"), (b"", "empty"), (b"\n", "empty"), (b"\xff", "text"), (b"x" * 20_000, "longer")],
 )
 def test_a_secret_that_is_none_names_its_place(tmp_path: Path, content: bytes | None, fix: str) -> None:
     path = tmp_path / "secret"

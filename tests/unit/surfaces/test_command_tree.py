@@ -20,6 +20,7 @@ WITHOUT_JSON = {
     "demo": "shows people around",
     "openapi": "prints a document in its own format",
     "audit export": "writes files, and prints nothing",
+    "adapter key": "prints a JWK set, which is JSON, whatever is asked",
     "consent export": "prints JSON-LD whatever is asked",
     "receipt verify": "prints the claims as JSON whatever is asked; its exit code is the answer",
     "audit drill": "tells a minute's steps one by one; its exit code is the answer",
