@@ -112,6 +112,7 @@ def assemble(
     """
     _refuse_unknown_prices(operator, manifest, settings)
     _refuse_unknown_disclosures(operator, manifest, settings)
+    _refuse_unknown_orders(operator, manifest, settings)
     _refuse_missing_secrets(operator, manifest, settings)
     limits = TokenLimits(
         settings.token_timeout_ms / 1000, settings.tokens_max, settings.asked_hold_s, settings.ask_again_after_s
@@ -236,6 +237,15 @@ def _refuse_unknown_prices(operator: str, manifest: Manifest, settings: Operator
     strange = set(settings.price.per_call) - offered
     if strange:
         raise Misconfigured(f"operator {operator}: price names {', '.join(sorted(strange))}, which it does not offer")
+
+
+def _refuse_unknown_orders(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:
+    offered = {one.api for one in manifest.capabilities}
+    if strange := settings.not_ordered - offered:
+        raise Misconfigured(
+            f"operator {operator}: not_ordered names {', '.join(sorted(strange))}; adapter {manifest.name} offers "
+            f"{', '.join(sorted(offered))}"
+        )
 
 
 def _refuse_unknown_disclosures(operator: str, manifest: Manifest, settings: OperatorSettings) -> None:

@@ -161,6 +161,8 @@ class OperatorSettings(_Section):
     headers: dict[ExtraHeader, HeaderValue] = Field(default_factory=dict)
     """Sent with every request, such as a customer number; they replace the manifest's. Not for secrets."""
     price: Price | None = None
+    not_ordered: frozenset[str] = frozenset()
+    """APIs of the manifest that our contract with this operator leaves out: nobody is asked for them here."""
     disclosures: frozenset[str] = frozenset()
     """APIs that tell personal data in clear and are switched on all the same: location-retrieval, kyc-fill-in.
     Each order needs the tenant's grant besides."""

@@ -49,11 +49,12 @@ class ManifestAdapter(ClosedAdapter):
         self._tokens = parts.tokens
         self._clock = parts.clock
         self._profile, self._random = parts.profile, parts.random
-        bound = [_bind(parts, capability) for capability in parts.manifest.capabilities]
+        ordered = [one for one in parts.manifest.capabilities if one.api not in parts.settings.not_ordered]
+        bound = [_bind(parts, capability) for capability in ordered]
         self._bound = {api.version.signal: api for api in bound}
         self._by_browser = {
             api.version.signal: api
-            for api, capability in zip(bound, parts.manifest.capabilities, strict=True)
+            for api, capability in zip(bound, ordered, strict=True)
             if capability.ceremony or capability.flow is Flow.AUTHORIZATION_CODE
         }
         orders = [_bind_instrument(parts, one) for one in parts.manifest.instruments]
@@ -67,7 +68,7 @@ class ManifestAdapter(ClosedAdapter):
 
     @property
     def capabilities(self) -> Mapping[SignalName, Capability]:
-        """What the manifest declares."""
+        """What the manifest declares, and we ordered."""
         return self._capabilities
 
     def _consent_scopes(self, api: BoundApi) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ class Asker:
         signals: list[Signal] = []
         end_ms = from_ms
         for name in sorted(names):
-            signal, after_ms = answers[name]
+            signal, after_ms = answers[name].signal, answers[name].after_ms
             if from_ms + after_ms > self._within_ms:
                 signal, after_ms = Unavailable(name, Unavailability.LATE), self._within_ms - from_ms
             signals.append(signal)

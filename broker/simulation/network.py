@@ -18,6 +18,8 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 _HOUR_S = 3600.0
 _WINDOWS_S = {"window_240h": 240 * _HOUR_S, "window_72h": 72 * _HOUR_S}
+# Where the broker cuts a window that holds a change (``adapter_kit/camara/swap.py``).
+_STEPS_S = (24 * _HOUR_S, 72 * _HOUR_S, 168 * _HOUR_S)
 _AT_ONCE = frozenset({Unavailability.UNSUPPORTED, Unavailability.NOT_PERMITTED})
 _CUT_OFF_MS = 1200.0
 """When the broker gives an attempt up (``attempt_timeout_ms``)."""
@@ -33,10 +35,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What is said of one signal, and after how long."""
+    """What is said of one signal, after how long, and how many questions it took, each of which is billed."""
 
     signal: Signal
     after_ms: float
+    questions: int = 1
 
 
 class Network:
@@ -65,12 +68,16 @@ class Network:
         if missing is Unavailability.TIMEOUT:
             return Answer(Unavailable(name, missing), _CUT_OFF_MS)
         after_ms = self.operator.latency_ms * math.exp(self._random.gauss(0.0, self.operator.spread))
+        if after_ms > _CUT_OFF_MS:
+            return Answer(Unavailable(name, Unavailability.TIMEOUT), _CUT_OFF_MS)
         if missing is not None:
             return Answer(Unavailable(name, missing), after_ms)
         source = Source(self.operator.name, name.value, "1")
         instant = EPOCH + timedelta(seconds=at_s)
-        said = self._said(name, line.episode, at_s)
-        return Answer(Observed(name, said, instant, source, latency_ms=after_ms), after_ms)
+        said, questions = self._said(name, line.episode, at_s)
+        return Answer(
+            Observed(name, said, instant, source, latency_ms=after_ms * questions), after_ms * questions, questions
+        )
 
     def _missing(self, name: SignalName, line: Line, *, down: bool) -> Unavailability | None:
         if name not in self.operator.answers:
@@ -87,17 +94,29 @@ class Network:
             return Unavailability.NOT_APPLICABLE if ours else Unavailability.OPERATOR_ERROR
         return None
 
-    def _said(self, name: SignalName, episode: Episode, at_s: float) -> Value:
+    def _said(self, name: SignalName, episode: Episode, at_s: float) -> tuple[Value, int]:
+        """What is said in the end, and in how many answers."""
         if name in episode.changed_at_s:
             age_s = 3650 * DAY_S if self.operator.lies else episode.age_s(name, at_s)
-            return self._age(age_s)
+            window_s = _WINDOWS_S.get(self.operator.reads)
+            return (AgeRange(age_s, age_s), 1) if window_s is None else _windowed(age_s, window_s)
         instant = EPOCH + timedelta(seconds=at_s)
         if self.operator.lies:
-            return extremes.clean(name, instant).value
-        return extremes.supposed(name, episode.states[name], instant).value
+            return extremes.clean(name, instant).value, 1
+        return extremes.supposed(name, episode.states[name], instant).value, 1
 
-    def _age(self, age_s: float) -> AgeRange:
-        window_s = _WINDOWS_S.get(self.operator.reads)
-        if window_s is None:
-            return AgeRange(age_s, age_s)
-        return AgeRange(0.0, window_s) if age_s <= window_s else AgeRange(window_s, None)
+
+def _windowed(age_s: float, window_s: float) -> tuple[AgeRange, int]:
+    """An age as the broker learns it from yes and no: the whole window first, then halves of what holds the change."""
+    if age_s > window_s:
+        return AgeRange(window_s, None), 1
+    low_s, high_s, questions = 0.0, window_s, 1
+    steps = [step for step in _STEPS_S if step < window_s]
+    while steps:
+        middle = len(steps) // 2
+        questions += 1
+        if age_s <= steps[middle]:
+            high_s, steps = steps[middle], steps[:middle]
+        else:
+            low_s, steps = steps[middle], steps[middle + 1 :]
+    return AgeRange(low_s, high_s), questions

@@ -3,64 +3,34 @@
 The work is cut into shards with a seed each, so that the result is the same on one core and on many.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
 import msgspec
 
 from broker.domain.check import Action
-from broker.domain.cost import Tariff
-from broker.domain.decision import ActionClass, Floor
+from broker.domain.decision import ActionClass, Floor, Outcome
 from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Unavailability
-from broker.errors import Misconfigured
-from broker.policy.beliefs import own_table
-from broker.policy.book import PolicyBook
 from broker.policy.caution import CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
-from broker.policy.evidence_table import EvidenceTable
-from broker.policy.proving import require_proven
 from broker.policy.rules import ClassRules
-from broker.policy.scenarios import STATES, TableFile
-from broker.policy.waves import WaveMemory, WavePlanner
+from broker.policy.waves import WavePlanner
 from broker.policy.what_if import WhatIf
-from broker.policy.yaml_text import YamlText
-from broker.simulation import parameters
 from broker.simulation.asking import Answers, Asker, Told
 from broker.simulation.lives import DAY_S
 from broker.simulation.network import EPOCH, Network
-from broker.simulation.parameters import Operator, WorldFile
 from broker.simulation.tally import Names, Tally
+from broker.simulation.texts import Inputs, prepared
 from broker.simulation.traffic import Adaptation, Behaviour, Question, Traffic
 
 SHARDS = 16
 _LIMITS = CautionLimits()
-_WAVES_MAX = 100_000
 _NEVER_AGAIN = frozenset({SignalName.NUMBER_VERIFICATION})
 _NAIVE_WINDOW_S = 7 * DAY_S
-
-
-class PriceList(msgspec.Struct, frozen=True):
-    """What one operator file says of prices and typical times."""
-
-    name: str
-    tariffs: tuple[tuple[SignalName, Tariff], ...]
-
-
-class Inputs(msgspec.Struct, frozen=True):
-    """The texts that a world and a policy are made from: ``(name, text)`` each, so that any process can read them.
-
-    ``prices`` are those of the operator files that the world names.
-    """
-
-    world: tuple[str, str]
-    table: tuple[str, str]
-    policies: tuple[tuple[str, str], ...]
-    prices: tuple[PriceList, ...] = ()
 
 
 class Shard(msgspec.Struct, frozen=True):
@@ -95,83 +65,41 @@ def shards(
     ]
 
 
-def play(shard: Shard) -> Tally:
+class Scene(NamedTuple):
+    """One question as it was played: what each operator would have said, and what was decided."""
+
+    question: Question
+    answers: Answers
+    action_class: ActionClass
+    outcome: Outcome
+
+
+Witness = Callable[[Scene], None]
+"""Sees each question of a shard once it is decided."""
+
+
+def play(shard: Shard, witness: Witness = lambda _: None) -> Tally:
     """Play one shard.
 
     Raises:
         Misconfigured: a text that cannot be read, with file, line and key.
     """
-    return _Player(shard).run()
-
-
-class _Prepared(NamedTuple):
-    """What follows from the texts alone, and the waves that were worked out: alike for whoever knows alike."""
-
-    world: WorldFile
-    scenarios: TableFile
-    tables: dict[str, EvidenceTable]
-    book: PolicyBook
-    tariffs: Mapping[str, Mapping[SignalName, Tariff]]
-    """By operator of the world."""
-    currencies: Mapping[str, str]
-    widened: Mapping[tuple[str, ActionClass], ClassRules]
-    """The rules of each class of each document as if it wanted whatever can be weighed."""
-    waves: WaveMemory
-
-
-@lru_cache(maxsize=4)
-def _prepared(inputs: Inputs) -> _Prepared:
-    """Remembered, for compiling policies takes as long as playing a thousand questions."""
-    world_name, world_text = inputs.world
-    table_name, table_text = inputs.table
-    world = parameters.read(world_text, source=world_name)
-    table = EvidenceTable.read(table_text, source=table_name)
-    tariffs = {one.name: _tariffs(one, inputs, world_name) for one in world.operators}
-    documents = [_proven(text, name, table, table_text) for name, text in inputs.policies]
-    book = PolicyBook(documents)
-    return _Prepared(
-        world=world,
-        scenarios=TableFile.model_validate(YamlText(table_text, table_name).value),
-        tables={one.id: own_table(one, table, table_text) for one in documents},
-        book=book,
-        widened={
-            (one.id, action_class): msgspec.structs.replace(rules, wanted=tuple(STATES))
-            for one in book.documents.values()
-            for action_class, rules in one.classes.items()
-        },
-        waves=WaveMemory(entries_max=_WAVES_MAX),
-        tariffs=tariffs,
-        currencies={name: next((one.currency for one in found.values()), "") for name, found in tariffs.items()},
-    )
-
-
-def _tariffs(operator: Operator, inputs: Inputs, world: str) -> Mapping[SignalName, Tariff]:
-    if operator.priced_as is None:
-        return {}
-    for one in inputs.prices:
-        if one.name == operator.priced_as:
-            return dict(one.tariffs)
-    there = ", ".join(one.name for one in inputs.prices) or "none"
-    raise Misconfigured(
-        f"{world}, key operators: {operator.name} is priced_as {operator.priced_as}, which is no file with prices in "
-        f"the folder of operators; there are {there}"
-    )
-
-
-def _proven(text: str, name: str, table: EvidenceTable, table_text: str) -> PolicyDocument:
-    document = PolicyDocument.read(text, source=name)
-    require_proven(document, own_table(document, table, table_text, YamlText(text, name)))
-    return document
+    return _Player(shard, witness).run()
 
 
 class _Player:
     """Everything that one shard needs."""
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, witness: Witness) -> None:
         self._shard = shard
-        prepared = _prepared(shard.inputs)
-        self._world, self._scenarios = prepared.world, prepared.scenarios
-        self._tables, self._book, self._tariffs = prepared.tables, prepared.book, prepared.tariffs
+        self._witness = witness
+        texts = prepared(shard.inputs)
+        self._world, self._scenarios = texts.world, texts.scenarios
+        self._tables, self._book, self._tariffs = texts.tables, texts.book, texts.tariffs
+        self._prices = {
+            operator: {name: one.price for name, one in tariffs.items() if one.price is not None}
+            for operator, tariffs in texts.tariffs.items()
+        }
         self._networks = {
             one.name: Network(one, self._world.days, self._random("operator", one.name))
             for one in self._world.operators
@@ -181,17 +109,18 @@ class _Player:
             scenarios=(*sides.legitimate, *sides.attack),
             operators=tuple(one.name for one in self._world.operators),
             countries=tuple(one.country for one in self._world.operators),
-            currencies=tuple(prepared.currencies[one.name] for one in self._world.operators),
+            currencies=tuple(texts.currencies[one.name] for one in self._world.operators),
         )
         self._scenario_at = {name: at for at, name in enumerate(self._names.scenarios)}
         self._operator_at = {name: at for at, name in enumerate(self._names.operators)}
-        self._waves = prepared.waves
+        self._waves = texts.waves
         self._asker = Asker(self._waves, shard.answer_within_ms)
-        self._widened = prepared.widened
+        self._widened = texts.widened
         self._earlier: dict[SignalName, Observed] = {}
         self._earlier_all: dict[SignalName, Observed] = {}
         self._recent: list[Recent] = []
         self._session = 0
+        self._at_hand: tuple[Action, tuple[PolicyDocument, ActionClass]] | None = None
 
     def run(self) -> Tally:
         traffic = Traffic(
@@ -212,8 +141,14 @@ class _Player:
         return Random(f"{self._shard.seed}/{self._shard.number}/{what}/{name}")  # noqa: S311 - a reproducible world
 
     def _class_of(self, action: Action) -> tuple[ActionClass, float]:
-        document, action_class = self._book.resolve(action)
+        document, action_class = self._resolved(action)
         return action_class, document.rules(action_class).prior
+
+    def _resolved(self, action: Action) -> tuple[PolicyDocument, ActionClass]:
+        """Remembered for the action at hand: traffic asks for its class, and the question comes right after."""
+        if self._at_hand is None or self._at_hand[0] is not action:
+            self._at_hand = (action, self._book.resolve(action))
+        return self._at_hand[1]
 
     def _rules(self, document: PolicyDocument, action_class: ActionClass) -> ClassRules:
         """The rules of a class, the same object each time, for waves are remembered by it."""
@@ -223,7 +158,7 @@ class _Player:
         if question.session != self._session:
             self._session, self._earlier, self._earlier_all, self._recent = question.session, {}, {}, []
         action = question.action
-        document, asked_class = self._book.resolve(action)
+        document, asked_class = self._resolved(action)
         now = EPOCH + timedelta(seconds=question.at_s)
         ours = Recent(now, action.type, asked_class, msgspec.json.encode(action), None, action.amount)
         care = caution(document, action, ours, self._recent, _LIMITS)
@@ -232,7 +167,8 @@ class _Player:
         table = self._tables[document.id]
         what_if = WhatIf(table, document, rules, now, floors, self._waves.ends(table, rules))
         planner = WavePlanner(table, rules, what_if, self._tariffs[question.operator.name], now)
-        told, whole = self._told(question, rules, planner)
+        answers = self._networks[question.operator.name].ask(rules.wanted, question.line, question.at_s)
+        told, whole = self._told(question, rules, planner, answers)
         assessment = what_if.assess(told.evidence)
         outcome = what_if.suppose(told.evidence).outcome
         self._recent.append(msgspec.structs.replace(ours, action_class=care.action_class, outcome=outcome))
@@ -249,26 +185,26 @@ class _Player:
         tally.naive.append(_recently_swapped(told.evidence))
         tally.attempt.append(question.attempt)
         tally.session.append(question.session)
-        self._count(question.operator.name, told, whole, tally)
+        self._count(question.operator.name, told, whole, answers, tally)
+        self._witness(Scene(question, answers, care.action_class, outcome))
 
-    def _count(self, operator: str, told: Told, whole: Told, tally: Tally) -> None:
+    def _count(self, operator: str, told: Told, whole: Told, answers: Answers, tally: Tally) -> None:
         """What asking came to, and what asking everything would have."""
-        tally.asked.append(len(told.asked))
-        tally.asked_all.append(len(whole.asked))
+        tally.asked.append(sum(answers[name].questions for name in told.asked))
+        tally.asked_all.append(sum(answers[name].questions for name in whole.asked))
         tally.waves.append(told.waves)
-        tally.cost.append(self._cost(operator, told.asked))
-        tally.cost_all.append(self._cost(operator, whole.asked))
+        tally.cost.append(self._cost(operator, told.asked, answers))
+        tally.cost_all.append(self._cost(operator, whole.asked, answers))
         tally.took.append(told.took_ms)
         tally.took_all.append(whole.took_ms)
 
-    def _cost(self, operator: str, asked: Iterable[SignalName]) -> float:
+    def _cost(self, operator: str, asked: Iterable[SignalName], answers: Answers) -> float:
         """Operators bill questions, not answers."""
-        tariffs = self._tariffs[operator]
-        return float(sum((one.price or 0 for one in map(tariffs.get, asked) if one is not None), Decimal(0)))
+        prices = self._prices[operator]
+        return float(sum((prices[name] * answers[name].questions for name in asked if name in prices), Decimal(0)))
 
-    def _told(self, question: Question, rules: ClassRules, planner: WavePlanner) -> tuple[Told, Told]:
+    def _told(self, question: Question, rules: ClassRules, planner: WavePlanner, answers: Answers) -> tuple[Told, Told]:
         """What is known within this session and what operators say: asked in waves, and asked everything at once."""
-        answers = self._networks[question.operator.name].ask(rules.wanted, question.line, question.at_s)
         beyond = {name: one.signal for name, one in answers.items() if _known_beforehand(one.signal)}
         tariffs = self._tariffs[question.operator.name]
         known, open_ = self._open(self._earlier, beyond, answers, question, rules)

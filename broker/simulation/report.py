@@ -9,6 +9,7 @@ from broker.figures import Rate
 from broker.simulation import charts
 from broker.simulation.findings import FAIR_MAX, FLAGGED, VALUES, Findings, Group, Stopped
 from broker.simulation.planning import SAME_MIN, SAVED_MIN, Planned, Planning, misses
+from broker.simulation.rehearsal import Rehearsal
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
@@ -52,6 +53,8 @@ class Report(msgspec.Struct, frozen=True):
     findings: Findings
     planning: Planning
     stresses: tuple[Stress, ...]
+    rehearsal: Rehearsal | None = None
+    """A sample played through a real broker, where that was asked for."""
 
 
 def html(report: Report) -> str:
@@ -80,6 +83,7 @@ def _sections(report: Report) -> Iterable[str]:
     yield from _planning(report.planning)
     yield from _fairness(found)
     yield from _stresses(report.stresses)
+    yield from _rehearsal(report.rehearsal)
     yield f"<h2>What the network cannot see</h2>{_UNSEEN}"
 
 
@@ -232,6 +236,30 @@ def _stresses(stresses: Sequence[Stress]) -> Iterable[str]:
     ]
     head = ("", "area", f"recall at {FLAGGED:.0%}", "observed / expected", "takeovers stopped")
     yield _table("Variations", head, rows)
+
+
+def _rehearsal(rehearsal: Rehearsal | None) -> Iterable[str]:
+    if rehearsal is None:
+        return
+    yield (
+        "<h2>Over the wire</h2><p>A sample of the questions, spread over all lives and attacks, was asked once more: a "
+        "real broker, in a process of its own, asked a pretend operator over real HTTP that held each person's line. "
+        f"<strong>{rehearsal.agreed} of {rehearsal.asked}</strong> were decided as in the simulation. Only the first "
+        "question of a session was asked; what the broker remembers of a crowd, and breakers, were switched off, "
+        "since in the simulation each session stands alone.</p>"
+    )
+    rows = [(name, str(count)) for name, count in rehearsal.scenarios.items()]
+    yield _table("Asked", ("life or attack", "questions"), rows)
+    if rehearsal.left_out:
+        rows = [(reason, str(count)) for reason, count in rehearsal.left_out.items()]
+        yield _table("Left out, for no line of the pretend operator shows it", ("", "questions"), rows)
+    if rehearsal.disagreements:
+        found = [
+            (one.scenario, one.operator, f"{one.action} ({one.action_class})", one.simulated, one.decided, one.seen)
+            for one in rehearsal.disagreements
+        ]
+        head = ("", "operator", "action", "simulated", "decided", "simulated / seen")
+        yield _table("Decided otherwise", head, found)
 
 
 def _pictures(*pictures: tuple[str, str]) -> str:

@@ -13,9 +13,9 @@ COMMAND = Path(sys.executable).parent / "trust-broker"
 _NAMESPACES = {"http://www.w3.org/2000/svg"}
 
 
-def simulate(*options: str) -> "subprocess.CompletedProcess[str]":
+def simulate(*options: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
     command = [str(COMMAND), "simulate", "--checks", "400", "--seed", "7", "--no-stress", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
@@ -56,3 +56,18 @@ def test_a_folder_without_policies_is_refused(tmp_path: Path) -> None:
     done = simulate("--policies", str(tmp_path))
     assert done.returncode == 1
     assert "no policy documents" in done.stderr
+
+
+@pytest.mark.proof
+def test_a_real_broker_decides_as_the_simulation(tmp_path: Path) -> None:
+    """Over real HTTP, of every life and attack, with slow, failing and silent operators: the very same decisions."""
+    report = tmp_path / "out.html"
+    done = simulate("--checks", "40000", "--wire", "60", "--json", "--report", str(report), timeout_s=900)
+    assert done.returncode == 0, done.stderr
+    rehearsal = json.loads(done.stdout)["rehearsal"]
+    assert rehearsal["disagreements"] == []
+    assert rehearsal["agreed"] == rehearsal["asked"] >= 40
+    assert rehearsal["asked"] + sum(rehearsal["left_out"].values()) == 60
+    assert rehearsal["in_network"] > rehearsal["asked"]
+    assert len(rehearsal["scenarios"]) >= 10
+    assert "Over the wire" in report.read_text("utf-8")

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,8 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from broker.surfaces.cli.ports import OpenDeployment
 
+if TYPE_CHECKING:  # they load half of the broker
+    from broker.simulation.report import Report
+    from broker.usecases.policy.simulate import Run
+
+_Told = Callable[[int, int], None]
 _QUESTIONS_MAX = 20_000_000
 _JOBS_MAX = 64
+_WIRE_MAX = 10_000
 
 
 def create(open_deployment: OpenDeployment) -> Callable[..., None]:
@@ -32,6 +38,9 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
             float, typer.Option(min=0.0, max=100.0, help="Attacks against what policies expect")
         ] = 1.0,
         stress: Annotated[bool, typer.Option(help="Play variations of the world as well")] = True,
+        wire: Annotated[
+            int, typer.Option(min=0, max=_WIRE_MAX, help="So many of the questions go through a real broker as well")
+        ] = 0,
         jobs: Annotated[int | None, typer.Option(min=1, max=_JOBS_MAX, help="Processes; one for each core")] = None,
         config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
     ) -> None:
@@ -50,6 +59,16 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         with _progress() as shown:
             task = shown.add_task("playing", total=None)
             played = simulation.simulate(run, lambda done, of: shown.update(task, completed=done, total=of))
+            if wire:
+                told = shown.add_task("over the wire", total=None)
+                played = _over_the_wire(
+                    played,
+                    run,
+                    wire,
+                    deployment.folder,
+                    open_deployment,
+                    lambda done, of: shown.update(told, completed=done, total=of),
+                )
         if report is not None:
             report.write_text(simulation.as_html(played), "utf-8")
         typer.echo(simulation.as_json(played).decode("utf-8") if as_json else simulation.summary(played))
@@ -57,6 +76,21 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         typer.echo(took, err=True)
 
     return simulate
+
+
+def _over_the_wire(
+    report: "Report",
+    run: "Run",
+    count: int,
+    folder: Path,
+    open_deployment: OpenDeployment,
+    told: Callable[[int, int], None],
+) -> "Report":
+    """The report with a sample of its questions played through a real broker."""
+    from broker.surfaces.cli.rehearse import rehearse
+    from broker.usecases.policy.simulate import rehearsed, sampled
+
+    return rehearsed(report, rehearse(sampled(run, count), run.inputs, folder, open_deployment, told))
 
 
 def _progress() -> Progress:

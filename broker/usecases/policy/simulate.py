@@ -13,9 +13,11 @@ from broker.operators.tariffs import of_file
 from broker.simulation import play
 from broker.simulation.findings import Findings, findings, stopped_share
 from broker.simulation.planning import ALL, Planned, Planning, misses, planned
-from broker.simulation.play import Inputs, PriceList, Shard
+from broker.simulation.play import Scene, Shard
+from broker.simulation.rehearsal import Rehearsal, sample
 from broker.simulation.report import Report, Stress, html
 from broker.simulation.tally import Tally, merged
+from broker.simulation.texts import Inputs, PriceList
 from broker.simulation.traffic import Adaptation
 
 _TAKEOVER = "sim_takeover"
@@ -91,7 +93,19 @@ def summary(report: Report) -> str:
         takeovers = stress.takeovers_stopped
         stopped = "" if takeovers is None else f", takeovers stopped {takeovers.value:.1%}"
         lines.append(f"  {stress.name:36}area {stress.auc:.3f}, recall {stress.recall:.1%}{stopped}")
+    lines += _rehearsal_lines(report.rehearsal)
     return "\n".join(lines)
+
+
+def _rehearsal_lines(rehearsal: Rehearsal | None) -> Iterable[str]:
+    if rehearsal is None:
+        return
+    left_out = sum(rehearsal.left_out.values())
+    yield ""
+    yield f"over the wire {rehearsal.agreed} of {rehearsal.asked} decided as simulated; {left_out} left out"
+    for one in rehearsal.disagreements:
+        yield f"  {one.scenario} at {one.operator}, {one.action}: simulated {one.simulated}, decided {one.decided}"
+        yield f"    simulated / seen: {one.seen}"
 
 
 def _planning_lines(planning: Planning) -> Iterable[str]:
@@ -158,6 +172,21 @@ def simulate(run: Run, progress: Progress) -> Report:
     stresses = [_stress(variation.name, merged(next(tallies) for _ in some)) for variation, some in varied]
     planning = Planning(planned(tally), planned(merged(tallies)) if wide else None)
     return Report("What these policies would do", _described(run, found), found, planning, tuple(stresses))
+
+
+def sampled(run: Run, count: int) -> list[Scene]:
+    """Questions of a run, with what operators say and what was decided: to be played elsewhere as well.
+
+    Raises:
+        Misconfigured: a text that cannot be read.
+    """
+    part, *_ = play.shards(run.inputs, questions=run.questions, seed=run.seed, attack_factor=run.attack_factor)
+    return sample(part, count)
+
+
+def rehearsed(report: Report, rehearsal: Rehearsal) -> Report:
+    """The report with what came of it over the wire."""
+    return msgspec.structs.replace(report, rehearsal=rehearsal)
 
 
 def _varied(run: Run, variation: _Variation) -> list[Shard]:

@@ -27,18 +27,25 @@ def line(age_s: float = 0.0, **changes: Any) -> Line:
 
 
 @pytest.mark.parametrize(
-    ("reads", "age_s", "said"),
+    ("reads", "age_s", "said", "questions"),
     [
-        ("date", 3 * HOUR_S, AgeRange(3 * HOUR_S, 3 * HOUR_S)),
-        ("window_240h", 3 * HOUR_S, AgeRange(0.0, 240 * HOUR_S)),
-        ("window_240h", 20 * DAY_S, AgeRange(240 * HOUR_S, None)),
-        ("window_72h", 4 * DAY_S, AgeRange(72 * HOUR_S, None)),
+        ("date", 3 * HOUR_S, AgeRange(3 * HOUR_S, 3 * HOUR_S), 1),
+        ("window_240h", 3 * HOUR_S, AgeRange(0.0, 24 * HOUR_S), 3),
+        ("window_240h", 2 * DAY_S, AgeRange(24 * HOUR_S, 72 * HOUR_S), 3),
+        ("window_240h", 5 * DAY_S, AgeRange(72 * HOUR_S, 168 * HOUR_S), 3),
+        ("window_240h", 9 * DAY_S, AgeRange(168 * HOUR_S, 240 * HOUR_S), 3),
+        ("window_240h", 20 * DAY_S, AgeRange(240 * HOUR_S, None), 1),
+        ("window_72h", 2 * DAY_S, AgeRange(24 * HOUR_S, 72 * HOUR_S), 2),
+        ("window_72h", 4 * DAY_S, AgeRange(72 * HOUR_S, None), 1),
     ],
 )
-def test_ages(reads: str, age_s: float, said: AgeRange) -> None:
-    answer = network(reads=reads).ask([SIM], line(age_s), 0.0)[SIM].signal
-    assert isinstance(answer, Observed)
-    assert answer.value == said
+def test_ages(reads: str, age_s: float, said: AgeRange, questions: int) -> None:
+    """A window that holds a change is cut in halves, as the broker does; each question takes its time and its price."""
+    one = network(reads=reads).ask([SIM], line(age_s), 0.0)[SIM]
+    assert isinstance(one.signal, Observed)
+    assert one.signal.value == said
+    assert one.questions == questions
+    assert one.signal.latency_ms == one.after_ms
 
 
 def test_a_liar_says_that_nothing_ever_happens() -> None:
@@ -73,3 +80,10 @@ def test_silence_has_a_reason(
 def test_nobody_can_keep_the_change_of_sim_away() -> None:
     answer = network().ask([SIM], line(HOUR_S, suppressed=1.0), 0.0)[SIM].signal
     assert isinstance(answer, Observed)
+
+
+def test_who_answers_too_late_is_given_up() -> None:
+    """The broker waits no longer than for an attempt."""
+    one = network(latency_ms=5_000.0, spread=0.01).ask([SIM], line(), 0.0)[SIM]
+    assert isinstance(one.signal, Unavailable)
+    assert (one.signal.reason, one.after_ms) == (Unavailability.TIMEOUT, 1200.0)

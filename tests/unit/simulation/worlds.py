@@ -9,7 +9,7 @@ from broker.policy.scenarios import TableFile
 from broker.policy.yaml_text import YamlText
 from broker.simulation import parameters
 from broker.simulation.parameters import WorldFile
-from broker.simulation.play import Inputs
+from broker.simulation.texts import Inputs
 from broker.usecases.policy.simulate import prices
 
 CONFIG = Path(__file__).parents[3] / "config"
