@@ -32,7 +32,9 @@ class _Axes(NamedTuple):
 def precision_recall(points: Sequence[Point]) -> str:
     """Precision over recall."""
     axes = _Axes(_plain, _plain)
-    return _svg([*_frame(axes, ("recall", _FIFTHS), ("precision", _FIFTHS)), _line(axes, points, _COLOURS[0])])
+    parts = [*_frame(axes, ("recall", _FIFTHS), ("precision", _FIFTHS)), _line(axes, points, _COLOURS[0])]
+    told = ", ".join(f"{point.y:.0%} at {point.x:.0%}" for point in points[:: max(1, len(points) // 5)])
+    return _svg(f"Precision at each recall: {told}", parts)
 
 
 def calibration(bands: Sequence[Band]) -> str:
@@ -43,24 +45,46 @@ def calibration(bands: Sequence[Band]) -> str:
     for band in bands:
         if band.attacks:
             ends = [Point(band.predicted, band.observed.low), Point(band.predicted, band.observed.high)]
-            parts += [_line(axes, ends, _COLOURS[0]), _dot(axes, band.predicted, band.observed.value)]
-    return _svg(parts)
+            parts += [_line(axes, ends, _COLOURS[0]), _dot(axes, band.predicted, band.observed.value, _COLOURS[0])]
+    told = ", ".join(f"{band.observed.value:.3%} where {band.predicted:.3%} was predicted" for band in bands)
+    return _svg(f"Observed share of attacks by what was predicted: {told}", parts)
 
 
 def costs(values: Sequence[float], strategies: Mapping[str, Sequence[float]]) -> str:
-    """Cost per 1,000 questions at each value at risk, as groups of bars on a scale of ten times ten."""
+    """A line for each way to decide: cost per 1,000 questions over the value at risk, on scales of ten times ten."""
     highest = max((cost for amounts in strategies.values() for cost in amounts), default=1.0)
     # The legend stands in the highest tenfold.
-    top = 10.0 ** (1 + math.ceil(math.log10(max(highest, 0.2))))
-    axes = _Axes(lambda x: x / len(values), lambda y: math.log10(max(y, 0.1) / 0.1) / math.log10(top / 0.1))
-    scale = [(0.1 * 10.0**step, f"{0.1 * 10.0**step:g}") for step in range(round(math.log10(top / 0.1)) + 1)]
-    middles = [(at + 0.5, f"value at risk {value:g}") for at, value in enumerate(values)]
-    parts = [*_frame(axes, ("", middles), ("cost", scale))]
-    width = 0.8 / len(strategies)
+    tenfolds = 2 + math.ceil(math.log10(max(highest, 0.2)))
+    reach = math.log(values[-1] / values[0]) or 1.0
+    axes = _Axes(
+        lambda x: math.log(max(x, values[0]) / values[0]) / reach, lambda y: math.log10(max(y, 0.1) / 0.1) / tenfolds
+    )
+    scale = [(0.1 * 10.0**step, f"{0.1 * 10.0**step:g}") for step in range(tenfolds + 1)]
+    parts = [*_frame(axes, ("value at risk", [(value, f"{value:g}") for value in values]), ("cost", scale))]
     for row, amounts in enumerate(strategies.values()):
-        for at, cost in enumerate(amounts):
-            parts.append(_bar(axes, (at + 0.1 + row * width, 0.1), (width * 0.9, cost), _COLOURS[row]))
-    return _svg([*parts, *_legend(strategies)])
+        points = [Point(value, cost) for value, cost in zip(values, amounts, strict=True)]
+        parts.append(_line(axes, points, _COLOURS[row], dashed=row > 0))
+        parts += [_dot(axes, *point, _COLOURS[row]) for point in points]
+    lowest = ", ".join(f"{name} {amounts[-1]:.2f}" for name, amounts in strategies.items())
+    told = f"Cost for every 1,000 questions over the value at risk; at {values[-1]:g}: {lowest}"
+    return _svg(told, [*parts, *_legend(strategies)])
+
+
+def ratios(groups: Mapping[str, float], most: float) -> str:
+    """A bar for each group, how often it is bothered against everybody; dashed lines at one and at ``most``."""
+    top = max([*groups.values(), most]) * 1.1
+    names = list(groups)
+    axes = _Axes(lambda x: x / top, lambda y: 1.0 - y / max(len(names), 1))
+    ticks = [(step, f"{step:g}") for step in (0.0, 1.0, most, *(float(at) for at in range(2, math.ceil(top))))]
+    parts = [*_frame(axes, ("times as often as everybody", ticks), ("", []))]
+    for at, (name, ratio) in enumerate(groups.items()):
+        colour = _COLOURS[1] if ratio > most else _COLOURS[0]
+        parts.append(_bar(axes, (0.0, at + 0.9), (ratio, -0.8), colour))
+        left, middle = axes.at(0.0, at + 0.5)
+        parts.append(_text(left + 6, middle + 4, f"{name} {ratio:.2f}", "start", halo=True))
+    ends = [[Point(value, 0.0), Point(value, float(len(names)))] for value in (1.0, most)]
+    parts += [_line(axes, line, _COLOURS[4], dashed=True) for line in ends]
+    return _svg("Bothered against everybody: " + ", ".join(f"{name} {one:.2f}" for name, one in groups.items()), parts)
 
 
 def shares(rates: Mapping[str, Rate]) -> str:
@@ -71,7 +95,8 @@ def shares(rates: Mapping[str, Rate]) -> str:
     for at, rate in enumerate(rates.values()):
         parts.append(_bar(axes, (at + 0.2, 0.0), (0.6, rate.value), _COLOURS[0]))
         parts.append(_line(axes, [Point(at + 0.5, rate.low), Point(at + 0.5, rate.high)], "#1b1f24"))
-    return _svg(parts)
+    told = ", ".join(f"{name} {rate.value:.0%}" for name, rate in rates.items())
+    return _svg(f"Share of sessions stopped: {told}", parts)
 
 
 def _plain(value: float) -> float:
@@ -99,9 +124,9 @@ def _line(axes: _Axes, points: Sequence[Point], colour: str, *, dashed: bool = F
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
 
 
-def _dot(axes: _Axes, x: float, y: float) -> str:
+def _dot(axes: _Axes, x: float, y: float, colour: str) -> str:
     across, up = axes.at(x, y)
-    return f'<circle cx="{across}" cy="{up}" r="4" fill="{_COLOURS[0]}"/>'
+    return f'<circle cx="{across}" cy="{up}" r="4" fill="{colour}"/>'
 
 
 def _bar(axes: _Axes, corner: tuple[float, float], size: tuple[float, float], colour: str) -> str:
@@ -118,10 +143,14 @@ def _legend(names: Iterable[str]) -> Iterable[str]:
         yield _text(_LEFT + 24, top + 10, name, "start")
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, *, halo: bool = False) -> str:
+    """``halo`` keeps a text readable that lies over a bar."""
+    around = ' paint-order="stroke" stroke="#fff" stroke-width="3"' if halo else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{around}>{escape(text)}</text>'
 
 
-def _svg(parts: Iterable[str]) -> str:
+def _svg(told: str, parts: Iterable[str]) -> str:
+    """``told`` is the picture in words, for whoever hears it."""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
-    return f'{head} font-family="system-ui, sans-serif" font-size="10" fill="#1b1f24">{"".join(parts)}</svg>'
+    named = f'{head} aria-label="{escape(told)}" font-family="system-ui, sans-serif" font-size="12" fill="#1b1f24">'
+    return f"{named}{''.join(parts)}</svg>"

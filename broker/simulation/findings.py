@@ -1,27 +1,26 @@
 """What a run says about a policy: ranking, calibration, cost, who is stopped and who is bothered."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from broker import figures
 from broker.domain.decision import ActionClass, Outcome
 from broker.figures import Band, Point, Rate, Row
-from broker.policy.costs import cheapest
-from broker.policy.rules import ClassRules, Costs
+from broker.simulation.labels import Known, known
+from broker.simulation.rivals import Rivals, rivals
+from broker.simulation.strategies import Strategy, strategies
 from broker.simulation.tally import Tally, outcome_names
 from broker.simulation.traffic import Behaviour
 
 BAND_EDGES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1, 0.3)
-VALUES = (1.0, 5.0, 25.0)
-"""Values at risk, in typical losses, at which strategies are compared."""
-
 FLAGGED = 0.01
 FAIR_MAX = 1.25
 """A group that is bothered more than this many times as often as all honest people together needs an explanation."""
 
 _CURVE_POINTS = 120
+_REFUSED = ("consents to everything", "refuses one signal", "refuses several")
 
 
 class Ranking(msgspec.Struct, frozen=True):
@@ -50,13 +49,6 @@ class Group(msgspec.Struct, frozen=True):
     ratio: float
 
 
-class Strategy(msgspec.Struct, frozen=True):
-    """A way to decide, and its cost per 1,000 questions at each value of :data:`VALUES`, in typical losses."""
-
-    name: str
-    costs: tuple[float, ...]
-
-
 class Findings(msgspec.Struct, frozen=True):
     """Everything that the report shows of one run."""
 
@@ -74,7 +66,11 @@ class Findings(msgspec.Struct, frozen=True):
     behaviours_stopped: dict[str, Stopped]
     lives: dict[str, Group]
     countries: dict[str, Group]
+    consents: dict[str, Group]
+    operators: dict[str, Group]
     strategies: tuple[Strategy, ...]
+    rivals: Rivals
+    known: tuple[Known, ...]
 
 
 def findings(tally: Tally) -> Findings:
@@ -99,7 +95,11 @@ def findings(tally: Tally) -> Findings:
         behaviours_stopped=sessions.stopped(lambda at: tuple(Behaviour)[tally.behaviour[at]].value),
         lives=_groups(tally, first, everybody, lambda at: tally.names.scenarios[tally.scenario[at]]),
         countries=_groups(tally, first, everybody, lambda at: tally.names.countries[tally.operator[at]]),
-        strategies=tuple(_strategies(tally, first)),
+        consents=_groups(tally, first, everybody, lambda at: _REFUSED[min(tally.refused[at], len(_REFUSED) - 1)]),
+        operators=_groups(tally, first, everybody, lambda at: tally.names.operators[tally.operator[at]]),
+        strategies=strategies(tally, first),
+        rivals=rivals(tally, first),
+        known=known(tally, first),
     )
 
 
@@ -176,44 +176,6 @@ def _groups(tally: Tally, rows: Iterable[int], everybody: Rate, key: Callable[[i
 def _group(bothered: list[bool], everybody: Rate) -> Group:
     share = figures.rate(bothered)
     return Group(share, share.value / everybody.value if everybody.value else 1.0)
-
-
-def _strategies(tally: Tally, rows: list[int]) -> Iterable[Strategy]:
-    """By expected cost, against the rules of thumb of the field; floors and gates of documents are left out of all."""
-    choices: Mapping[str, Callable[[int, ClassRules], Outcome]] = {
-        "least expected cost": lambda at, rules: cheapest(rules, tally.probability[at], weak_step_up=False),
-        "deny after a SIM change within 7 days": lambda at, _: Outcome.DENY if tally.naive[at] else Outcome.ALLOW,
-        "step up after a SIM change within 7 days": lambda at, _: Outcome.STEP_UP if tally.naive[at] else Outcome.ALLOW,
-        "step up always": lambda _at, _rules: Outcome.STEP_UP,
-        "allow always": lambda _at, _rules: Outcome.ALLOW,
-    }
-    whole = math.fsum(tally.weight[at] for at in rows) or 1.0
-    for name, choose in choices.items():
-        costs = [
-            1000.0 * math.fsum(_cost(tally, at, choose(at, rules), rules) for at in rows) / whole
-            for rules in map(_rules, VALUES)
-        ]
-        yield Strategy(name, tuple(costs))
-
-
-def _rules(value: float) -> ClassRules:
-    return ClassRules(ActionClass.LOW, 0.5, value, Costs(), 0.0, None, (), (), {}, Outcome.ALLOW, Outcome.ALLOW, {})
-
-
-def _cost(tally: Tally, at: int, outcome: Outcome, rules: ClassRules) -> float:
-    """What a decision cost in truth, weighted."""
-    costs, loss = rules.costs, rules.value_at_risk if tally.attack[at] else 0.0
-    honest = 0.0 if tally.attack[at] else 1.0
-    match outcome:
-        case Outcome.ALLOW:
-            cost = loss
-        case Outcome.STEP_UP:
-            cost = costs.step_up + (1.0 - costs.step_up_stops) * loss + honest * costs.step_up_friction
-        case Outcome.REVIEW:
-            cost = costs.review + (1.0 - costs.review_stops) * loss + honest * costs.review_friction
-        case Outcome.DENY:
-            cost = honest * costs.insult
-    return tally.weight[at] * cost
 
 
 def _thinned(points: list[Point]) -> list[Point]:

@@ -63,6 +63,14 @@ class Operator(Written):
     answers: dict[SignalName, Share]
 
 
+class Labels(Written):
+    """When attacks become known: the share that anybody reports, and a log-normal number of days until then."""
+
+    reported: Share
+    median_days: Positive
+    sigma: Annotated[float, Field(gt=0.0, le=3.0)]
+
+
 class Waits(Written):
     """Attackers who let a change grow old."""
 
@@ -100,6 +108,7 @@ class WorldFile(Written):
     operators: list[Operator] = Field(min_length=1)
     consents: dict[SignalName, Share]
     adaptive: Adaptive
+    labels: Labels
 
 
 def read(text: str, *, source: str) -> WorldFile:

@@ -17,6 +17,7 @@ from broker.domain.evidence import Evidence
 from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Unavailability
 from broker.policy.caution import CautionLimits, Recent, caution
 from broker.policy.document import PolicyDocument
+from broker.policy.mixture import challenge
 from broker.policy.rules import ClassRules
 from broker.policy.waves import WavePlanner
 from broker.policy.what_if import WhatIf
@@ -130,6 +131,7 @@ class _Player:
             self._random("traffic", ""),
             attack_factor=self._shard.attack_factor,
             adaptation=self._shard.adaptation,
+            reports=self._random("reports", ""),
         )
         tally = Tally.empty(self._names)
         for question in traffic.questions(self._shard.questions):
@@ -174,6 +176,9 @@ class _Player:
         self._recent.append(msgspec.structs.replace(ours, action_class=care.action_class, outcome=outcome))
         alike = told.evidence == whole.evidence
         tally.probability.append(assessment.probability)
+        tally.rival.append(challenge(table, rules.prior, told.evidence).probability)
+        tally.reported_d.append(question.reported_d)
+        tally.refused.append(len(question.line.refused))
         tally.weight.append(question.weight)
         tally.attack.append(question.attack)
         tally.outcome.append(outcome)

@@ -6,22 +6,31 @@ from html import escape
 import msgspec
 
 from broker.figures import Rate
+from broker.policy.waves import UNLIKELY_MAX
 from broker.simulation import charts
-from broker.simulation.findings import FAIR_MAX, FLAGGED, VALUES, Findings, Group, Stopped
+from broker.simulation.findings import FAIR_MAX, FLAGGED, Findings, Group, Stopped
+from broker.simulation.labels import Known
+from broker.simulation.page import as_percent, pictures, rate, table
 from broker.simulation.planning import SAME_MIN, SAVED_MIN, Planned, Planning, misses
 from broker.simulation.rehearsal import Rehearsal
+from broker.simulation.rivals import COST_RATIO_MAX, Difference, Rivals
+from broker.simulation.strategies import VALUES
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
-table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; }
+table { border-collapse: collapse; } caption { text-align: left; font-weight: 600; }
+.wide { overflow-x: auto; margin: 1rem 0; } svg { width: 100%; height: auto; } td { overflow-wrap: anywhere; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #d5dae0; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child { text-align: left; } tbody th { font-weight: 400; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
-.pictures figure { margin: 0; flex: 1 1 28rem; max-width: 40rem; }
+.pictures figure { margin: 0; flex: 1 1 min(28rem, 100%); max-width: 40rem; }
 .warn { color: #9a3412; font-weight: 600; }
 """
 
 _UNSEEN = """
+<p>The network sees lines, not intentions. A hijacked agent asks as an honest one does: that is part of
+<em>deceived_victim</em>. An attacker's agent that shops around or cuts amounts up gives itself away by its conduct
+alone (the table <em>By conduct of the agent</em>); honest agents repeat a question now and then, and are not in it.</p>
 <p>A person who is deceived on their own phone looks to the network exactly as they always do: the row
 <em>deceived_victim</em> above is what that costs. Payee, amount and the agent's conduct must catch it.</p>
 <p>An operator that says the same to everybody (op-9 in the shipped world) is not found out by any single answer.</p>
@@ -32,7 +41,6 @@ dates their probabilities are therefore too high on purpose; with dates they are
 <p>No public figures exist for the time from swap to theft, for the mix of attacks in a market, or for how often honest
 people divert calls. Those stand as <em>assumption</em> in the parameter files; change them and look again.</p>
 """
-_TENTH = 0.1
 
 
 class Stress(msgspec.Struct, frozen=True):
@@ -61,7 +69,7 @@ def html(report: Report) -> str:
     """The whole file."""
     body = "\n".join(_sections(report))
     head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(report.title)}</title><style>{_STYLE}</style>"
     )
@@ -75,56 +83,56 @@ def _sections(report: Report) -> Iterable[str]:
         "<p>Everything here holds in a simulated world with the parameters below, and nowhere else. "
         "Intervals are 95 %.</p>"
     )
-    yield _table("What was played", ("", ""), [(name, value) for name, value in report.parameters.items()])
-    yield _table("Decisions", ("", *next(iter(found.decisions.values()))), _decisions(found))
+    yield table("What was played", ("", ""), [(name, value) for name, value in report.parameters.items()])
+    yield table("Decisions", ("", *next(iter(found.decisions.values()))), _decisions(found))
     yield from _ranking(found)
     yield from _attacks(found)
     yield from _cost(found)
     yield from _planning(report.planning)
     yield from _fairness(found)
+    yield from _known(found.known)
     yield from _stresses(report.stresses)
     yield from _rehearsal(report.rehearsal)
     yield f"<h2>What the network cannot see</h2>{_UNSEEN}"
 
 
 def _decisions(found: Findings) -> list[tuple[str, ...]]:
-    return [(side, *(_percent(share) for share in shares.values())) for side, shares in found.decisions.items()]
+    return [(side, *(as_percent(share) for share in shares.values())) for side, shares in found.decisions.items()]
 
 
 def _ranking(found: Findings) -> Iterable[str]:
     ranks = found.ranking
     yield "<h2>Telling attacks from honest questions</h2>"
-    yield _table(
+    yield table(
         "First question of each session",
         ("figure", "value"),
         [
             ("area under the curve", f"{ranks.auc:.3f}"),
             ("average precision", f"{ranks.average_precision:.3f}"),
-            (f"recall with {FLAGGED:.0%} flagged", _percent(ranks.recall_at_one_percent)),
-            ("observed / expected", _rate(ranks.observed_over_expected, percent=False)),
+            (f"recall with {FLAGGED:.0%} flagged", as_percent(ranks.recall_at_one_percent)),
+            ("observed / expected", rate(ranks.observed_over_expected, percent=False)),
             ("log-loss", f"{ranks.log_loss:.5f}"),
         ],
     )
-    yield _pictures(
+    yield pictures(
         ("Precision and recall", charts.precision_recall(ranks.precision_recall)),
         ("Calibration", charts.calibration(ranks.bands)),
     )
     rows = [
-        (f"{band.predicted:.4%}", _rate(band.observed), f"{band.weight:,.0f}", str(band.attacks))
-        for band in ranks.bands
+        (f"{band.predicted:.4%}", rate(band.observed), f"{band.weight:,.0f}", str(band.attacks)) for band in ranks.bands
     ]
     for caption, rates in (("By class", found.calibration_by_class), ("By operator", found.calibration_by_operator)):
-        shown = [(name, _rate(one, percent=False), str(one.seen)) for name, one in rates.items()]
-        yield _table(f"{caption}: observed / expected", ("", "observed / expected", "attacks played"), shown)
-    yield _table("By probability", ("predicted", "observed", "questions", "attacks played"), rows)
+        shown = [(name, rate(one, percent=False), str(one.seen)) for name, one in rates.items()]
+        yield table(f"{caption}: observed / expected", ("", "observed / expected", "attacks played"), shown)
+    yield table("By probability", ("predicted", "observed", "questions", "attacks played"), rows)
 
 
 def _attacks(found: Findings) -> Iterable[str]:
     yield "<h2>Attacks</h2><p>A session counts as stopped if none of its questions was answered with allow.</p>"
     stopped = {name: one.stopped for name, one in found.attacks_stopped.items()}
-    yield _pictures(("Sessions stopped, by attack", charts.shares(stopped)))
-    yield _table("By attack", _STOPPED_HEAD, _stopped(found.attacks_stopped))
-    yield _table("By conduct of the agent", _STOPPED_HEAD, _stopped(found.behaviours_stopped))
+    yield pictures(("Sessions stopped, by attack", charts.shares(stopped)))
+    yield table("By attack", _STOPPED_HEAD, _stopped(found.attacks_stopped))
+    yield table("By conduct of the agent", _STOPPED_HEAD, _stopped(found.behaviours_stopped))
 
 
 _STOPPED_HEAD = ("", "stopped", "allow", "step_up", "review", "deny", "sessions")
@@ -132,7 +140,7 @@ _STOPPED_HEAD = ("", "stopped", "allow", "step_up", "review", "deny", "sessions"
 
 def _stopped(rows: Mapping[str, Stopped]) -> list[tuple[str, ...]]:
     return [
-        (name, _rate(one.stopped), *(_percent(share) for share in one.worst.values()), str(one.stopped.seen))
+        (name, rate(one.stopped), *(as_percent(share) for share in one.worst.values()), str(one.stopped.seen))
         for name, one in rows.items()
     ]
 
@@ -140,10 +148,41 @@ def _stopped(rows: Mapping[str, Stopped]) -> list[tuple[str, ...]]:
 def _cost(found: Findings) -> Iterable[str]:
     yield "<h2>Cost</h2><p>Losses, friction and work of each way to decide, per 1,000 questions, in typical losses.</p>"
     by_name = {one.name: one.costs for one in found.strategies}
-    yield _pictures(("Cost by value at risk", charts.costs(VALUES, by_name)))
+    yield pictures(("Cost by value at risk", charts.costs(VALUES, by_name)))
     rows = [(name, *(f"{cost:.2f}" for cost in costs)) for name, costs in by_name.items()]
-    yield _table("Cost", ("", *(f"value at risk {value:g}" for value in VALUES)), rows)
+    yield table("Cost", ("", *(f"value at risk {value:g}" for value in VALUES)), rows)
     yield f"<p>Questions to operators for each check: {found.asked_per_question:.2f}</p>"
+    yield from _rivals(found.rivals)
+
+
+def _rivals(rivals: Rivals) -> Iterable[str]:
+    yield (
+        "<h2>Champion and challenger</h2><p>The scorecard decides; the mixture model, which knows the scenarios "
+        "themselves, runs beside it and is the best that this evidence allows. <em>Gain</em> is what the mixture would "
+        f"save, with its interval; the aim is a cost of at most {COST_RATIO_MAX:g} times the mixture's. The mixture "
+        "never decides, for with it worse evidence can raise trust.</p>"
+    )
+    rows = [_rival(one) for one in (rivals.log_loss, *rivals.costs)]
+    yield table("Scorecard and mixture on the same questions", ("", "scorecard", "mixture", "times", "gain"), rows)
+
+
+def _rival(one: Difference) -> tuple[str, ...]:
+    name, digits = ("log-loss", 5) if one.value is None else (f"cost at value at risk {one.value:g}", 2)
+    gain = f"{one.gain:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+    times = f"{one.ratio:.3f}"
+    missed = one.value is not None and one.ratio > COST_RATIO_MAX
+    return (name, f"{one.scorecard:.{digits}f}", f"{one.mixture:.{digits}f}", f"{times} !" if missed else times, gain)
+
+
+def _known(known: Iterable[Known]) -> Iterable[str]:
+    yield (
+        "<h2>What is known when</h2><p>Victims notice late, and some never say so. Whoever looks so many days after "
+        "each question has heard of this share of the attacks, and would find this observed / expected if silence "
+        "meant that all was well: probabilities judged early seem too high. Only after ninety days does "
+        "<code>trust-broker learn</code> take silence for genuine, and what is never reported stays hidden.</p>"
+    )
+    rows = [(str(one.days), rate(one.reported), rate(one.seems, percent=False)) for one in known]
+    yield table("Days after the question", ("days", "attacks reported", "observed / expected as it seems"), rows)
 
 
 _PLANNED_HEAD = (
@@ -172,19 +211,26 @@ def _planning(planning: Planning) -> Iterable[str]:
         f"the wait for them are for each check. The aim against asking everything: at least {SAVED_MIN:.0%} less paid, "
         f"{SAME_MIN:.1%} of decisions the same, and none looser for high and critical.</p>"
     )
-    yield _table("The policies as they are", _PLANNED_HEAD, _planned(planning.shipped))
+    yield table("The policies as they are", _PLANNED_HEAD, _planned(planning.shipped))
     if planning.wide is not None:
-        yield _table("If each class wanted whatever can be weighed", _PLANNED_HEAD, _planned(planning.wide))
+        yield table("If each class wanted whatever can be weighed", _PLANNED_HEAD, _planned(planning.wide))
         told = "; ".join(misses(planning.wide))
         shown = f'<span class="warn">missed: {escape(told)}</span>' if told else "reached"
         yield f"<p>The aim, where everything may be asked: {shown}.</p>"
+    yield (
+        "<p>Where waves decide looser or stricter than asking everything would, they stopped early on purpose: for "
+        "low and medium a question is left where the chance that its answer changes the decision is at most "
+        f"{UNLIKELY_MAX:.1%}; for high and critical only where no answer could. So some attacks on medium are "
+        "let through that one more answer would have held: the column <em>looser</em> counts them as they were "
+        "played, which is more often than attacks happen.</p>"
+    )
 
 
 def _planned(found: Mapping[str, Planned]) -> list[tuple[str, ...]]:
     return [
         (
             name,
-            _percent(one.same),
+            as_percent(one.same),
             str(one.looser),
             str(one.stricter),
             f"{one.asked:.2f}",
@@ -209,15 +255,30 @@ def _fairness(found: Findings) -> Iterable[str]:
     yield (
         "<h2>Who is bothered</h2><p>Honest people who were not simply allowed, and how often against everybody. "
         f"A ratio above {FAIR_MAX:g} needs an explanation: here mostly what their operator can answer, or what "
-        "happened to them.</p>"
+        "happened to them. A refused consent costs nobody points, but what a policy requires is then missing.</p>"
     )
-    for caption, groups in (("By life", found.lives), ("By country", found.countries)):
-        yield _table(caption, ("", "bothered", "ratio", "people"), [_group(name, one) for name, one in groups.items()])
+    every = {
+        "By country": found.countries,
+        "By consent": found.consents,
+        "By operator": found.operators,
+        "By life": found.lives,
+    }
+    drawn = [
+        (f"{caption}: bothered against everybody", charts.ratios(_ratios(some), FAIR_MAX))
+        for caption, some in every.items()
+    ]
+    yield pictures(*drawn)
+    for caption, groups in every.items():
+        yield table(caption, ("", "bothered", "ratio", "people"), [_group(name, one) for name, one in groups.items()])
+
+
+def _ratios(groups: Mapping[str, Group]) -> dict[str, float]:
+    return {name: one.ratio for name, one in groups.items()}
 
 
 def _group(name: str, one: Group) -> tuple[str, ...]:
     ratio = f"{one.ratio:.2f}"
-    return (name, _rate(one.bothered), f"{ratio} !" if one.ratio > FAIR_MAX else ratio, str(one.bothered.seen))
+    return (name, rate(one.bothered), f"{ratio} !" if one.ratio > FAIR_MAX else ratio, str(one.bothered.seen))
 
 
 def _stresses(stresses: Sequence[Stress]) -> Iterable[str]:
@@ -228,14 +289,14 @@ def _stresses(stresses: Sequence[Stress]) -> Iterable[str]:
         (
             one.name,
             f"{one.auc:.3f}",
-            _percent(one.recall),
-            _rate(one.observed_over_expected, percent=False),
-            "-" if one.takeovers_stopped is None else _rate(one.takeovers_stopped),
+            as_percent(one.recall),
+            rate(one.observed_over_expected, percent=False),
+            "-" if one.takeovers_stopped is None else rate(one.takeovers_stopped),
         )
         for one in stresses
     ]
     head = ("", "area", f"recall at {FLAGGED:.0%}", "observed / expected", "takeovers stopped")
-    yield _table("Variations", head, rows)
+    yield table("Variations", head, rows)
 
 
 def _rehearsal(rehearsal: Rehearsal | None) -> Iterable[str]:
@@ -249,38 +310,14 @@ def _rehearsal(rehearsal: Rehearsal | None) -> Iterable[str]:
         "since in the simulation each session stands alone.</p>"
     )
     rows = [(name, str(count)) for name, count in rehearsal.scenarios.items()]
-    yield _table("Asked", ("life or attack", "questions"), rows)
+    yield table("Asked", ("life or attack", "questions"), rows)
     if rehearsal.left_out:
         rows = [(reason, str(count)) for reason, count in rehearsal.left_out.items()]
-        yield _table("Left out, for no line of the pretend operator shows it", ("", "questions"), rows)
+        yield table("Left out, for no line of the pretend operator shows it", ("", "questions"), rows)
     if rehearsal.disagreements:
         found = [
             (one.scenario, one.operator, f"{one.action} ({one.action_class})", one.simulated, one.decided, one.seen)
             for one in rehearsal.disagreements
         ]
         head = ("", "operator", "action", "simulated", "decided", "simulated / seen")
-        yield _table("Decided otherwise", head, found)
-
-
-def _pictures(*pictures: tuple[str, str]) -> str:
-    figures = (f"<figure><figcaption>{escape(caption)}</figcaption>{svg}</figure>" for caption, svg in pictures)
-    return f'<div class="pictures">{"".join(figures)}</div>'
-
-
-def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _cell(text: str) -> str:
-    return f'<span class="warn">{escape(text)}</span>' if text.endswith("!") else escape(text)
-
-
-def _rate(rate: Rate, *, percent: bool = True) -> str:
-    show = _percent if percent else "{:.2f}".format
-    return f"{show(rate.value)} ({show(rate.low)} to {show(rate.high)})"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.2%}" if share < _TENTH else f"{share:.1%}"
+        yield table("Decided otherwise", head, found)

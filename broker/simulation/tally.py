@@ -25,7 +25,9 @@ class Tally(msgspec.Struct):
 
     ``naive`` says whether the operator reported a SIM change within seven days; ``asked`` counts questions to
     operators, in ``waves``, for ``cost``. The ``..._all`` are what asking everything that the policy wants at once
-    would have come to; ``took`` and ``took_all`` are how long each waits for operators, in milliseconds.
+    would have come to; ``took`` and ``took_all`` are how long each waits for operators, in milliseconds. ``rival`` is
+    the mixture's probability, ``reported_d`` after how many days an attack is reported (infinite: never), ``refused``
+    how many signals the person refused.
     """
 
     names: Names
@@ -35,6 +37,8 @@ class Tally(msgspec.Struct):
     cost_all: "array[float]"
     took: "array[float]"
     took_all: "array[float]"
+    rival: "array[float]"
+    reported_d: "array[float]"
     attack: bytearray
     outcome: bytearray
     action_class: bytearray
@@ -47,6 +51,7 @@ class Tally(msgspec.Struct):
     outcome_all: bytearray
     waves: bytearray
     attempt: bytearray
+    refused: bytearray
     session: "array[int]"
 
     @classmethod
@@ -67,10 +72,10 @@ class Tally(msgspec.Struct):
         self.session.extend(offset + number for number in other.session)
 
 
-_NUMBERS = ("probability", "weight", "cost", "cost_all", "took", "took_all")
+_NUMBERS = ("probability", "weight", "cost", "cost_all", "took", "took_all", "rival", "reported_d")
 _BYTES = (
     *("attack", "outcome", "outcome_all", "action_class", "scenario", "operator", "behaviour", "naive", "asked"),
-    *("asked_all", "waves", "attempt"),
+    *("asked_all", "waves", "attempt", "refused"),
 )
 _COLUMNS = (*_NUMBERS, *_BYTES)
 

@@ -5,6 +5,7 @@ policy takes them to be for the class of the action, played more often by the fi
 much.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -55,6 +56,8 @@ class Question(NamedTuple):
     attack: bool
     behaviour: Behaviour
     weight: float
+    reported_d: float = math.inf
+    """After how many days an attack is reported; infinite where nobody ever says so."""
 
 
 class Traffic:
@@ -67,6 +70,7 @@ class Traffic:
         random: the only source of chance.
         attack_factor: attacks as many times as often as the policy believes.
         adaptation: how attackers adapt, if they do.
+        reports: the source of chance for what is reported, and when; ``random`` where it is left out.
     """
 
     def __init__(
@@ -78,9 +82,11 @@ class Traffic:
         *,
         attack_factor: float = 1.0,
         adaptation: Adaptation | None = None,
+        reports: Random | None = None,
     ) -> None:
         self._world = world
         self._random = random
+        self._reports = reports or random
         self._class_of = class_of
         self._factor = attack_factor
         self._adaptation = adaptation
@@ -152,11 +158,28 @@ class Traffic:
         self._sessions += 1
         line = self._victim(at_s)
         behaviour = self._behaviour(action)
+        reported_d = self._reported_d()
         for attempt, tried in enumerate(self._attempts(action, behaviour)):
             instant = at_s + attempt * self._world.agents.pause_s
             yield Question(
-                instant, self._sessions, attempt, operator, line, tried, attack=True, behaviour=behaviour, weight=weight
+                instant,
+                self._sessions,
+                attempt,
+                operator,
+                line,
+                tried,
+                attack=True,
+                behaviour=behaviour,
+                weight=weight,
+                reported_d=reported_d,
             )
+
+    def _reported_d(self) -> float:
+        """By a chance of its own, so that what is reported changes nothing of what happens."""
+        labels = self._world.labels
+        if self._reports.random() >= labels.reported:
+            return math.inf
+        return labels.median_days * self._reports.lognormvariate(0.0, labels.sigma)
 
     def _victim(self, at_s: float) -> Line:
         episode = self._lives.attacked(at_s)

@@ -26,10 +26,14 @@ def test_the_report_is_one_file_that_loads_nothing(tmp_path: Path) -> None:
     page = path.read_text("utf-8")
     assert set(re.findall(r"https?://[^\s\"'<>]+", page)) <= _NAMESPACES
     assert "<script" not in page
-    assert page.count("<svg") == 4
+    # Precision and recall, calibration, attacks, cost, and four of fairness; each told in words as well.
+    assert page.count("<svg") == page.count('role="img" aria-label="') == 8
+    assert "width=device-width" in page
+    assert 'scope="row"' in page
     assert "deceived_victim" in page
     assert "What the network cannot see" in page
-    assert "Asking in waves" in page
+    for chapter in ("Asking in waves", "Champion and challenger", "What is known when", "Who is bothered"):
+        assert f"<h2>{chapter}" in page
 
 
 def test_machines_get_every_figure() -> None:
@@ -37,6 +41,8 @@ def test_machines_get_every_figure() -> None:
     report = json.loads(done.stdout)
     assert report["findings"]["questions"] == 400
     assert sum(report["findings"]["decisions"]["honest"].values()) == pytest.approx(1.0)
+    assert [one["days"] for one in report["findings"]["known"]] == [1, 7, 30, 90]
+    assert [one["value"] for one in report["findings"]["rivals"]["costs"]] == [1.0, 2.0, 5.0, 10.0, 25.0]
     whole = report["planning"]["shipped"]["all"]
     assert 0 < whole["cost"]["EUR"] <= whole["cost_all"]["EUR"]
 

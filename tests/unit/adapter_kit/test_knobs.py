@@ -380,3 +380,15 @@ def test_a_key_that_would_write_a_header_is_refused(scene: Scene, monkeypatch: p
     with pytest.raises(Misconfigured, match="printable ASCII") as caught:
         scene.adapter(top='api_key = { header = "x-api-key" }')
     assert "x-other" not in str(caught.value)
+
+
+def test_what_was_not_ordered_is_not_offered(scene: Scene) -> None:
+    offered = scene.adapter().capabilities
+    assert offered
+    left = scene.adapter(not_ordered={one.api for one in offered.values()}).capabilities
+    assert not left
+
+
+def test_leaving_out_what_is_not_offered_is_a_mistake(scene: Scene) -> None:
+    with pytest.raises(Misconfigured, match="not_ordered names kyc-mach; adapter someone offers"):
+        scene.adapter(not_ordered={"kyc-mach"})

@@ -9,6 +9,7 @@ from broker.errors import Misconfigured
 from broker.simulation import play
 from broker.simulation.findings import findings
 from broker.simulation.planning import ALL, Planned, misses, planned
+from broker.simulation.rivals import COST_RATIO_MAX
 from broker.simulation.tally import Tally, merged
 from broker.simulation.traffic import Adaptation, Behaviour
 from broker.usecases.policy.simulate import Run, as_html, as_json, simulate, summary
@@ -90,6 +91,29 @@ def test_attackers_who_adapt_do_better(usual: Tally) -> None:
     assert waiting < stopped
 
 
+def test_the_scorecard_costs_little_more_than_the_best_there_is(honest_operators: Tally) -> None:
+    """As far as so few attacks can tell, the mixture, which knows the scenarios themselves, saves no five per cent."""
+    rivals = findings(honest_operators).rivals
+    assert rivals.log_loss.low <= rivals.log_loss.gain <= rivals.log_loss.high
+    assert all(one.low < (COST_RATIO_MAX - 1.0) * one.mixture for one in rivals.costs)
+
+
+def test_attacks_become_known_late_and_some_never(usual: Tally) -> None:
+    days, whole = findings(usual).known, sum(usual.attack[at] for at in range(len(usual)) if usual.attempt[at] == 0)
+    shares = [one.reported.value for one in days]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.2
+    assert 0.5 < shares[-1] < 0.9
+    assert {one.reported.seen for one in days} == {whole}
+    assert days[0].seems.value < days[-1].seems.value < findings(usual).ranking.observed_over_expected.value
+
+
+def test_what_is_reported_changes_nothing_of_what_happens() -> None:
+    told, silent = played(300), played(300, labels={"reported": 0.0, "median_days": 1.0, "sigma": 1.0})
+    assert told.probability == silent.probability
+    assert told.reported_d != silent.reported_d
+
+
 def test_a_session_of_several_attempts_counts_once(usual: Tally) -> None:
     found = findings(usual)
     sessions = {usual.session[at] for at in range(len(usual)) if usual.attack[at]}
@@ -148,3 +172,4 @@ def test_the_published_size_of_run() -> None:
     for band in found.ranking.bands:
         if band.attacks >= 500:  # fifty, for attacks are played ten times as often
             assert band.observed.value == pytest.approx(band.predicted, rel=0.3)
+    assert all(one.ratio <= COST_RATIO_MAX for one in found.rivals.costs)
