@@ -51,10 +51,18 @@ def _wanted(principal: Principal, tenant: str, limits: Limits, up: int, now_s: i
     ):
         if limit is not None:
             found.append(_take(f"{whose}-{word}", word, (tenant,), limit, window_s, now_s))
-    if limits.agent_checks_per_minute is not None and principal.agent is not None and tenant == principal.tenant:
-        agent = (tenant, principal.consumer, principal.agent)
+    acting = _acting(principal)
+    if limits.agent_checks_per_minute is not None and acting is not None and tenant == principal.tenant:
+        agent = (tenant, principal.consumer, acting)
         found.append(_take("agent-minute", "agent-minute", agent, limits.agent_checks_per_minute, _MINUTE_S, now_s))
     return found
+
+
+def _acting(principal: Principal) -> str | None:
+    """The agent: of the credential, or else whoever acts for a user by its token (the outermost ``act``, RFC 8693)."""
+    if principal.agent is not None or principal.delegation is None:
+        return principal.agent
+    return principal.delegation.chain[0]
 
 
 def _take(

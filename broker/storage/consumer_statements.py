@@ -24,9 +24,24 @@ SELECT_LINEAGE = select(_lineage).order_by(_lineage.c.up)
 """A tenant, then the platforms above it."""
 
 INSERT_CHILD = insert(tenants).on_conflict_do_nothing()
-SELECT_CHILDREN = (
-    select(tenants).where(tenants.c.parent == bindparam("tenant")).order_by(tenants.c.tenant).limit(bindparam("rows"))
+_child = (
+    select(tenants, literal_column("1").label("depth"))
+    .where(tenants.c.parent == bindparam("tenant"))
+    .cte("below", recursive=True)
 )
+_below = _child.union_all(
+    select(tenants, _child.c.depth + 1)
+    .join(_child, tenants.c.parent == _child.c.tenant)
+    .where(_child.c.depth < bindparam("depth"))
+)
+SELECT_BELOW = (
+    select(*(_below.c[column.name] for column in tenants.c))
+    .where(_below.c.tenant > bindparam("after"))
+    .order_by(_below.c.tenant)
+    .limit(bindparam("rows"))
+)
+"""The tenants below one, so many levels deep, by name from one on."""
+
 SUSPEND = (
     update(tenants)
     .values(suspended_ms=func.coalesce(tenants.c.suspended_ms, bindparam("at_ms")))

@@ -126,10 +126,11 @@ class ConsumerStore:
         if await self._writer.submit(Write((sql.INSERT_CHILD,), msgspec.structs.asdict(row))) == 0:
             raise Conflict("a tenant of this name exists")
 
-    async def children(self, tenant: str) -> list[TenantRow]:
-        """The tenants that a platform made, by name; at most ``rows_max`` of the limits."""
-        rows = await self._reader.rows(sql.SELECT_CHILDREN, tenant=tenant, rows=self._rows_max)
-        return [TenantRow(*_fields(row)) for row in rows]
+    async def below(self, tenant: str, depth: int, after: str, rows: int) -> list[TenantRow]:
+        """The tenants below one, so many levels deep, by name from beyond ``after`` on; at most so many."""
+        most = min(rows, self._rows_max)
+        found = await self._reader.rows(sql.SELECT_BELOW, tenant=tenant, depth=depth, after=after, rows=most)
+        return [TenantRow(*_fields(row)) for row in found]
 
     async def suspend(self, tenant: str, at_ms: int) -> None:
         """Suspend a tenant; repeating it keeps the first instant."""

@@ -31,7 +31,7 @@ CROSSING: frozenset[Executable] = frozenset(
         statements.SELECT_KEY,
         consumer_statements.SELECT_CLIENT,
         consumer_statements.SELECT_LINEAGE,
-        consumer_statements.SELECT_CHILDREN,
+        consumer_statements.SELECT_BELOW,
         # The log is one for all.
         log_statements.COUNT_LEAVES,
         log_statements.SELECT_FENCE,

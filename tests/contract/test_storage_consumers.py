@@ -40,7 +40,10 @@ async def test_a_tenant_knows_the_platforms_above_it(store: ConsumerStore) -> No
     assert [each.tenant for each in lineage] == ["acme.shop.till", "acme.shop", "acme"]
     assert lineage[1].limits == '{"a":1}'
     assert await store.lineage("nobody") == []
-    assert [row.tenant for row in await store.children("acme")] == ["acme.shop"]
+    assert [row.tenant for row in await store.below("acme", 1, "", 9)] == ["acme.shop"]
+    assert [row.tenant for row in await store.below("acme", 2, "", 9)] == ["acme.shop", "acme.shop.till"]
+    assert await store.below("acme", 2, "acme.shop", 9) == [TenantRow("acme.shop.till", 3, "acme.shop")]
+    assert [row.tenant for row in await store.below("acme", 4, "", 1)] == ["acme.shop"]
     with pytest.raises(Conflict):
         await store.add_tenant(TenantRow("acme.shop", 9, "globex"))
 

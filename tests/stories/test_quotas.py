@@ -141,6 +141,78 @@ def test_the_meter_adds_up_to_the_record(stage: Stage, platform: httpx.Client) -
     assert {row["agent"] for row in rows} == {"'=till"}
 
 
+def test_a_platform_reads_the_meter_of_all_below_and_it_adds_up_to_the_record(
+    stage: Stage, platform: httpx.Client
+) -> None:
+    tenant, key = customer(platform, "chain")
+    below = platform.post("/v1/tenants", json={"name": "till", "parent": tenant}).raise_for_status().json()["tenant"]
+    sent = {"consumer": "till", "scopes": ["trust:check"]}
+    below_key = platform.post(f"/v1/tenants/{below}/keys", json=sent).raise_for_status().json()["key"]
+    for each, times in ((key, 2), (below_key, 3)):
+        assert {answer.status_code for answer in ask_at_once(stage, each, times)} == {200}
+    with stage.broker.http(key) as http:
+        metered = http.get("/v1/metering", params={"below": "true"}).raise_for_status().json()
+        alone = http.get("/v1/metering").json()
+        rows = list(csv.DictReader(io.StringIO(http.get("/v1/metering?below=true&format=csv").text)))
+    recorded = dict(
+        stage.rows("SELECT tenant, count(*) FROM checks WHERE tenant IN (?, ?) GROUP BY tenant", tenant, below)
+    )
+    leaves = dict(
+        stage.rows(
+            "SELECT tenant, count(DISTINCT check_id) FROM log_leaves WHERE tenant IN (?, ?) AND check_id LIKE 'chk_%' "
+            "GROUP BY tenant",
+            tenant,
+            below,
+        )
+    )
+    assert recorded == leaves == {tenant: 2, below: 3}
+    for told in (metered["lines"], rows):
+        counted = {
+            name: sum(int(line["count"]) for line in told if line["tenant"] == name and line["kind"] == "check")
+            for name in (tenant, below)
+        }
+        assert counted == recorded
+    assert (metered["checks"], alone["checks"]) == (5, 2)
+    assert sum(Decimal(line.get("amount", "0")) for line in metered["lines"]) == sum(
+        map(Decimal, metered["totals"].values())
+    )
+
+
+def evaluation(number: int = 101) -> dict[str, Any]:
+    return {
+        "subject": {"type": "phone_number", "id": f"+34600000{number}"},
+        "action": {"name": "payment.transfer", "properties": {"amount": {"value": "10.00", "currency": "EUR"}}},
+        "resource": {"type": "account", "id": "ES91"},
+        "context": {"purpose": "FraudPreventionAndDetection"},
+    }
+
+
+def test_every_surface_says_what_is_left_and_when_to_come_back(stage: Stage, platform: httpx.Client) -> None:
+    tenant, key = customer(platform, "surfaces", checksPerDay=4)
+    backend = stage.broker.key(tenant, "network:read", consumer="backend")
+    body = {"name": "check_trust", "arguments": question()}
+    tool = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": body}
+    accepted = {"Accept": "application/json, text/event-stream"}
+    asked = {"phoneNumber": "+34600000101", "maxAge": 24}
+    with stage.broker.http(key) as http, stage.broker.http(backend) as camara:
+        evaluated = http.post("/access/v1/evaluation", json=evaluation())
+        several = http.post("/access/v1/evaluations", json={"evaluations": [evaluation()]})
+        network = camara.post("/camara/sim-swap/v2/check", json=asked)
+        told = http.post("/mcp", json=tool, headers=accepted).json()["result"]
+        left = [answer.headers["RateLimit"].partition(";t=")[0] for answer in (evaluated, several, network)]
+        assert left == ['"tenant-day";r=3', '"tenant-day";r=2', '"tenant-day";r=1']
+        assert told["_meta"]["trust-broker/rateLimit"][0]["left"] == 0
+        for refused in (
+            http.post("/access/v1/evaluation", json=evaluation()),
+            camara.post("/camara/sim-swap/v2/check", json=asked),
+        ):
+            assert refused.status_code == 429
+            assert int(refused.headers["Retry-After"]) > 0
+        told = http.post("/mcp", json=tool, headers=accepted).json()["result"]
+        assert told["isError"] is True
+        assert told["_meta"]["trust-broker/retryAfterS"] > 0
+
+
 def by_text(http: httpx.Client) -> httpx.Response:
     """A code by text message after a check that wants more."""
     asked = question()

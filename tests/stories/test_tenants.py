@@ -157,3 +157,29 @@ def test_a_tree_has_an_end(broker: RunningBroker, platform: httpx.Client) -> Non
         parent = made(platform, name, parent=parent)
     assert platform.post("/v1/tenants", json={"name": "four", "parent": parent}).status_code == 400
     assert platform.post("/v1/tenants", json={"name": "one"}).status_code == 409
+
+
+def test_a_platform_lists_all_below_it_a_page_at_a_time(broker: RunningBroker) -> None:
+    with broker.http(broker.key("umbrella", "tenant:admin", consumer="console")) as http:
+        for name in ("a", "b", "c"):
+            made(http, "till", parent=made(http, name))
+        children = [f"umbrella.{name}" for name in ("a", "b", "c")]
+        everything = sorted([*children, *(f"{child}.till" for child in children)])
+
+        def listed(**asked: Any) -> list[str]:
+            found: list[str] = []
+            after: str | None = ""
+            while after is not None:
+                page = http.get("/v1/tenants", params={**asked, "after": after}).raise_for_status().json()
+                assert len(page["tenants"]) <= asked["limit"]
+                found += [each["tenant"] for each in page["tenants"]]
+                after = page["next"]
+            return found
+
+        for limit in (1, 2, 6, 500):
+            assert listed(depth=1, limit=limit) == children
+            assert listed(depth=4, limit=limit) == everything
+        for wrong in ({"depth": 0}, {"depth": 9}, {"limit": 0}, {"limit": 10_000}):
+            assert http.get("/v1/tenants", params=wrong).status_code == 400
+    with broker.http(broker.key("umbrella.a", "tenant:admin")) as customer:
+        assert [each["tenant"] for each in customer.get("/v1/tenants?depth=4").json()["tenants"]] == ["umbrella.a.till"]

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
 from broker.consumers import authorize
+from broker.domain.allowance import Allowance
 from broker.domain.check import Principal
 from broker.errors import AccessRequestRefused, BrokerError, Fault, InvalidRequest, origin
 from broker.surfaces import authzen, wire
@@ -110,7 +111,8 @@ async def configuration(services: NamedDependency[Services]) -> authzen.Metadata
 async def evaluate(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Decide and record; ``decision`` is true for *allow* alone, and a denial is a 200 as well."""
     principal, members = await _read(request)
-    return _answer(request, await _Evaluator(request.app.state.services, principal).one(members))
+    evaluator = _Evaluator(request.app.state.services, principal)
+    return _answer(request, await evaluator.one(members), evaluator)
 
 
 @post(
@@ -137,9 +139,9 @@ async def evaluate_several(request: Request[Any, Any, Any]) -> Response[bytes]:
     evaluator = _Evaluator(request.app.state.services, principal)
     asked, evaluations = authzen.to_evaluations(members)
     if not evaluations:
-        return _answer(request, await evaluator.one(members))
+        return _answer(request, await evaluator.one(members), evaluator)
     decisions = await evaluator.several(evaluations, _ENDS_WITH.get(asked.options.evaluations_semantic))
-    return _answer(request, b'{"evaluations":[' + b",".join(decisions) + b"]}")
+    return _answer(request, b'{"evaluations":[' + b",".join(decisions) + b"]}", evaluator)
 
 
 @post(
@@ -219,11 +221,12 @@ def _told(services: Services, task: AccessTask, status: HTTPStatus) -> Response[
 
 
 class _Evaluator:
-    """Asks the broker for one caller."""
+    """Asks the broker for one caller; ``left`` is what is left of its quotas, of several answers the least."""
 
     def __init__(self, services: Services, principal: Principal) -> None:
         self._services = services
         self._principal = principal
+        self.left: tuple[Allowance, ...] = ()
 
     async def one(self, members: Any) -> bytes:
         services, principal = self._services, self._principal
@@ -244,9 +247,12 @@ class _Evaluator:
             lambda check: authzen.render(check, principal, services.public_url, unusable),
         )
         try:
-            return (await services.run_check(asked)).body
+            answered = await services.run_check(asked)
         except InvalidRequest as error:
             raise authzen.at_origin(error) from error
+        if answered.allowances and (not self.left or answered.allowances[0].left < self.left[0].left):
+            self.left = answered.allowances
+        return answered.body
 
     async def several(self, evaluations: Sequence[Any], ends_with: bool | None) -> list[bytes]:
         """All of them, a few at once; or one after the other until one is as ``ends_with`` says."""
@@ -280,8 +286,8 @@ async def _read(request: Request[Any, Any, Any]) -> tuple[Principal, Any]:
     return principal, wire.members_of(await request.body())
 
 
-def _answer(request: Request[Any, Any, Any], body: bytes) -> Response[bytes]:
-    return Response(body, media_type=JSON, headers=_request_id(request))
+def _answer(request: Request[Any, Any, Any], body: bytes, evaluator: _Evaluator) -> Response[bytes]:
+    return Response(body, media_type=JSON, headers=_request_id(request) | problems.rate_limits(evaluator.left))
 
 
 def _request_id(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -10,12 +10,13 @@ from litestar import Request, Response, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
+from broker.domain.allowance import Allowance
 from broker.domain.credential import Presented
 from broker.domain.signal import Unavailable
 from broker.domain.tenancy import is_sandbox
 from broker.errors import BrokerError, NotAuthenticated, origin
 from broker.surfaces import wire
-from broker.surfaces.api import correlator
+from broker.surfaces.api import correlator, problems
 from broker.surfaces.api.checks import JSON
 from broker.surfaces.camara import apis, errors
 from broker.surfaces.credential import challenge, credential
@@ -73,10 +74,11 @@ async def call_network(request: Request[Any, Any, Any], path: FromPath[str]) -> 
     call, operation = found
     parts = operation.read(wire.members_of(await request.body()))
     question = apis.question_of(call, operation, parts, PURPOSE)
-    signal = await services.ask_network(principal, question, received_s)
+    left: list[Allowance] = []
+    signal = await services.ask_network(principal, question, received_s, left.extend)
     if isinstance(signal, Unavailable):
         raise errors.of_signal(signal)
-    headers = {SANDBOX_HEADER: "true"} if is_sandbox(principal.tenant) else {}
+    headers = problems.rate_limits(left) | ({SANDBOX_HEADER: "true"} if is_sandbox(principal.tenant) else {})
     return Response(msgspec.json.encode(operation.tell(signal, parts)), media_type=JSON, headers=headers)
 
 

@@ -36,12 +36,17 @@ async def read_metering(
     tenant: Annotated[str | None, QueryParameter(name="tenant")] = None,
     since: Annotated[date | None, QueryParameter(name="since")] = None,
     until: Annotated[date | None, QueryParameter(name="until")] = None,
+    below: Annotated[bool, QueryParameter(name="below")] = False,
     as_: Annotated[Literal["json", "csv"], QueryParameter(name="format")] = "json",
 ) -> Response[bytes]:
-    """One's own tenant, or one below it; the last 31 days if nothing else is said. The sums are those of the record."""
+    """One's own tenant, or one below it; the last 31 days if nothing else is said. The sums are those of the record.
+
+    `below` tells all tenants below with it, each line with its tenant: what a platform invoices.
+    """
     principal = await caller_of(request, services)
     last = until or services.clock.now().date() + timedelta(days=1)
-    metered = await services.meter(principal, tenant or principal.tenant, since or last - timedelta(days=_DAYS), last)
+    first = since or last - timedelta(days=_DAYS)
+    metered = await services.meter(principal, tenant or principal.tenant, first, last, below=below)
     if as_ == "csv":
         return Response(as_csv(metered).encode("utf-8"), media_type="text/csv", status_code=HTTPStatus.OK)
     return Response(msgspec.json.encode(metered), media_type="application/json", status_code=HTTPStatus.OK)

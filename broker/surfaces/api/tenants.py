@@ -6,14 +6,22 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from broker.consumers import authorize
 from broker.consumers.limits import Limits
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import body_of, caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.consumers.manage_tenants import KeySecretOut, KeysOut, TenantOut, TenantsOut, new_key
+from broker.usecases.consumers.manage_tenants import (
+    LEVELS_MAX,
+    PAGE_MAX,
+    KeySecretOut,
+    KeysOut,
+    TenantOut,
+    TenantsOut,
+    new_key,
+)
 
 TAGS = ["Tenants"]
 READ = contract.problem_responses(400, 401, 403, 404, 503)
@@ -74,9 +82,15 @@ async def create_tenant(request: Request[Any, Any, Any], services: NamedDependen
     summary="The tenants below one's own",
     responses=READ,
 )
-async def list_tenants(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> TenantsOut:
-    """By name."""
-    return await services.tenants.children(await caller_of(request, services))
+async def list_tenants(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    depth: Annotated[int, QueryParameter(name="depth", ge=1, le=LEVELS_MAX)] = 1,
+    after: Annotated[str, QueryParameter(name="after", max_length=64)] = "",
+    limit: Annotated[int, QueryParameter(name="limit", ge=1, le=PAGE_MAX)] = PAGE_MAX,
+) -> TenantsOut:
+    """By name, `depth` levels down; where `next` is told there are more, and it is the `after` that brings them."""
+    return await services.tenants.below(await caller_of(request, services), depth=depth, after=after, limit=limit)
 
 
 @get(

@@ -23,6 +23,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         tenant: str,
         since: Annotated[Day, typer.Option(formats=["%Y-%m-%d"], help="First day; 31 days before the last")] = None,
         until: Annotated[Day, typer.Option(formats=["%Y-%m-%d"], help="Day after the last one; tomorrow")] = None,
+        below: Annotated[bool, typer.Option("--below", help="And of all tenants below, each by its name")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV")] = False,
         config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
     ) -> None:
@@ -32,7 +33,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
 
         async def within() -> MeterOut:
             async with open_deployment(config).consumers() as administration:
-                return await administration.meter(None, tenant, first, last)
+                return await administration.meter(None, tenant, first, last, below=below)
 
         metered = asyncio.run(within())
         typer.echo(msgspec.json.encode(metered).decode("utf-8") if as_json else as_csv(metered), nl=as_json)

@@ -12,7 +12,7 @@ from broker.consumers.limits import Limits
 from broker.errors import InvalidRequest
 from broker.surfaces.cli.output import AsJson, tell
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.consumers.manage_tenants import ManageTenants, TenantOut
+from broker.usecases.consumers.manage_tenants import LEVELS_MAX, ManageTenants, TenantOut, TenantsOut
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -43,10 +43,24 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         tell(made, [made.tenant], as_json=as_json)
 
     @group.command("list")
-    def list_tenants(platform: str, as_json: AsJson = False, config: Config = None) -> None:
-        """List the tenants that a platform made."""
-        found = among_tenants(config, lambda tenants: tenants.children(None, platform))
-        tell(found, map(_line, found.tenants), as_json=as_json)
+    def list_tenants(
+        platform: str,
+        depth: Annotated[int, typer.Option(min=1, max=LEVELS_MAX, help="How many levels down")] = 1,
+        as_json: AsJson = False,
+        config: Config = None,
+    ) -> None:
+        """List the tenants below a platform."""
+
+        async def every(tenants: ManageTenants) -> TenantsOut:
+            found = await tenants.below(None, platform, depth=depth)
+            all_ = found.tenants
+            while found.next is not None:
+                found = await tenants.below(None, platform, depth=depth, after=found.next)
+                all_ += found.tenants
+            return TenantsOut(all_)
+
+        told = among_tenants(config, every)
+        tell(told, map(_line, told.tenants), as_json=as_json)
 
     @group.command("suspend")
     def suspend(tenant: str, config: Config = None, as_json: AsJson = False) -> None:

@@ -1,6 +1,6 @@
 """The MCP server as a route of the web application: who calls, what is let in, and how answers travel."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 
 from broker import __version__
 from broker.consumers import authorize
+from broker.domain.allowance import Allowance
 from broker.domain.check import Principal
 from broker.errors import BrokerError, InvalidRequest, NotAuthenticated
 from broker.surfaces import wire
@@ -29,6 +30,7 @@ from broker.surfaces.ports import Services
 
 PATH = "/mcp"
 _PRINCIPAL = "broker.principal"
+_RATE_LIMIT, _RETRY_AFTER = "trust-broker/rateLimit", "trust-broker/retryAfterS"
 _LISTS_STAY_MS = 60_000
 McpContext = ServerRequestContext[Any, Request]
 """What the SDK hands to a handler: the session, and the HTTP request behind it."""
@@ -162,7 +164,8 @@ class McpMount:
         await context.session.report_progress(0, 1)
         try:
             authorize.require(principal, entry.scope)
-            call = tools.Call(self._services, principal, params.arguments or {}, received_s)
+            left: list[Allowance] = []
+            call = tools.Call(self._services, principal, params.arguments or {}, received_s, left.extend)
             if entry.asks_people and params.request_state is not None:
                 answer = await elicit.came_back(call, params)
             else:
@@ -176,6 +179,7 @@ class McpMount:
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=answer.decode("utf-8"))],
             structured_content=msgspec.json.decode(answer),
+            _meta=_quotas(left),
         )
 
 
@@ -213,12 +217,19 @@ def _principal(context: McpContext) -> Principal:
     return principal
 
 
+def _quotas(left: Sequence[Allowance]) -> dict[str, Any] | None:
+    """What is left of the caller's quotas, for the host and not for its model: a result has no headers of its own."""
+    return {_RATE_LIMIT: [msgspec.to_builtins(one) for one in left]} if left else None
+
+
 def _failed(error: BrokerError, *, undecided: bool) -> types.CallToolResult:
     detail = _sentence(error)
     if undecided:
         detail += ". Nothing was decided: do not act."
     text = msgspec.json.encode({"code": error.code, "detail": detail}).decode("utf-8")
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
+    retry_after_s = getattr(error, "retry_after_s", None)
+    meta = {_RETRY_AFTER: retry_after_s} if retry_after_s is not None else None
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True, _meta=meta)
 
 
 def _sentence(error: BrokerError) -> str:

@@ -7,6 +7,7 @@ import mcp_types as types
 import msgspec
 
 from broker.consumers import authorize
+from broker.domain.allowance import Allowance
 from broker.domain.check import Principal
 from broker.domain.phone import PhoneNumber
 from broker.errors import Fault, InvalidRequest
@@ -71,6 +72,8 @@ class Call(NamedTuple):
     principal: Principal
     arguments: dict[str, Any]
     received_s: float
+    counted: Callable[[tuple[Allowance, ...]], None] = lambda _left: None
+    """Hears what is left of the caller's quotas."""
 
 
 class ToolEntry(NamedTuple):
@@ -92,7 +95,9 @@ async def check_trust(call: Call) -> bytes:
         call.arguments, deadline_min_ms=services.deadline_min_ms, deadline_cap_ms=services.deadline_cap_ms
     )
     asked = Asked(principal, question, call.received_s, lambda check: msgspec.json.encode(view(check, principal)))
-    return (await services.run_check(asked)).body
+    answered = await services.run_check(asked)
+    call.counted(answered.allowances)
+    return answered.body
 
 
 async def start_challenge(call: Call) -> bytes:

@@ -18,6 +18,7 @@ from broker.usecases.consumers.manage_keys import ManageKeys, NewKey
 from broker.usecases.consumers.reach import Reach, require_gift
 
 LEVELS_MAX = 4
+PAGE_MAX = 500
 _NAME = re.compile(r"[a-z0-9](-?[a-z0-9]){0,31}", re.ASCII)
 _FULL_LENGTH_MAX = 64
 _DAYS_MAX = 3650
@@ -34,8 +35,8 @@ class TenantTree(Protocol):
         """Make a tenant, or raise ``Conflict``."""
         ...
 
-    async def children(self, tenant: str) -> list[TenantRow]:
-        """The tenants that a platform made."""
+    async def below(self, tenant: str, depth: int, after: str, rows: int) -> list[TenantRow]:
+        """The tenants below one, so many levels deep, by name from beyond ``after`` on; at most so many."""
         ...
 
     async def suspend(self, tenant: str, at_ms: int) -> None:
@@ -65,9 +66,10 @@ class TenantOut(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TenantsOut(msgspec.Struct, frozen=True, rename="camel"):
-    """The tenants that a platform made, by name; at most a thousand."""
+    """Tenants below one, by name. ``next``: where there are more, what to send as ``after`` for them."""
 
     tenants: tuple[TenantOut, ...]
+    next: str | None = None
 
 
 class KeyOut(msgspec.Struct, frozen=True, rename="camel"):
@@ -126,12 +128,15 @@ class ManageTenants:
         await self._tree.add_tenant(row)
         return _out(row)
 
-    async def children(self, by: Principal | None, tenant: str | None = None) -> TenantsOut:
-        """The tenants below one's own, or below one of those."""
+    async def below(
+        self, by: Principal | None, tenant: str | None = None, *, depth: int = 1, after: str = "", limit: int = PAGE_MAX
+    ) -> TenantsOut:
+        """The tenants below one's own, or below one of those, so many levels deep; a page of them."""
         above = tenant or (by.tenant if by else "")
         await self._require(by, above, own=True)
-        rows = await self._tree.children(above)
-        return TenantsOut(tuple(_out(row) for row in rows))
+        rows = await self._tree.below(above, depth, after, min(limit, PAGE_MAX) + 1)
+        page = rows[: min(limit, PAGE_MAX)]
+        return TenantsOut(tuple(map(_out, page)), page[-1].tenant if len(rows) > len(page) else None)
 
     async def show(self, by: Principal | None, tenant: str) -> TenantOut:
         """A tenant: one's own, or one below it."""

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -15,9 +15,11 @@ from broker.domain.check import Principal
 from broker.domain.cost import Call
 from broker.domain.tenancy import is_sandbox
 from broker.errors import Fault, InvalidRequest, NotFound
-from broker.storage.consumer_store import Ancestor, MeteredRow
+from broker.storage.consumer_store import Ancestor, MeteredRow, TenantRow
 
 DAYS_MAX = 92
+DEPTH_MAX = 8
+_PAGE = 500
 _CALLS = msgspec.json.Decoder(tuple[Call, ...])
 _DAY = timedelta(days=1)
 
@@ -29,13 +31,20 @@ class MeterStore(Protocol):
         """What a tenant's checks cost in a time."""
         ...
 
+    async def below(self, tenant: str, depth: int, after: str, rows: int) -> list[TenantRow]:
+        """The tenants below one, by name."""
+        ...
+
     async def lineage(self, tenant: str) -> list[Ancestor]:
         """A tenant and the platforms above it."""
         ...
 
 
 class MeterLine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """So many ``check``s, or so many ``call``s of one kind at one operator; no ``amount`` where no price is known."""
+    """So many ``check``s, or so many ``call``s of one kind at one operator; no ``amount`` where no price is known.
+
+    ``tenant`` is there where a platform's customers are told with it.
+    """
 
     day: date
     consumer: str
@@ -47,6 +56,7 @@ class MeterLine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     currency: str | None = None
     amount: Decimal | None = None
     sandbox: bool = False
+    tenant: str | None = None
 
 
 class MeterOut(msgspec.Struct, frozen=True, rename="camel"):
@@ -62,14 +72,25 @@ class MeterOut(msgspec.Struct, frozen=True, rename="camel"):
     sandbox: bool = False
 
 
+class _Used:
+    """What one tenant used: checks, and calls at operators, by day, consumer and agent."""
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.checks: Counter[tuple[date, str, str | None]] = Counter()
+        self.calls: Counter[tuple[date, str, str | None, Call]] = Counter()
+
+
 class Meter:
     """Reads the meter, for a holder of ``tenant:admin`` there or above, and for whoever runs the broker."""
 
     def __init__(self, store: MeterStore) -> None:
         self._store = store
 
-    async def __call__(self, by: Principal | None, tenant: str, since: date, until: date) -> MeterOut:
-        """What was used from ``since`` to before ``until``.
+    async def __call__(
+        self, by: Principal | None, tenant: str, since: date, until: date, *, below: bool = False
+    ) -> MeterOut:
+        """What was used from ``since`` to before ``until``; with ``below`` by all tenants below as well.
 
         Raises:
             NotPermitted, NotFound: no ``tenant:admin``, or not a tenant of one's own or below.
@@ -82,13 +103,26 @@ class Meter:
             raise NotFound("there is no such tenant of yours")
         if not timedelta(0) < until - since <= DAYS_MAX * _DAY:
             raise InvalidRequest("no such period", [Fault("/until", f"send a day 1 to {DAYS_MAX} days after since")])
-        checks: Counter[tuple[date, str, str | None]] = Counter()
-        calls: Counter[tuple[date, str, str | None, Call]] = Counter()
+        own = [await self._of_one(tenant, since, until)]
+        if not below:
+            return _summed(tenant, since, until, own)
+        customers = [await self._of_one(customer, since, until) async for customer in self._below(tenant)]
+        return _summed(tenant, since, until, own + customers, named=True)
+
+    async def _below(self, tenant: str) -> AsyncIterator[str]:
+        after = ""
+        while page := await self._store.below(tenant, DEPTH_MAX, after, _PAGE):
+            for row in page:
+                yield row.tenant
+            after = page[-1].tenant
+
+    async def _of_one(self, tenant: str, since: date, until: date) -> _Used:
+        used = _Used(tenant)
         async for row in self._store.metered(tenant, _ms(since), _ms(until)):
             whose = (datetime.fromtimestamp(row.at_ms / 1000, UTC).date(), row.consumer, row.agent)
-            checks[whose] += row.is_check
-            calls.update((*whose, call) for call in _CALLS.decode(row.calls))
-        return _summed(tenant, since, until, checks, calls)
+            used.checks[whose] += row.is_check
+            used.calls.update((*whose, call) for call in _CALLS.decode(row.calls))
+        return used
 
 
 def as_csv(metered: MeterOut) -> str:
@@ -105,25 +139,32 @@ def as_csv(metered: MeterOut) -> str:
     return text.getvalue()
 
 
-def _summed(
-    tenant: str,
-    since: date,
-    until: date,
-    checks: Counter[tuple[date, str, str | None]],
-    calls: Counter[tuple[date, str, str | None, Call]],
-) -> MeterOut:
-    sandbox = is_sandbox(tenant)
-    lines = [MeterLine(*whose, "check", count, sandbox=sandbox) for whose, count in checks.items() if count]
+def _summed(tenant: str, since: date, until: date, parts: Sequence[_Used], *, named: bool = False) -> MeterOut:
     totals: dict[str, Decimal] = {}
-    for (day, consumer, agent, call), count in calls.items():
+    lines: list[MeterLine] = []
+    for used in parts:
+        found = _lines(used, used.tenant if named else None)
+        lines += found
+        for line in found:
+            if line.amount is not None and line.currency is not None:
+                totals[line.currency] = totals.get(line.currency, Decimal(0)) + line.amount
+    checks, calls = (sum(line.count for line in lines if line.kind == kind) for kind in ("check", "call"))
+    sums = dict(sorted(totals.items()))
+    return MeterOut(tenant, since, until, checks, calls, sums, tuple(lines), is_sandbox(tenant))
+
+
+def _lines(used: _Used, tenant: str | None) -> list[MeterLine]:
+    sandbox = is_sandbox(used.tenant)
+    lines = [
+        MeterLine(*whose, "check", count, sandbox=sandbox, tenant=tenant)
+        for whose, count in used.checks.items()
+        if count
+    ]
+    for (day, consumer, agent, call), count in used.calls.items():
         amount = None if call.amount is None else call.amount * count
         paid = (call.operator, call.signal, call.currency, amount)
-        lines.append(MeterLine(day, consumer, agent, "call", count, *paid, sandbox=sandbox))
-        if amount is not None and call.currency is not None:
-            totals[call.currency] = totals.get(call.currency, Decimal(0)) + amount
-    ordered = sorted(lines, key=lambda line: (line.day, line.consumer, line.agent or "", line.kind, str(line)))
-    sums = dict(sorted(totals.items()))
-    return MeterOut(tenant, since, until, checks.total(), calls.total(), sums, tuple(ordered), sandbox)
+        lines.append(MeterLine(day, consumer, agent, "call", count, *paid, sandbox=sandbox, tenant=tenant))
+    return sorted(lines, key=lambda line: (line.day, line.consumer, line.agent or "", line.kind, str(line)))
 
 
 def _cell(value: object) -> str:

@@ -15,6 +15,7 @@ from broker.clock import Clock
 from broker.consent.gate import ConsentGate
 from broker.consumers import authorize
 from broker.consumers.quotas import Quotas
+from broker.domain.allowance import Allowance
 from broker.domain.check import Action, Circle, Claims, Principal
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import Route
@@ -81,8 +82,16 @@ class AskNetwork:
     def __init__(self, tools: NetworkTools) -> None:
         self._tools = tools
 
-    async def __call__(self, principal: Principal, question: NetworkQuestion, received_s: float) -> Signal:
+    async def __call__(
+        self,
+        principal: Principal,
+        question: NetworkQuestion,
+        received_s: float,
+        counted: Callable[[tuple[Allowance, ...]], None] = lambda _left: None,
+    ) -> Signal:
         """The answer; that it was asked is durable before anybody hears of the number, and what came before it returns.
+
+        ``counted`` hears what is left of the caller's quotas.
 
         Raises:
             NotPermitted: the scope is missing, the purpose does not cover this, or somebody stopped the caller.
@@ -96,7 +105,7 @@ class AskNetwork:
             raise NotPermitted("agents ask for trust, not for the network's answers: use a credential without an agent")
         self._require_known(question.purpose)
         await self._require_going(principal, question)
-        await tools.quotas.take(principal)
+        counted(await tools.quotas.take(principal))
         subject = tools.pseudonyms.subject(principal.tenant, question.phone)
         ask_id = tools.new_id("ask")
         grant = await tools.permit.before(
