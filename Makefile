@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench proof camara conformance openapi lock clean
+.PHONY: help demo test check fix bench proof mutants camara conformance openapi lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: $(READY)  ## Ratios against the yardsticks, written to tests/bench/RESULT
 proof: $(READY)  ## Slow evidence: long property runs
 	$(BIN)/python -m pytest -n $(JOBS) -m proof
 
+mutants: $(READY)  ## Change the rules one by one and see that a test notices; MODULES="gates costs" does those alone
+	$(BIN)/python -m tests.mutation $(MODULES)
+
 camara: $(READY)  ## CAMARA's own scenarios against the pretend operator; FEATURES=DIR plays others
 	$(BIN)/python -m tests.camara $(FEATURES)
 
@@ -68,4 +71,4 @@ lock: $(READY)  ## Choose versions anew and pin them by hash
 		--no-header --quiet -o requirements.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(VENV)-seed .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .conformance
+	rm -rf $(VENV) $(VENV)-seed .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .conformance .mutants

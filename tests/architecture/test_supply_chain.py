@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
-ENVIRONMENTS = sorted((ROOT / "tests" / "conformance" / "environments").glob("*.txt"))
+ENVIRONMENTS = [
+    *sorted((ROOT / "tests" / "conformance" / "environments").glob("*.txt")),
+    ROOT / "tests" / "mutation" / "requirements.txt",
+]
 PACKAGE_LOCKS = sorted((ROOT / "tests" / "conformance").rglob("package-lock.json"))
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[a-z,-]+\])?==[^\s;]+(?: ;.*)?$")

@@ -2,13 +2,25 @@
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
 from broker.usecases.learning.open_checks import record_use
-from tests.stories.test_policies import PAYMENT, STEADY, SWAPPED_3H, Office, building, changed, looser, office, publish
+from tests.stories.test_policies import (
+    DELAY_S,
+    PAYMENT,
+    STEADY,
+    SWAPPED_3H,
+    Office,
+    building,
+    changed,
+    looser,
+    office,
+    publish,
+)
 from tests.support.databases import execute
 
 __all__ = ["building", "office"]  # fixtures of the same stage
@@ -114,6 +126,77 @@ def test_what_a_human_ruled_is_replayed_with_the_ruling(office: Office) -> None:
     while (found := replayed(office, check["id"]))["decision"] != "allow":
         assert time.monotonic() < until_s, found
         time.sleep(0.05)
+
+
+class Replayed(NamedTuple):
+    """A way to a check: the tenant's policy, the question, and what of the answer shows that it counted."""
+
+    document: str | None
+    asked: dict[str, Any]
+    counted: Callable[[dict[str, Any]], bool]
+    paused: bool = False
+
+
+def signal(check: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in check["signals"] if one["name"] == name)
+
+
+def limited(version: int, limit: str) -> str:
+    return changed(version, ("\ngates:", f"\nsignals:\n  {limit}\n\ngates:"))
+
+
+DEAR = {"type": "payment.transfer", "amount": {"value": "5000.00", "currency": "EUR"}}
+PLATT = "calibration: {calibrated: true, slope: 1.001, intercepts: {medium: 0.01, high: 0.0}, source: ours}"
+SITUATIONS = {
+    "a person who is paused": Replayed(
+        None, {}, lambda check: signal(check, "sim_swap")["code"] == "PAUSED", paused=True
+    ),
+    "a signal that is not asked in this country": Replayed(
+        limited(2, "location: {countries: [FR]}"), {}, lambda check: signal(check, "location")["code"] == "COUNTRY"
+    ),
+    "a signal that takes more than this ground": Replayed(
+        limited(2, "sim_swap: {legal_bases: [consent]}"),
+        {},
+        lambda check: signal(check, "sim_swap")["code"] == "LEGAL_BASIS",
+    ),
+    "a map of the tenant's own": Replayed(believing(2, PLATT), {}, lambda check: check["calibrated"]),
+    "weights of the tenant's own": Replayed(
+        believing(2, "caps: {total_low: 0.5, source: ours}"),
+        {},
+        lambda check: sum(one["contribution"] for one in check["signals"]) == -0.5,
+    ),
+    "a change from before the person was linked": Replayed(
+        None,
+        {"subject": {"phoneNumber": "+34600000117", "boundSince": "2026-11-21"}, "action": DEAR},
+        lambda check: signal(check, "sim_swap")["value"] == "before_binding",
+    ),
+}
+
+
+def in_force(office: Office, text: str) -> None:
+    """A version for this tenant, with whatever that takes."""
+    sent = publish(office.ana, text).json()
+    assert "state" in sent, sent
+    if sent["state"] == "pending":
+        office.luis.post(f"/v1/policies/changes/{sent['id']}/approve").raise_for_status()
+    office.clock.advance(10 * DELAY_S)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS.keys())
+def test_whatever_led_to_a_check_it_is_decided_again_bit_for_bit(office: Office, situation: Replayed) -> None:
+    """And under the rules of then, however the person and the policy have changed since."""
+    if situation.document is not None:
+        in_force(office, situation.document)
+    with office.person("pia", "privacy:write") as officer:
+        if situation.paused:
+            officer.post("/v1/subjects/pause", json={"phoneNumber": STEADY}).raise_for_status()
+        check = office.decision(**situation.asked)
+        assert situation.counted(check), check
+        if situation.paused:
+            officer.post("/v1/subjects/pause", json={"phoneNumber": STEADY, "on": False}).raise_for_status()
+    in_force(office, changed(3, ("prior: 0.002", "prior: 0.004")))
+    again = replayed(office, check["id"])
+    assert (again["trustScore"], again["decision"]) == (check["trustScore"], check["decision"])
 
 
 def test_a_record_that_was_tampered_with_does_not_replay(office: Office) -> None:
