@@ -1,6 +1,7 @@
 """``trust-broker simulate``: what these policies would do to a population."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from broker.surfaces.cli.ports import OpenDeployment
 
 if TYPE_CHECKING:  # they load half of the broker
-    from broker.simulation.report import Report
-    from broker.usecases.policy.simulate import Run
+    from broker.usecases.policy.simulate import Report, Run
 
 _Told = Callable[[int, int], None]
 _QUESTIONS_MAX = 20_000_000
@@ -87,10 +87,19 @@ def _over_the_wire(
     told: Callable[[int, int], None],
 ) -> "Report":
     """The report with a sample of its questions played through a real broker."""
-    from broker.surfaces.cli.rehearse import rehearse
+    from broker.surfaces.cli.rehearse_stage import rehearsal_stage
+    from broker.usecases.policy.rehearsal_files import configure
+    from broker.usecases.policy.rehearse import rehearse
     from broker.usecases.policy.simulate import rehearsed, sampled
 
-    return rehearsed(report, rehearse(sampled(run, count), run.inputs, folder, open_deployment, told))
+    def configured(place: Path, urls: tuple[str, str]) -> Path:
+        return configure(place, run.inputs, folder, urls)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="trust-broker-rehearsal-") as place,
+        rehearsal_stage(Path(place), configured, open_deployment) as stage,
+    ):
+        return rehearsed(report, rehearse(sampled(run, count), run.inputs, stage, told))
 
 
 def _progress() -> Progress:

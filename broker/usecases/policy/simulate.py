@@ -20,6 +20,8 @@ from broker.simulation.tally import Tally, merged
 from broker.simulation.texts import Inputs, PriceList
 from broker.simulation.traffic import Adaptation
 
+__all__ = ["Report", "Run", "as_html", "as_json", "prices", "rehearsed", "sampled", "simulate", "summary", "texts"]
+
 _TAKEOVER = "sim_takeover"
 _STRESS_SHARE = 0.1
 """Each variation is played with this share of the questions."""

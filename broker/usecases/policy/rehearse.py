@@ -1,20 +1,16 @@
 """Play a sample of simulated questions through a real broker, over real HTTP, and compare its decisions."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from broker.client import TrustBroker
 from broker.domain.signal import Observed
 from broker.simulation.parameters import Operator
 from broker.simulation.play import Scene
 from broker.simulation.rehearsal import Disagreement, Rehearsal
-from broker.simulation.texts import Inputs, prepared
-from broker.surfaces.cli.ports import OpenDeployment
-from broker.surfaces.cli.rehearse_lines import (
+from broker.simulation.staging import (
     CLAIMED,
     HOME,
     RADIUS_M,
@@ -24,52 +20,57 @@ from broker.surfaces.cli.rehearse_lines import (
     bound_since,
     staged,
 )
-from broker.surfaces.cli.rehearse_stage import RehearsalStage, number_of, rehearsal_stage
+from broker.simulation.texts import Inputs, prepared
+from broker.usecases.policy.rehearsal_files import number_of
 
 _PURPOSE = "FraudPreventionAndDetection"
-_TIMEOUT_S = 20.0
 
 Progress = Callable[[int, int], None]
 
 
-def rehearse(
-    scenes: Sequence[Scene], inputs: Inputs, source: Path, open_deployment: OpenDeployment, progress: Progress
-) -> Rehearsal:
-    """Start a broker and a pretend operator, play each scene, and say where the two decided otherwise.
+class PretendOperator(Protocol):
+    """The control API of the pretend operator."""
+
+    def call(self, method: str, path: str, members: Mapping[str, Any] | None = None) -> Any:
+        """Carry out one call, and give what it answers."""
+        ...
+
+
+class RehearsalStage(NamedTuple):
+    """What is up: a broker, as an agent, as one who explains and as one who records consents; and what it asks."""
+
+    agent: TrustBroker
+    analyst: TrustBroker
+    clerk: TrustBroker
+    operators: PretendOperator
+
+
+def rehearse(scenes: Sequence[Scene], inputs: Inputs, stage: RehearsalStage, progress: Progress) -> Rehearsal:
+    """Play each scene, and say where the two decided otherwise.
 
     Raises:
-        StartFailed: one of them did not start, or went away.
         ClientError: the broker did not answer.
     """
-    world = tuple(prepared(inputs).world.operators)
-    with (
-        tempfile.TemporaryDirectory(prefix="trust-broker-rehearsal-") as folder,
-        rehearsal_stage(Path(folder), inputs, world, source, open_deployment) as stage,
-    ):
-        return _Rehearsing(stage, world).play(scenes, progress)
+    return _Rehearsing(stage, tuple(prepared(inputs).world.operators)).play(scenes, progress)
 
 
 class _Rehearsing:
-    """One rehearsal under way: a broker's clients, and what came of it so far."""
+    """One rehearsal under way, and what came of it so far."""
 
     def __init__(self, stage: RehearsalStage, world: tuple[Operator, ...]) -> None:
         self._world = world
-        self._operators = stage.operators
-        self._agent = TrustBroker(stage.url, stage.agent_key, timeout_s=_TIMEOUT_S)
-        self._analyst = TrustBroker(stage.url, stage.analyst_key, timeout_s=_TIMEOUT_S)
-        self._clerk = TrustBroker(stage.url, stage.clerk_key, timeout_s=_TIMEOUT_S)
+        self._agent, self._analyst, self._clerk, self._operators = stage
         self._left_out: Counter[str] = Counter()
         self._played: Counter[str] = Counter()
         self._found: list[Disagreement] = []
 
     def play(self, scenes: Sequence[Scene], progress: Progress) -> Rehearsal:
-        with self._agent, self._analyst, self._clerk:
-            self._operators.call("PUT", f"/subscribers/{SOMEBODY_ELSE}", {"events": []})
-            self._warm_up(scenes)
-            for at, scene in enumerate(scenes, start=1):
-                self._one(at, scene)
-                progress(at, len(scenes))
-            asked = self._operators.call("GET", "/requests?limit=1")["total"]
+        self._operators.call("PUT", f"/subscribers/{SOMEBODY_ELSE}", {"events": []})
+        self._warm_up(scenes)
+        for at, scene in enumerate(scenes, start=1):
+            self._one(at, scene)
+            progress(at, len(scenes))
+        asked = self._operators.call("GET", "/requests?limit=1")["total"]
         played = self._played.total()
         return Rehearsal(
             asked=played,

@@ -21,8 +21,8 @@ from broker.simulation.lives import DAY_S, Episode
 from broker.simulation.network import EPOCH, Answer, Line
 from broker.simulation.parameters import Operator
 from broker.simulation.play import Scene
+from broker.simulation.staging import SOMEBODY_ELSE, NoSuchLine, bound_since, staged
 from broker.simulation.traffic import Behaviour, Question
-from broker.surfaces.cli.rehearse_lines import SOMEBODY_ELSE, NoSuchLine, bound_since, staged
 
 AT_S = 5 * DAY_S
 NOW = EPOCH + timedelta(seconds=AT_S)
