@@ -1,5 +1,7 @@
 """Who plays asks nobody real, and who does not play never hears what was made up; nobody takes one for the other."""
 
+import csv
+import io
 import json
 import re
 import runpy
@@ -161,9 +163,9 @@ def test_what_is_exported_says_that_it_was_played(stage: Stage, player: httpx.Cl
     ]
     metered = player.get("/v1/metering").json()
     assert metered["sandbox"] is True
-    lines = player.get("/v1/metering?format=csv").text.splitlines()
-    assert lines[0].endswith(",sandbox")
-    assert all(line.endswith(",true") for line in lines[1:])
+    lines = list(csv.DictReader(io.StringIO(player.get("/v1/metering?format=csv").text)))
+    assert lines
+    assert {line["sandbox"] for line in lines} == {"true"}
 
 
 def test_each_side_is_told_of_its_own_operators(stage: Stage, player: httpx.Client) -> None:
