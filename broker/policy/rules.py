@@ -65,7 +65,7 @@ GATE_FLOORS: Mapping[GateCode, Mapping[ActionClass, Outcome]] = {
     GateCode.LINE_FORWARDED: {},
     GateCode.EVIDENCE_CONFLICT: dict.fromkeys(ActionClass, Outcome.STEP_UP),
     GateCode.NUMBER_RECYCLED: dict.fromkeys(ActionClass, Outcome.REVIEW),
-    GateCode.UNKNOWN_NUMBER: {_HIGH: Outcome.REVIEW, _CRITICAL: Outcome.REVIEW},
+    GateCode.UNKNOWN_NUMBER: {_HIGH: Outcome.REVIEW},
 }
 """The least that a fired gate asks for, per class; a class left out has the floor of the classes below it."""
 

@@ -35,12 +35,17 @@ SUBJECTS = (
 
 _FOLDER = "tests/unit/policy"
 _FILES = (
+    "facts",
+    "rules",
     "gates",
     "decide",
     "holder",
+    "tenure",
     "revise",
     "caution",
     "score",
+    "weighing",
+    "grouping",
     "ages",
     "evidence_table",
     "document",

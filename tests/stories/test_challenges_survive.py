@@ -277,7 +277,7 @@ def test_a_prompt_outlives_a_broker_that_is_killed_at_each_step(scene: Scene) ->
         assert scene.status(challenge) == "met"
         other = scene.check(STEADY, DEAR)
         second = scene.start(other, "operator_prompt", STEADY)
-        scene.phone.tap(second["link"], scene.phone.look(second["link"]))
+        scene.phone.tap(second["link"], scene.phone.look(second["link"]), second["compareCode"])
         until(lambda: len(control.prompts(STEADY)) == 3)
         control.fault("latency", name="slow", delayMs=3000)
         control.answer(STEADY, approve=True)

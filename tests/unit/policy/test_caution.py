@@ -14,6 +14,7 @@ from broker.policy.caution import (
     ADVERSE_STANDS,
     AMOUNT_ACCUMULATED,
     CLASS_RAISED,
+    RAISING,
     Caution,
     CautionLimits,
     Recent,
@@ -57,6 +58,9 @@ def now(action: Action, *before: Recent) -> Caution:
     ("action", "before", "expected"),
     [
         (pay("20"), (), Caution(LOW)),
+        (pay("50"), (), Caution(LOW)),
+        (pay("30"), (recent(amount="20"),), Caution(LOW)),
+        (pay("30"), (recent(amount="20.01"),), Caution(MEDIUM, codes=(AMOUNT_ACCUMULATED,))),
         (pay("20"), (recent(action_class=HIGH),), Caution(HIGH, codes=(CLASS_RAISED,))),
         (pay("20"), (recent(14.9, HIGH),), Caution(HIGH, codes=(CLASS_RAISED,))),
         (pay("20"), (recent(15, HIGH),), Caution(LOW)),
@@ -114,3 +118,7 @@ def test_the_order_of_history_does_not_matter(value: str, some: list[Recent]) ->
 def test_what_is_older_than_the_longest_window_is_forgotten(some: list[Recent]) -> None:
     old = [one for one in some if one.at <= NOW - LIMITS.longest]
     assert now(pay("20"), *old) == Caution(LOW)
+
+
+def test_which_codes_say_that_the_class_is_another() -> None:
+    assert frozenset({CLASS_RAISED, AMOUNT_ACCUMULATED}) == RAISING

@@ -1,4 +1,5 @@
 import itertools
+import math
 from decimal import Decimal
 
 import msgspec
@@ -10,9 +11,12 @@ from broker.domain.check import Action, Amount
 from broker.domain.decision import ActionClass, Outcome, TrustBand, Verdict
 from broker.domain.signal import SignalName, Unavailability
 from broker.policy.costs import cheapest, expected_costs, stepwise
-from broker.policy.decide import band_of
+from broker.policy.decide import band_of, decide, decide_in_brief
+from broker.policy.facts import Facts
+from broker.policy.gist import Gist
 from broker.policy.rules import ClassRules, Costs
-from tests.unit.policy.kit import all_classes, decided, decided_for, evidence, shipped, sim_bound
+from broker.policy.score import assess
+from tests.unit.policy.kit import NOW, all_classes, decided, decided_for, evidence, shipped, sim_bound, table
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
 ALLOW, STEP_UP, REVIEW, DENY = Outcome
@@ -356,3 +360,48 @@ def test_every_state_of_every_signal_can_be_decided() -> None:
     for states in itertools.product(*words.values()):
         decision = decided(evidence(**dict(zip([name.value for name in words], states, strict=True))), CRITICAL)
         assert decision.outcome > ALLOW
+
+
+class TestInBrief:
+    """What is decided by a gist: the lines that suspicion and the interval draw."""
+
+    @pytest.mark.parametrize(("said", "suspicious"), [(math.log(2.0), False), (math.log(2.0) + 1e-9, True)])
+    def test_evidence_that_doubles_the_odds_is_where_suspicion_begins(self, said: float, *, suspicious: bool) -> None:
+        rules = all_classes().rules(LOW)
+        facts = Facts.of(evidence(sim_swap="400d"), rules)
+        gist = Gist(probability=0.001, high=0.001, said=said, line_in_doubt=False)
+        assert decide_in_brief(gist, facts, rules, all_classes()).suspicious is suspicious
+
+    @pytest.mark.parametrize(("action_class", "outcome"), [(LOW, ALLOW), (MEDIUM, ALLOW), (HIGH, STEP_UP)])
+    def test_what_might_still_come_tightens_from_high_on(self, action_class: ActionClass, outcome: Outcome) -> None:
+        rules = all_classes().rules(action_class)
+        facts = Facts.of(evidence(**CLEAN), rules)
+        gist = Gist(probability=1e-6, high=0.5, said=-1.0, line_in_doubt=False)
+        assert decide_in_brief(gist, facts, rules, all_classes()).outcome is outcome
+
+    def test_what_might_still_come_and_changes_nothing_is_no_reason(self) -> None:
+        rules = all_classes().rules(HIGH)
+        clean = evidence(**CLEAN)
+        assessment = assess(table(), rules, clean, NOW)
+        wider = msgspec.structs.replace(assessment, high=assessment.probability * 1.0001)
+        assert decide(wider, clean, rules, all_classes()).gates == decide(assessment, clean, rules, all_classes()).gates
+        assert decide(wider, clean, rules, all_classes()).gates == ()
+
+    @pytest.mark.parametrize(
+        ("words", "suspicious"),
+        [
+            ({"number_verification": "mismatch"}, True),
+            ({"sim_swap": "3h"}, True),
+            ({"number_recycling": "recycled"}, True),
+            ({"sim_swap": "3h", "location": "outside", "number_verification": "match"}, True),
+            ({"call_forwarding": "active"}, False),
+            ({"sim_swap": "unknown_subscriber"}, False),
+        ],
+    )
+    def test_which_gates_are_suspicious_whatever_the_evidence_weighs(
+        self, words: dict[str, str], *, suspicious: bool
+    ) -> None:
+        rules = all_classes().rules(LOW)
+        gist = Gist(probability=0.001, high=0.001, said=-1.0, line_in_doubt=False)
+        facts = Facts.of(evidence(**words), rules)
+        assert decide_in_brief(gist, facts, rules, all_classes()).suspicious is suspicious

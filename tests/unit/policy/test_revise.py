@@ -5,7 +5,7 @@ import itertools
 import msgspec
 import pytest
 
-from broker.domain.decision import ActionClass, Decision, Outcome
+from broker.domain.decision import ActionClass, Decision, Effect, Outcome, Reason
 from broker.domain.record import HumanRuling, Proof
 from broker.policy.decide import halted
 from broker.policy.revise import revised
@@ -67,3 +67,30 @@ def test_the_reasons_say_what_people_added() -> None:
     assert "CHALLENGE_MET" in codes
     assert revised(decision(STEP_UP, OTP), (Proof(OTP, met=False),), None).reasons[0].code == "CHALLENGE_FAILED"
     assert revised(decision(REVIEW), (), NO).reasons[0].code == "REVIEW_DENIED"
+
+
+def test_whoever_added_nothing_changed_nothing() -> None:
+    for outcome in Outcome:
+        assert revised(decision(outcome, NETWORK), (), None) == decision(outcome, NETWORK)
+
+
+def test_what_speaks_for_somebody_is_said_last_and_what_speaks_against_them_first() -> None:
+    before = decision(STEP_UP, NETWORK, OTP)
+    met = revised(before, (Proof(NETWORK, met=True),), None)
+    assert met.reasons == (*before.reasons, Reason("CHALLENGE_MET", Effect.BETTER))
+    assert revised(before, (), YES).reasons == (*before.reasons, Reason("REVIEW_APPROVED", Effect.BETTER))
+    assert revised(before, (), NO).reasons == (Reason("REVIEW_DENIED", Effect.WORSE), *before.reasons)
+
+
+def test_a_method_that_was_failed_is_withheld_and_says_why() -> None:
+    before = msgspec.structs.replace(
+        decision(STEP_UP, NETWORK, OTP), methods_withheld=("sms",), withheld_for={"sms": "SIM_CHANGED_24H"}
+    )
+    after = revised(before, (Proof(OTP, met=False), Proof("passkey", met=False)), None)
+    assert after == msgspec.structs.replace(
+        before,
+        reasons=(Reason("CHALLENGE_FAILED", Effect.WORSE), *before.reasons),
+        methods_offered=(NETWORK,),
+        methods_withheld=("sms", OTP),
+        withheld_for={"sms": "SIM_CHANGED_24H", OTP: "CHALLENGE_FAILED"},
+    )
