@@ -91,6 +91,7 @@ def test_what_failed_and_what_nobody_offers_is_kept_for_each_signal() -> None:
     assert parts[0] == Facts(failed=BIT[SIM])
     assert parts[1] == Facts(unsupported=BIT[DEVICE])
     assert parts[2] == Facts(observed=BIT[PLACE], telling=BIT[PLACE], clearing=BIT[PLACE])
+    assert [one.excused for one in parts] == [0, 0, 0], "no signal tells of itself what came before the binding"
     for order in (parts, parts[::-1]):
         assert together(order, [TENURE]) == Facts(
             observed=BIT[PLACE],

@@ -18,6 +18,10 @@ def test_a_scaled_item_scales_its_shares_and_stays_in_its_group() -> None:
     assert item.scaled(0.5) == Item("line", ((SIM, 0.5), (DEVICE, 1.0), (PLACE, -0.25)), 1.25)
 
 
+def test_the_grid_is_as_fine_as_it_is_said_to_be() -> None:
+    assert [on_grid(2.0**-30), on_grid(2.0**-31), on_grid(-(2.0**-30))] == [2.0**-30, 0.0, -(2.0**-30)]
+
+
 def test_what_one_signal_says_twice_adds_up() -> None:
     assert shared_out([Item.of("a", (SIM, 1.0)), Item.of("b", (SIM, 2.0))], {"a": 0.5, "b": 0.5}, **WIDE) == {SIM: 3.0}
 

@@ -13,7 +13,7 @@ from broker.policy.evidence_table import EvidenceTable
 from broker.policy.grouping import on_grid
 from broker.policy.reading import Reader, Reading, joint_weight
 from broker.policy.scenarios import BEFORE_BINDING
-from broker.policy.score import MOVE_MAX, assess, excuse, pair_shares, probability, trust_of
+from broker.policy.score import assess, excuse, pair_shares, probability, trust_of
 from tests.unit.policy.kit import NOW, aged, all_classes, assessed, crowded_table, evidence, table
 
 LOW, MEDIUM, HIGH, CRITICAL = ActionClass
@@ -64,7 +64,7 @@ class TestExcuses:
         tenure = on_grid(table().signals[TENURE].weights[-1])
         assert tenure < 0.0
         found = excuse(table(), heavy)
-        assert found.weight == 20.0 - (MOVE_MAX + tenure)
+        assert found.weight == 20.0 - (6.0 + tenure)
         assert (found.state, found.points, found.unexcused) == (BEFORE_BINDING, ages.CLEANEST, heavy)
 
     def test_of_a_pair_either_may_be_the_one_from_before_the_binding(self) -> None:
