@@ -15,7 +15,7 @@ from enum import StrEnum
 from html import unescape
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import typer
@@ -70,19 +70,22 @@ class Phone:
         """Send the page's form, with the code where it asks for one, and go wherever it leads; the last page.
 
         Raises:
-            ValueError: the page has nothing to tap, or leads in a circle.
+            ValueError: the page has nothing to tap, leads in a circle, or forbids where it leads to.
         """
         form = _FORM.search(page.text)
         if form is None:
             raise ValueError("there is nothing to tap on this page")
         typed = {"code": code} if code else None
         address = urljoin(link, unescape(form[1]))
+        _refuse_forbidden(page, address)
         response = self.http.post(address, headers={"sec-fetch-site": "same-origin"}, data=typed)
         for _ in range(REDIRECTS_MAX):
             if not response.is_redirect:
                 return response
             # Whoever the browser goes to over mobile data, only the operator itself reads what its network adds.
-            response = self.http.get(urljoin(str(response.url), response.headers["location"]), headers=self._network)
+            address = urljoin(str(response.url), response.headers["location"])
+            _refuse_forbidden(page, address)
+            response = self.http.get(address, headers=self._network)
         raise ValueError("the page leads in a circle")
 
     def answer(self, operator: Control, *, approve: bool) -> None:
@@ -105,6 +108,22 @@ class Phone:
     def close(self) -> None:
         """Put the phone away."""
         self.http.close()
+
+
+def _refuse_forbidden(page: httpx.Response, address: str) -> None:
+    """As a browser does: a form goes, and is sent on, where the policy says (CSP Level 3, ``form-action``)."""
+    directives = page.headers.get("content-security-policy", "").split(";")
+    sources = next((one.split()[1:] for one in directives if one.split()[:1] == ["form-action"]), None)
+    if sources is None:
+        return
+    permitted = {_origin(str(page.url)) if one == "'self'" else one for one in sources}
+    if _origin(address) not in permitted:
+        raise ValueError(f"the page forbids its form to go to {_origin(address)}")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def said(page: httpx.Response) -> tuple[str, str]:

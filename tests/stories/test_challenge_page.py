@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.stories.test_challenges import SWAPPED_3D, Till
+from tests.stories.test_challenges import DEAR, STEADY, SWAPPED_3D, Till, until
 from tests.support import browser
 from tests.support.clocks import HandClock
 from tests.support.stage import set_stage
 
 _PROGRAM = browser.found()
 _WHAT_HAS_FOCUS = "document.activeElement.textContent"
+_LABEL_OF_THAT = "document.activeElement.labels[0].textContent"
 _WIDER_THAN_ITS_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
 # Ratio of luminances (WCAG 2.2, 1.4.3), of text to its background and of the button's text to the button.
 _CONTRASTS = """
@@ -74,3 +75,45 @@ def test_a_person_without_a_mouse_goes_through_in_a_real_browser(till: Till, tmp
     assert origins == {till.stage.broker.url, till.stage.alba.url}
     assert [one for one in complaints if "favicon" not in one] == []
     assert [till.now(check)["decision"] for check in checks] == ["allow", "allow"]
+
+
+async def type_and_go(tab: browser.Tab, code: str) -> str:
+    """Write the code without a mouse and go on; the title of what comes then."""
+    await tab.press("Tab")
+    assert await tab.of(_LABEL_OF_THAT) == "Type the code that you were told with the link"
+    await tab.typed(code)
+    await tab.press("Tab")
+    assert await tab.of(_WHAT_HAS_FOCUS) == "Yes, it is me"
+    await tab.press("Enter", "\r")
+    await tab.loaded()
+    return str(await tab.of("document.querySelector('h1').textContent"))
+
+
+async def type_the_code(link: str, code: str, folder: Path) -> tuple[list[str], list[str]]:
+    """A person types a code that they were not told, hears so, and types the right one."""
+    assert _PROGRAM is not None
+    async with browser.tab(_PROGRAM, folder / "profile", {}) as tab:
+        await tab.sized(360, 640, mobile=True)
+        await tab.go(link)
+        assert code not in await tab.of("document.body.textContent"), "who was not told it cannot read it here"
+        assert await type_and_go(tab, "AAAA") == "Is this you?"
+        assert (await tab.of("document.querySelector('[role=alert]').textContent")).startswith("This is another code")
+        assert await tab.of("document.querySelector('#code').getAttribute('aria-describedby')") == "wrong"
+        assert not await tab.of(_WIDER_THAN_ITS_WINDOW)
+        assert min(await tab.of(_CONTRASTS)) >= 4.5
+        assert await type_and_go(tab, code.lower()) == "Look at your phone"
+        return tab.asked, tab.complaints
+
+
+def test_a_person_without_a_mouse_types_the_code_and_their_phone_rings(till: Till, tmp_path: Path) -> None:
+    control = till.stage.alba.control
+    check = till.ask(STEADY, DEAR)
+    challenge = till.started(check, "operator_prompt", STEADY)
+    asked, complaints = asyncio.run(type_the_code(challenge["link"], challenge["compareCode"], tmp_path))
+    assert {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, asked)} == {till.stage.broker.url}
+    # A browser also names every answer that is none of success.
+    assert [one for one in complaints if "favicon" not in one and "422" not in one] == []
+    until(lambda: [one["standing"] for one in control.prompts(STEADY)] == ["pending"])
+    control.answer(STEADY, approve=True)
+    till.clock.advance(2)  # their operator is asked again in its own pace
+    until(lambda: bool(till.now(check)["decision"] == "allow"))

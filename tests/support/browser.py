@@ -73,6 +73,10 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **typed
             )
 
+    async def typed(self, text: str) -> None:
+        """Write into what has the focus."""
+        await self.call("Input.insertText", text=text)
+
     async def tapped(self, x: float, y: float, *, times: int = 1) -> None:
         """Press and let go there, so often, without waiting for what comes of it."""
         kinds = ("mousePressed", "mouseReleased") * times

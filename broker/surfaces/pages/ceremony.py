@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from broker.errors import Conflict
-from broker.surfaces.pages.layout import headers, html
+from broker.surfaces.pages.layout import SELF, headers, html
 from broker.surfaces.pages.texts import ENGLISH, SPANISH, Texts
 from broker.surfaces.ports import Services
 from broker.usecases.step_up.ceremonies import Ceremonies
@@ -33,7 +33,7 @@ async def page(
 ) -> Response[str]:
     """What is asked of the person. Looking changes nothing."""
     found = await services.ceremonies.page(secret[:SECRET_MAX], request.headers.get("accept-language"))
-    return html(_question(found, secret) if found.open else _closed(found), found.language, found.goes_to)
+    return _shown(found, secret)
 
 
 @post("/p/{secret:str}", operation_id="ceremonyTap", include_in_schema=False, status_code=HTTPStatus.SEE_OTHER)
@@ -51,9 +51,7 @@ async def tap(
         return html(_said(texts, Ending.OVER), language, status=HTTPStatus.GONE)
     if tapped.mistyped:
         found = await services.ceremonies.page(secret[:SECRET_MAX], request.headers.get("accept-language"))
-        again = msgspec.structs.replace(found, mistyped=True)
-        body = _question(again, secret) if found.open else _closed(found)
-        return html(body, found.language, found.goes_to, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _shown(msgspec.structs.replace(found, mistyped=True), secret, HTTPStatus.UNPROCESSABLE_ENTITY)
     if not tapped.url:
         return html(_asked(texts), language)
     answer = Redirect(tapped.url, status_code=303)
@@ -86,6 +84,13 @@ async def callback(request: Request[Any, Any, Any], services: NamedDependency[Se
     answer = html(_said(texts, ending), language, status=status)
     answer.set_cookie(cookie, "", path="/", max_age=0, httponly=True, secure=_secure(services), samesite="lax")
     return answer
+
+
+def _shown(found: PageView, secret: str, status: int = HTTPStatus.OK) -> Response[str]:
+    """The question, or that there is none any more; a question whose answer leads to no operator comes back to us."""
+    if not found.open:
+        return html(_closed(found), found.language, status=status)
+    return html(_question(found, secret), found.language, found.goes_to or SELF, status)
 
 
 def _question(found: PageView, secret: str) -> str:

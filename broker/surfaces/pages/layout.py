@@ -35,8 +35,12 @@ _STYLE = (
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
 
 
+SELF = "'self'"
+"""Where a form goes that leads nowhere but to the broker."""
+
+
 def html(body: str, language: str, goes_to: str = "", status: int = HTTPStatus.OK) -> Response[str]:
-    """A page; the browser may go on from it to the origin ``goes_to``, and nowhere else."""
+    """A page; its form may lead to the origin ``goes_to``, or to the broker alone (:data:`SELF`), and nowhere else."""
     title = body.partition("<h1>")[2].partition("</h1>")[0]
     text = (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
@@ -51,7 +55,7 @@ def headers(goes_to: str) -> dict[str, str]:
 
     ``goes_to``: browsers hold the redirection after a form against ``form-action``, too.
     """
-    form = f"'self' {goes_to}".strip() if goes_to else "'none'"
+    form = " ".join(dict.fromkeys((SELF, goes_to))) if goes_to else "'none'"
     return {
         "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action {form};"
         " base-uri 'none'; frame-ancestors 'none'",
