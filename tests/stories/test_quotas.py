@@ -141,6 +141,14 @@ def test_the_meter_adds_up_to_the_record(stage: Stage, platform: httpx.Client) -
     assert {row["agent"] for row in rows} == {"'=till"}
 
 
+@pytest.mark.parametrize(
+    "asked", [{"until": "0001-01-01"}, {"since": "9999-12-31"}, {"until": "9999-12-31", "since": "0001-01-01"}]
+)
+def test_a_period_that_is_none_is_refused(platform: httpx.Client, asked: dict[str, str]) -> None:
+    refused = platform.get("/v1/metering", params=asked)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/until"), refused.text
+
+
 def test_a_platform_reads_the_meter_of_all_below_and_it_adds_up_to_the_record(
     stage: Stage, platform: httpx.Client
 ) -> None:

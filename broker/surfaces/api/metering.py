@@ -1,6 +1,6 @@
 """``/v1/metering``: what a tenant used, for its invoice."""
 
-from datetime import date, timedelta
+from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,7 @@ from broker.consumers import authorize
 from broker.surfaces.api import contract
 from broker.surfaces.api.policies import caller_of
 from broker.surfaces.ports import Services
-from broker.usecases.consumers.meter import MeterOut, as_csv
-
-_DAYS = 31
+from broker.usecases.consumers.meter import MeterOut, as_csv, period
 
 
 @get(
@@ -44,8 +42,7 @@ async def read_metering(
     `below` tells all tenants below with it, each line with its tenant: what a platform invoices.
     """
     principal = await caller_of(request, services)
-    last = until or services.clock.now().date() + timedelta(days=1)
-    first = since or last - timedelta(days=_DAYS)
+    first, last = period(since, until, services.clock.now().date())
     metered = await services.meter(principal, tenant or principal.tenant, first, last, below=below)
     if as_ == "csv":
         return Response(as_csv(metered).encode("utf-8"), media_type="text/csv", status_code=HTTPStatus.OK)

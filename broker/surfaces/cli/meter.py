@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +10,8 @@ import msgspec
 import typer
 
 from broker.surfaces.cli.ports import OpenDeployment
-from broker.usecases.consumers.meter import MeterOut, as_csv
+from broker.usecases.consumers.meter import MeterOut, as_csv, period
 
-_DAYS = 31
 Day = datetime | None
 
 
@@ -28,8 +27,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         config: Annotated[Path | None, typer.Option("--config", help="Configuration folder")] = None,
     ) -> None:
         """Print what a tenant used by day, consumer and agent: checks, operator calls, and what they cost."""
-        last = (until or datetime.now(UTC) + timedelta(days=1)).date()
-        first = since.date() if since is not None else last - timedelta(days=_DAYS)
+        first, last = period(since and since.date(), until and until.date(), datetime.now(UTC).date())
 
         async def within() -> MeterOut:
             async with open_deployment(config).consumers() as administration:

@@ -22,6 +22,7 @@ DEPTH_MAX = 8
 _PAGE = 500
 _CALLS = msgspec.json.Decoder(tuple[Call, ...])
 _DAY = timedelta(days=1)
+_USUAL_DAYS = 31
 
 
 class MeterStore(Protocol):
@@ -123,6 +124,13 @@ class Meter:
             used.checks[whose] += row.is_check
             used.calls.update((*whose, call) for call in _CALLS.decode(row.calls))
         return used
+
+
+def period(since: date | None, until: date | None, today: date) -> tuple[date, date]:
+    """The first day and the one after the last: where nothing is said, the 31 days that end today."""
+    last = until or today + _DAY
+    # There is no day before the first of the calendar, whatever somebody asks for.
+    return since or date.fromordinal(max(1, last.toordinal() - _USUAL_DAYS)), last
 
 
 def as_csv(metered: MeterOut) -> str:
