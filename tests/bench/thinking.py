@@ -82,6 +82,9 @@ def measured(action_class: ActionClass) -> list[Times]:
         weighing, evidence = what_if(), seen(person)
         return weighing.decide(evidence, weighing.assess(evidence))
 
+    def score(person: Person) -> object:
+        return what_if().assess(seen(person))
+
     def explain(person: Person) -> object:
         weighing, evidence = what_if(), seen(person)
         assessment = weighing.assess(evidence)
@@ -97,6 +100,7 @@ def measured(action_class: ActionClass) -> list[Times]:
 
     name = action_class.wire
     return [
+        timed(f"score, {name}", score, crowd),
         timed(f"score and decide, {name}", decide, crowd),
         timed(f"the same, and what would have changed it, {name}", explain, crowd),
         timed(f"plan all waves of a check, {name}", plan, crowd),

@@ -60,7 +60,7 @@ def _try(free: "queue.Queue[Path]", subject: Subject, mutant: TableMutant) -> Fa
 
 
 def _fate(told: dict[str, str]) -> Fate:
-    """Only a test that failed kills; one that no test reaches, or that ran out of time by itself, does not."""
+    """A test that failed, or did not end, kills; a mutant that no test reaches or that ended otherwise is alive."""
     return Fate(told["module"], told["status"] in {"killed", "timeout"}, told["was"], told["instead"])
 
 
