@@ -12,6 +12,7 @@ It imports nothing else of ``broker`` and needs ``httpx`` alone, so that an agen
 """
 
 from broker.client._action import Action
+from broker.client._allowances import Allowance
 from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, NextStep, Outcome, Policy, Reason, Review
 from broker.client._client import AsyncTrustBroker, Options, TrustBroker
 from broker.client._credentials import ApiKey
@@ -24,6 +25,7 @@ __all__ = [
     "DEFAULT_PURPOSE",
     "About",
     "Action",
+    "Allowance",
     "Answer",
     "AnswerMalformed",
     "ApiKey",

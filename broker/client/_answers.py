@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.client import _members
+from broker.client._allowances import Allowance
 from broker.client._errors import AnswerMalformed, BrokerRefused, ClientError
 
 DECISIONS = frozenset({"allow", "step_up", "review", "deny"})
@@ -45,7 +46,8 @@ class Answer:
     """A check and its decision: ``decision`` is what to do, ``verdict`` what the evidence says.
 
     ``revision`` says how often it has settled again, after a challenge or a review. ``replayed`` when this is the
-    stored answer to an idempotency key that was used before.
+    stored answer to an idempotency key that was used before. ``allowances`` is what is left of each quota that it
+    counted for; empty where nothing is limited, and of answers to many at once.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Answer:
     document: Mapping[str, Any] = field(repr=False, compare=False)
     replayed: bool = False
     revision: int = 0
+    allowances: tuple[Allowance, ...] = field(default=(), compare=False)
 
     @property
     def sandbox(self) -> bool:
@@ -89,7 +92,7 @@ class Answer:
         return now >= self.valid_until
 
 
-def answer(members: Mapping[str, Any], *, replayed: bool = False) -> Answer:
+def answer(members: Mapping[str, Any], *, replayed: bool = False, allowances: tuple[Allowance, ...] = ()) -> Answer:
     """Decoded members as an answer.
 
     Raises:
@@ -117,6 +120,7 @@ def answer(members: Mapping[str, Any], *, replayed: bool = False) -> Answer:
         document=members,
         replayed=replayed,
         revision=_members.whole(members, "revision") if "revision" in members else 0,
+        allowances=allowances,
     )
 
 

@@ -9,6 +9,8 @@
     └── ReceiptInvalid      the receipt must not be relied on; the text says why
 """
 
+from broker.client._allowances import Allowance
+
 
 class ClientError(Exception):
     """No decision was obtained. Whoever asked must not act."""
@@ -22,7 +24,7 @@ class BrokerRefused(ClientError):
     """The broker answered with a problem document (RFC 9457); ``code`` is stable, ``faults`` name what to change.
 
     ``faults`` are pairs of a JSON pointer into the request and a sentence; ``retry_after_s`` is when to come back,
-    where the broker said so.
+    where the broker said so, and ``allowances`` which quota is used up.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class BrokerRefused(ClientError):
         detail: str,
         faults: tuple[tuple[str, str], ...] = (),
         retry_after_s: float | None = None,
+        allowances: tuple[Allowance, ...] = (),
     ) -> None:
         where = "".join(f"\n  {pointer or '/'}: {text}" for pointer, text in faults)
         super().__init__(f"{status} {code}: {detail}{where}")
@@ -39,6 +42,7 @@ class BrokerRefused(ClientError):
         self.code = code
         self.faults = faults
         self.retry_after_s = retry_after_s
+        self.allowances = allowances
 
 
 class AnswerMalformed(ClientError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from broker.client import _members
+from broker.client._allowances import allowances
 from broker.client._errors import AnswerMalformed, BrokerRefused, BrokerUnreachable
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -147,4 +148,5 @@ def _error(told: Told) -> BrokerRefused | BrokerUnreachable:
     except AnswerMalformed:
         # A proxy on the way, or no broker at all: its text is nobody's business.
         return BrokerUnreachable(f"status {told.status} without a problem document; is this a trust broker?")
-    return BrokerRefused(told.status, code, detail, _members.faults(members), retry_after_s(told))
+    left = allowances(told.headers)
+    return BrokerRefused(told.status, code, detail, _members.faults(members), retry_after_s(told), left)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from broker.client import _answers, _disclosures, _members
 from broker.client._action import Action
+from broker.client._allowances import allowances
 from broker.client._answers import Answer, Challenge, Consumed, JourneyStep, Outcome, Review
 from broker.client._disclosures import Disclosed, Grant
 from broker.client._errors import ClientError
@@ -94,7 +95,8 @@ class Operations:
         headers = {"idempotency-key": key}
         reply = yield from self._reply("POST", _CHECKS, question(phone_number, action, about), headers, again=True)
         replayed = reply.headers.get("idempotency-replayed") == "true"
-        return _answers.answer(_members.decoded(reply.body), replayed=replayed)
+        left = allowances(reply.headers)
+        return _answers.answer(_members.decoded(reply.body), replayed=replayed, allowances=left)
 
     def check_many(self, questions: Sequence[Question]) -> Work[list[Answer | ClientError]]:
         """``POST /v1/trust-checks:batch``, as often as it takes; what has no answer has the error in its place."""

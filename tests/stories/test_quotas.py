@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from broker.client import TrustBroker
 from tests.support.stage import Stage, set_stage
 
 PATH = "/v1/trust-checks"
@@ -75,6 +76,9 @@ def test_what_is_left_is_said_with_each_answer(stage: Stage, platform: httpx.Cli
         answer = http.post(PATH, json=question())
     assert answer.headers["ratelimit-policy"] == '"tenant-day";q=50;w=86400, "agent-minute";q=1000;w=60'
     assert answer.headers["ratelimit"].startswith('"tenant-day";r=49;t=')
+    with TrustBroker(stage.broker.url, key) as broker:
+        told = broker.check("+34600000101", "sign_in.hint").allowances
+    assert [(one.name, one.limit, one.left) for one in told] == [("tenant-day", 50, 48), ("agent-minute", 1000, 998)]
 
 
 def test_customers_of_one_platform_share_its_quota_at_every_level(stage: Stage, platform: httpx.Client) -> None:

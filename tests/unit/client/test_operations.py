@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker.client import AnswerMalformed, ApiKey, ClientError, Retry
+from broker.client import Allowance, AnswerMalformed, ApiKey, BrokerRefused, ClientError, Retry
 from broker.client._operations import Operations, Terms
 from tests.unit.client.played import ANSWER, HandWatch, play, problem, reply
 
@@ -249,3 +249,27 @@ def test_an_order_carries_what_was_said_and_its_answer_is_typed() -> None:
 def test_half_a_disclosure_is_none(changed: dict[str, Any]) -> None:
     work = operations(HandWatch()).disclose_location(NUMBER, "P", None, None)
     assert isinstance(play(work, [reply(200, TOLD | changed)]).error, AnswerMalformed)
+
+
+POLICY, LEFT = '"tenant-day";q=50;w=86400, "agent-minute";q=9;w=60', '"tenant-day";r=49;t=7, "agent-minute";r=0;t=3'
+
+
+@pytest.mark.parametrize(
+    ("policy", "left", "expected"),
+    [
+        (POLICY, LEFT, (Allowance("tenant-day", 50, 49, 86_400, 7), Allowance("agent-minute", 9, 0, 60, 3))),
+        (POLICY, '"agent-minute"; t=3; r=0; pk=:cHg=:', (Allowance("agent-minute", 9, 0, 60, 3),)),
+        ("", LEFT, ()),
+        (POLICY, "", ()),
+        (POLICY, '"tenant-day";r=-1;t=7', ()),
+        (POLICY, f'"tenant-day";r={"9" * 5000};t=7', ()),
+        (POLICY, '"tenant-day";r=\u0661;t=7, ;;=,"', ()),
+    ],
+)
+def test_what_is_left_of_quotas_is_told_whole_or_not(policy: str, left: str, expected: tuple[Allowance, ...]) -> None:
+    told = {"ratelimit_policy": policy, "ratelimit": left}
+    asked = operations(HandWatch()).check(NUMBER, "sign_in.hint", {})
+    assert play(asked, [reply(200, ANSWER, **told)]).result.allowances == expected
+    refused = play(operations(HandWatch()).read("chk_1"), [problem(404, "NOT_FOUND", **told)]).error
+    assert isinstance(refused, BrokerRefused)
+    assert refused.allowances == expected
