@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.stage import Stage
 
 COMMAND = Path(sys.executable).parent / "trust-broker"
@@ -55,6 +57,12 @@ def test_what_the_checks_of_a_tenant_taught(stage: Stage) -> None:
     assert (sim["asked"], sim["states"]) == (5, {"24h": 2, "older": 2})
     assert sum(sim["missing"].values()) == 1
     assert sim["precision"] == [0.5, *sim["precision"][1:3], 2]
+    assert sim["coverage"] == [0.8, *sim["coverage"][1:3], 5]
+    assert 0.0 < sim["latencyP50Ms"] <= sim["latencyP95Ms"]
+    assert {currency: float(amount) > 0.0 for currency, amount in sim["cost"].items()} == {"EUR": True}
+    rivals = lessons["rivals"]
+    assert (rivals["checks"], rivals["fraud"], rivals.get("better")) == (3, 1, None)
+    assert rivals["championLoss"] - rivals["challengerLoss"] == pytest.approx(rivals["gain"])
     assert sum(one["labelled"] for one in lessons["classes"].values()) == 3
     # Too few to move anything.
     assert {(one["platt"]["intercept"], one["platt"]["slope"]) for one in lessons["classes"].values()} == {(0.0, 1.0)}

@@ -50,6 +50,11 @@ def test_from_publication_to_rollback(run: Run, stage: Stage, tmp_path: Path) ->
     assert {one["id"]: one["inForce"] for one in run("ana", "list")[1]["policies"]}["payment"] == 1, (
         "not before its hour"
     )
+    code, refusal = run("ana", "rollback", "payment", "1")
+    assert (code, "in force" in refusal) == (1, True)
+    code, back = run("ana", "rollback", "payment", "2")
+    assert (code, back["state"], back["kind"], back["direction"]) == (0, "pending", "rollback", "looser")
+    assert run("ana", "withdraw", back["id"])[1]["state"] == "withdrawn"
 
 
 def test_a_stop_and_its_end(run: Run, stage: Stage) -> None:
