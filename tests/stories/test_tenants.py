@@ -59,6 +59,12 @@ def test_a_platform_makes_a_customer_who_asks_under_a_name_of_its_own(
         assert other.get(f"{PATH}/{check_id}").status_code == 404
 
 
+SURFACES = (
+    *(("POST", "/mcp"), ("POST", "/access/v1/evaluation"), ("POST", "/camara/sim-swap/v2/check")),
+    *(("GET", "/v1/operators"), ("GET", "/metrics")),
+)
+
+
 def test_a_suspended_tenant_asks_nothing_nor_do_those_below_it(broker: RunningBroker, platform: httpx.Client) -> None:
     customer = made(platform, "casino")
     with broker.http(key_of(platform, customer, "tenant:admin", "trust:check")) as http:
@@ -69,6 +75,8 @@ def test_a_suspended_tenant_asks_nothing_nor_do_those_below_it(broker: RunningBr
     with broker.http(below_key) as http:
         refused = http.post(PATH, json=QUESTION)
         assert (refused.status_code, refused.json()["code"]) == (403, "NOT_PERMITTED")
+        for method, path in SURFACES:
+            assert http.request(method, path, json={}).status_code == 403, path
     assert platform.post(f"/v1/tenants/{customer}/resume").json()["suspendedAt"] is None
 
 

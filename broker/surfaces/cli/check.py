@@ -13,7 +13,7 @@ from rich.table import Table
 
 from broker.client import DEFAULT_PURPOSE, BrokerUnreachable, ClientError, TrustBroker
 from broker.domain.outcome import TurnedOut
-from broker.surfaces.cli.output import AsJson, tell
+from broker.surfaces.cli.output import AsJson, busy, tell
 
 URL_VARIABLE = "TRUST_BROKER_URL"
 KEY_VARIABLE = "TRUST_BROKER_KEY"
@@ -47,7 +47,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
         raise typer.BadParameter("--amount and --currency go together")
     where = credentials(url, key)
     try:
-        with TrustBroker(where.url, where.key, language=language) as broker:
+        with busy(f"asking {where.url}"), TrustBroker(where.url, where.key, language=language) as broker:
             answer = broker.check(
                 number,
                 action,

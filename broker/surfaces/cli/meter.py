@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from broker.surfaces.cli.output import busy
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.meter import MeterOut, as_csv, period
 
@@ -33,7 +34,8 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
             async with open_deployment(config).consumers() as administration:
                 return await administration.meter(None, tenant, first, last, below=below)
 
-        metered = asyncio.run(within())
+        with busy("adding up the meter"):
+            metered = asyncio.run(within())
         typer.echo(msgspec.json.encode(metered).decode("utf-8") if as_json else as_csv(metered), nl=as_json)
 
     return meter

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from broker.errors import Misconfigured
 from broker.surfaces.cli import govern
+from broker.surfaces.cli.output import busy
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.policy.examine_policy import DifferenceView, Examination, difference, examine
 
@@ -32,7 +33,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
     ) -> None:
         """Say what is wrong with documents, line by line. Exit 0 when nothing is, else 1."""
         rulebook = open_deployment(config).rulebook()
-        found = {str(path): examine(rulebook, text_of(path), str(path)) for path in files}
+        with busy("trying the worked examples"):
+            found = {str(path): examine(rulebook, text_of(path), str(path)) for path in files}
         if as_json:
             typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode("utf-8"))
         else:
@@ -50,7 +52,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         """Say what would change, and whether it is looser. Both documents must be valid."""
         rulebook = open_deployment(config).rulebook()
         documents = [rulebook.read(text_of(path), str(path)) for path in (old, new)]
-        found = difference(rulebook, *documents)
+        with busy("trying both on a grid of evidence"):
+            found = difference(rulebook, *documents)
         if as_json:
             typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode("utf-8"))
         else:

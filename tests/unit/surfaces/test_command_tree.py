@@ -103,5 +103,8 @@ def test_who_finds_no_broker_is_told_what_to_do(
     monkeypatch.chdir(tmp_path)  # where nobody has run the demo
     alone = CliRunner().invoke(app.create(_unopened), words, env={"COLUMNS": "300"})
     assert "trust-broker demo" in alone.output
-    unheard = CliRunner().invoke(app.create(_unopened), [*words, "--url", "http://127.0.0.1:9", "--key", "tb_x"])
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "300"}
+    nobody = [*words, "--url", "http://127.0.0.1:9", "--key", "tb_x"]
+    unheard = CliRunner().invoke(app.create(_unopened), nobody, env=terminal)
     assert (unheard.exit_code != 0, "trust-broker serve" in unheard.output) == (True, True)
+    assert "asking http://127.0.0.1:9" in unheard.stderr  # meanwhile, where somebody watches
