@@ -20,6 +20,13 @@ from tests.support.stored import a_commit, a_key
 
 ROLE = "broker_app"
 GUARDED = sorted(table.name for table in metadata.sorted_tables if "tenant" in table.c)
+OF_NOBODY = {
+    "log_checkpoints": "one tree for all, of hashes: nobody's rows are in it",
+    "log_cosignatures": "what witnesses say about that tree",
+    "log_head": "how far that tree reaches",
+    "log_tiles": "the hashes of that tree",
+    "root_key": "which key the database belongs to",
+}
 
 
 @pytest.fixture
@@ -38,6 +45,10 @@ async def allowed(url: str) -> str:
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}",
     )
     return url.replace("postgres@", f"{ROLE}@")
+
+
+def test_every_table_has_a_tenant_or_a_reason_to_have_none() -> None:
+    assert OF_NOBODY.keys() == {table.name for table in metadata.sorted_tables} - set(GUARDED)
 
 
 async def test_every_table_with_a_tenant_is_guarded_for_its_owner_too(url: str) -> None:
