@@ -38,7 +38,7 @@ def till(floor: tuple[Stage, HandClock]) -> Iterator[Till]:
 @contextmanager
 def slow(till: Till) -> Iterator[None]:
     """The operator takes its time, so that other things can happen while it is asked."""
-    till.stage.alba.control.fault("latency", name="slow", delayMs=500)
+    till.stage.alba.control.fault("latency", name="slow", delayMs=250)
     try:
         yield
     finally:
