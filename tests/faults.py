@@ -39,12 +39,15 @@ FAULTS: dict[str, Row] = {
     ),
     "R6": Row(
         "half of the operators silent",
-        "tasks are bounded, nothing is allowed wrongly",
-        ("unit/operators/test_chaos.py::test_r6_with_half_of_the_operators_silent_tasks_are_bounded",),
+        "tasks and memory are bounded, their customers are decided by the matrix, others as ever",
+        (
+            "unit/operators/test_chaos.py::test_r6_with_half_of_the_operators_silent_tasks_and_memory_are_bounded",
+            "stories/test_faults.py::test_with_half_of_the_operators_silent_theirs_are_decided_by_the_matrix_and_others_as_ever",
+        ),
     ),
     "R7": Row(
         "all operators down",
-        "nothing that matters is allowed",
+        "each class is decided by the matrix, and nothing that matters is allowed",
         ("stories/test_faults.py::test_with_every_operator_down_nothing_that_matters_is_allowed",),
     ),
     "R8": Row(
@@ -135,7 +138,10 @@ FAULTS: dict[str, Row] = {
     "R23": Row(
         "damaged answers of operators",
         "refused with a type, never clean",
-        ("unit/operators/test_mutated_bodies.py::test_a_damaged_answer_never_crashes_and_never_looks_clean",),
+        (
+            "unit/operators/test_mutated_bodies.py::test_a_damaged_answer_never_crashes_and_never_looks_clean",
+            "unit/operators/test_mutated_bodies.py::test_no_api_crashes_on_damage_or_believes_what_others_refuse",
+        ),
     ),
     "R24": Row(
         "requests drawn from the contract",
@@ -153,9 +159,7 @@ FAULTS: dict[str, Row] = {
     "R26": Row(
         "two parsers that disagree",
         "malformed",
-        (
-            "unit/operators/test_mutated_bodies.py::test_no_api_crashes_on_damage_or_believes_what_a_second_parser_refuses",
-        ),
+        ("unit/operators/test_mutated_bodies.py::test_no_api_crashes_on_damage_or_believes_what_others_refuse",),
     ),
     "R27": Row(
         "claims and leases at once",
@@ -195,6 +199,7 @@ FAULTS: dict[str, Row] = {
         "a failed connection, in time",
         (
             "stories/test_faults.py::test_an_operator_that_cannot_be_reached_is_a_typed_reason_and_then_left_alone",
+            "unit/adapter_kit/test_tls.py::test_a_name_that_does_not_resolve_is_a_failure_to_connect",
             "unit/adapter_kit/test_tls.py::test_names_that_resolve_slowly_cost_no_more_than_the_call_has",
         ),
     ),
@@ -204,6 +209,9 @@ FAULTS: dict[str, Row] = {
         (
             "unit/adapter_kit/test_tls.py::test_an_expired_certificate_is_refused",
             "unit/adapter_kit/test_tls.py::test_a_certificate_for_another_address_is_refused",
+            "unit/adapter_kit/test_tls.py::test_a_certificate_that_vouches_for_itself_is_refused",
+            "unit/adapter_kit/test_tls.py::test_a_certificate_of_an_authority_that_we_do_not_trust_is_refused",
+            "unit/adapter_kit/test_tls.py::test_a_server_that_speaks_only_what_is_broken_is_refused",
             "unit/adapter_kit/test_tls.py::test_a_handshake_that_stalls_costs_no_more_than_the_call_has",
         ),
     ),

@@ -81,6 +81,8 @@ THREATS: dict[str, Row] = {
             "stories/test_isolation.py::test_every_operation_of_one_is_closed_to_the_other",
             "contract/test_storage_isolation.py::test_every_table_with_a_tenant_is_guarded_for_its_owner_too",
             "contract/test_storage_isolation.py::test_every_query_names_a_tenant_or_is_known_not_to",
+            "stories/test_contracts.py::test_an_operator_is_asked_under_the_contract_of_whoever_asks",
+            "unit/operators/test_contracts.py::test_no_route_and_no_list_leads_to_the_contract_of_another",
         ),
     ),
     "T8": Row(
@@ -99,6 +101,7 @@ THREATS: dict[str, Row] = {
         "nothing of it in what an agent sees, in logs, on a terminal or in the database",
         (
             "stories/test_hostile.py::test_an_attack_at_every_api_is_a_typed_reason",
+            "stories/test_hostile.py::test_whatever_the_operator_writes_nobody_reads_it",
             "stories/test_hostile.py::test_an_agent_over_mcp_reads_nothing_that_the_operator_wrote",
             "stories/test_hostile.py::test_what_was_recorded_holds_nothing_that_the_operator_wrote",
             "unit/adapter_kit/test_camara_errors.py::test_an_operators_own_words_never_become_a_code",
@@ -173,6 +176,7 @@ THREATS: dict[str, Row] = {
             "stories/test_hostile.py::test_an_attack_at_the_token_endpoint_is_a_typed_reason",
             "stories/test_hostile.py::test_a_date_in_the_future_is_malformed",
             "unit/operators/test_mutated_bodies.py::test_a_damaged_answer_never_crashes_and_never_looks_clean",
+            "unit/operators/test_mutated_bodies.py::test_no_api_crashes_on_damage_or_believes_what_others_refuse",
         ),
     ),
     "T17": Row(
@@ -262,11 +266,12 @@ THREATS: dict[str, Row] = {
     ),
     "T26": Row(
         "somebody else's money",
-        "where the budget is reached nobody is asked, and the answer is a typed 429",
+        "at four fifths somebody hears of it; at the end nobody is asked, and the answer is a typed 429",
         (
             "stories/test_quotas.py::test_a_budget_is_never_overspent_however_many_ask_at_once",
             "stories/test_quotas.py::test_without_money_nobody_is_asked",
             "stories/test_quotas.py::test_the_budget_holds_outside_checks_too",
+            "stories/test_quotas.py::test_a_budget_that_is_nearly_spent_is_told_before_it_stops_anybody",
         ),
     ),
     "T27": Row(

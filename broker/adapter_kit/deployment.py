@@ -50,6 +50,7 @@ def _is_loopback(host: str) -> bool:
 
 
 Url = Annotated[str, Field(max_length=500), AfterValidator(_safe_url)]
+_Tenant = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
 _RedirectUrl = Annotated[str, Field(max_length=500), AfterValidator(_as_registered)]
 
 
@@ -138,6 +139,10 @@ class OperatorSettings(_Section):
     """The name under which the adapter is registered in the entry points ``broker.adapters``."""
     sandbox: bool = False
     """Only tenants of the sandbox are asked about here, and they nowhere else. The adapter needs magic numbers."""
+    tenants: frozenset[_Tenant] | None = Field(default=None, min_length=1, max_length=10_000)
+    """Full names of tenants: they and those below them are asked for here, and nobody else ever."""
+    in_place_of: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    """An operator of the routing tables: where a route leads there, ``tenants`` are asked for here instead."""
     base_url: Url
     token_url: Url | None = None
     """Where the authorization server lives elsewhere than below ``base_url``."""

@@ -61,22 +61,32 @@ class Desk:
         latency_ms = (self._clock.monotonic_s() - started_s) * 1000
         return Refused(order.instrument, why.reason, why.code, source, latency_ms, why.retry_after_s)
 
+    def order_scopes(self, order: Order[Any]) -> tuple[str, ...]:
+        """What to ask consent-info about before this order; nothing where its flow asks the person anyway."""
+        bound = self._bound.get(order.instrument)
+        asks = InstrumentName.CONSENT_STATUS in self._bound and order.instrument is not InstrumentName.CONSENT_STATUS
+        if bound is None or not asks or bound.terms.flow.of_openid or self._undisclosed(bound, order) is not None:
+            return ()
+        return bound.version.scopes_of(bound.terms, order)
+
     async def _carry_out(self, order: Order[A]) -> A:
         if self._prompts is not None and order.instrument is InstrumentName.OPERATOR_PROMPT:
             return cast("A", await self._prompts.carry_out(order))
         bound = self._bound[order.instrument]
-        if bound.version.discloses:
-            self._refuse_undisclosed(bound, order)
+        if (code := self._undisclosed(bound, order)) is not None:
+            raise OperatorFault(Unavailability.NOT_PERMITTED, code)
         answer: A = await bound.version.carry_out(Line(bound, order), order)
         return answer
 
-    def _refuse_undisclosed(self, bound: BoundInstrument, order: Order[Any]) -> None:
-        """Two must want it: whoever runs the broker, for this operator, and the tenant, for this purpose."""
+    def _undisclosed(self, bound: BoundInstrument, order: Order[Any]) -> KitCode | None:
+        """Two must want what is told in clear: who runs the broker, for this operator; the tenant, for this purpose."""
+        if not bound.version.discloses:
+            return None
         if bound.version.api not in self._disclosures:
-            raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.DISCLOSURE_OFF)
+            return KitCode.DISCLOSURE_OFF
         grant = order.grant
-        if grant is None or (grant.instrument, grant.purpose) != (order.instrument, order.purpose):
-            raise OperatorFault(Unavailability.NOT_PERMITTED, KitCode.NOT_GRANTED)
+        granted = grant is not None and (grant.instrument, grant.purpose) == (order.instrument, order.purpose)
+        return None if granted else KitCode.NOT_GRANTED
 
 
 def log_failure(source: Source, error: Exception) -> None:

@@ -7,7 +7,7 @@ password, shows what the person permits, opens a file. No plan of a check can na
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Order(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
         grant: the tenant's wish to see personal data, without which no such order is carried out.
         tenant: on behalf of which organisation it is ordered, and
         consumer: for which of its applications; tokens of one are no other's.
+        consent_of: the tenant's pseudonym of the person, where the order rests on their consent; else ``None``.
     """
 
     instrument: ClassVar[InstrumentName]
@@ -56,6 +57,7 @@ class Order(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     grant: DisclosureGrant | None = None
     tenant: str = ""
     consumer: str = ""
+    consent_of: bytes | None = None
 
     @property
     def patience_s(self) -> float:
@@ -64,6 +66,15 @@ class Order(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 
     def __repr__(self) -> str:  # number, code and token stay out of logs
         return f"{type(self).__name__}({self.phone})"
+
+
+@runtime_checkable
+class OrdersOnConsent(Protocol):
+    """An adapter whose operator can be asked whether the person permits an order, before it is carried out."""
+
+    def order_scopes(self, order: Order[Any]) -> tuple[str, ...]:
+        """The scopes to ask consent-info about first; none where that cannot be, or the order is refused anyway."""
+        ...
 
 
 class PasswordSent(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -70,6 +71,10 @@ class ManifestAdapter(ClosedAdapter):
     def capabilities(self) -> Mapping[SignalName, Capability]:
         """What the manifest declares, and we ordered."""
         return self._capabilities
+
+    def order_scopes(self, order: Order[Any]) -> tuple[str, ...]:
+        """What consent-info is asked about before an order that rests on consent."""
+        return self._desk.order_scopes(order)
 
     def _consent_scopes(self, api: BoundApi) -> tuple[str, ...]:
         if InstrumentName.CONSENT_STATUS not in self._desk.instruments or api.terms.flow.of_openid:

@@ -4,7 +4,6 @@ httpx's requests and responses are the language of the port, so that tests and o
 ``httpx.AsyncBaseTransport``; its client and its pool are not used, for they cost many times more than the call itself.
 """
 
-import asyncio
 import contextlib
 import ipaddress
 import socket
@@ -24,6 +23,7 @@ from multidict import CIMultiDict
 
 from broker.adapter_kit.adapter import OperatorFault
 from broker.adapter_kit.codes import KitCode
+from broker.adapter_kit.time_limit import within
 from broker.domain.signal import Unavailability
 
 _URLS_KEPT = 256
@@ -108,7 +108,7 @@ class Transport:
             raise OperatorFault(_TIMEOUT, KitCode.DEADLINE)
         try:
             # Defensive: a read timeout starts anew with every byte, so an operator that drips would never meet one.
-            async with asyncio.timeout(timeout_s):
+            async with within(timeout_s):
                 return await self._exchange(request)
         except OperatorFault:
             raise

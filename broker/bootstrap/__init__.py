@@ -17,7 +17,7 @@ from broker.bootstrap.background import running, sweeping
 from broker.bootstrap.beside import Beside
 from broker.bootstrap.caution import journeys, look_back
 from broker.bootstrap.challenging import challenge_desk, find_ways, sweeping_challenges
-from broker.bootstrap.consuming import Consuming
+from broker.bootstrap.consuming import Consuming, warning
 from broker.bootstrap.files import client_keys, consent_gate, policy_seeds, rights_terms, secret_files
 from broker.bootstrap.limits import admission_limits, check_limits
 from broker.bootstrap.measuring import Settled, both, open_figures
@@ -33,6 +33,7 @@ from broker.bootstrap.waiting import awaiting
 from broker.bootstrap.watching import WatchNeeds, watches, watching
 from broker.clock import SystemClock
 from broker.events.compose import Composer
+from broker.operators.contracts import Contracts
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.pending import DurablePending
 from broker.operators.registry import Registry
@@ -106,8 +107,14 @@ class Deployment(Administered):
             for work in (policies.keep_current(), shadows.work()):
                 await stack.enter_async_context(running(work))
             private = await stack.enter_async_context(keeping_private(self._privacy_needs(parts, store)))
-            consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, self._clock)
-            gate = Gatekeeping(private.permit, parts.pseudonyms, consuming.circles, private.consents.of_new_holder)
+            consuming = Consuming(self._settings, self._keys, store, parts.pseudonyms, parts.contracts, self._clock)
+            gate = Gatekeeping(
+                private.permit,
+                parts.pseudonyms,
+                consuming.circles,
+                private.consents.of_new_holder,
+                consuming.operators.may_ask,
+            )
             network = PermittedNetwork(parts.registry.through, gate)
             billing = BillingTools(consuming.budget, store.consumers, parts.registry.charge, self._clock, self._new_id)
             stirrings = Stirrings()
@@ -137,6 +144,9 @@ class Deployment(Administered):
             services = self._services(parts, store, policies, shadows, beside, record)
             await stack.enter_async_context(
                 watching_deadlines(services.requests, services.figures, self._settings.rights.look_s)
+            )
+            await stack.enter_async_context(
+                warning(consuming, store, self._composer(), self._clock, self._settings.budgets)
             )
             await stack.enter_async_context(watching(services.watches, self._settings.watches.look_s))
             yield services
@@ -178,6 +188,7 @@ class Deployment(Administered):
 
     def _parts(self, store: Store, pseudonyms: Pseudonyms) -> Parts:
         operators = load_operators(self.folder / "operators")
+        contracts = Contracts(operators)
         finder = open_finder(self.folder, self._settings)
         require_apart(secret_files(self._keys, operators, finder))
         signing = client_keys(operators, finder)
@@ -189,7 +200,8 @@ class Deployment(Administered):
             digest=pseudonyms.digest,
         )
         return Parts(
-            resolver=open_resolver(self.folder, self._settings, self._clock, operators, finder),
+            contracts=contracts,
+            resolver=open_resolver(self.folder, self._settings, self._clock, operators, contracts, finder),
             freshness=(freshness := Freshness(entries_max=self._settings.evidence.cache_entries_max)),
             gatherer=Gatherer(freshness, self._clock),
             gate=consent_gate(self.folder / "purposes.toml"),
@@ -199,7 +211,7 @@ class Deployment(Administered):
             client_keys=signing,
             pseudonyms=pseudonyms,
             # Last, so that nothing after it can fail and leave its adapters open.
-            registry=Registry(operators, surroundings, GuardLimits(**self._settings.guards.model_dump())),
+            registry=Registry(operators, contracts, surroundings, GuardLimits(**self._settings.guards.model_dump())),
         )
 
     def _policies(self, parts: Parts, store: Store) -> PoliciesInForce:
@@ -240,6 +252,7 @@ class Deployment(Administered):
             new_correlator=lambda: str(uuid.uuid4()),
             policies=policies,
             resolver=parts.resolver,
+            operators=beside.consuming.operators,
             through=beside.network,
             gate=parts.gate,
             permit=private.permit,
@@ -300,7 +313,7 @@ class Deployment(Administered):
             laboratory=Laboratory(opened, store.policies, parts.rulebook, self._clock),
             shadows=shadows,
             ask_network=AskNetwork(network),
-            operators=ListOperators(parts.registry),
+            operators=ListOperators(parts.registry, consuming.operators),
             disclosures=ManageDisclosures(store.disclosures, parts.gate, self._clock, self._new_id),
             disclose=OrderDisclosure(network, store.disclosures),
             figures=figures,
@@ -329,4 +342,5 @@ class Deployment(Administered):
             log_watch=record.watch,
             receipt_keys=parts.receipt_keys.published,
             client_keys={"keys": [key.public_jwk() for key in parts.client_keys]},
+            fingerprint=parts.pseudonyms.fingerprint,
         )

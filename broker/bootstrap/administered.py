@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from broker.adapter_kit.deployment import load_operators
 from broker.bootstrap import privacy
 from broker.bootstrap.consuming import administration, served_tls
 from broker.bootstrap.doctor import Doctor
@@ -14,6 +15,7 @@ from broker.bootstrap.files import consent_gate, text_of
 from broker.bootstrap.recording import Recording, log_key_files, ring_file
 from broker.clock import Clock
 from broker.domain.ids import new_id
+from broker.operators.contracts import Contracts
 from broker.policy.evidence_table import EvidenceTable
 from broker.settings import Settings
 from broker.storage.migrate import upgrade
@@ -77,7 +79,7 @@ class Administered:
         async with self._store() as store:
             pseudonyms = await open_pseudonyms(self._keys / "root.key", store)
             private = self._settings.oauth.jwks_addresses == "any"
-            yield administration(store, self._clock, pseudonyms.sealing_key(), private=private)
+            yield administration(store, self._clock, pseudonyms.sealing_key(), self._names_of, private=private)
 
     @contextlib.asynccontextmanager
     async def key_rotation(self) -> AsyncIterator[RotateKeys]:
@@ -117,6 +119,10 @@ class Administered:
             yield store
         finally:
             await store.aclose()
+
+    def _names_of(self, tenant: str) -> frozenset[str]:
+        """What a list of operators of a tenant can name; the operators' files are read where somebody sends one."""
+        return Contracts(load_operators(self.folder / "operators")).names_of(tenant)
 
     def _new_id(self, prefix: str) -> str:
         return new_id(prefix, self._clock.now(), os.urandom)

@@ -3,6 +3,8 @@
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from broker.consumers.token_server import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_
 from broker.consumers.who_calls import Tokens, WhoCalls
 from broker.errors import Misconfigured
 from broker.events import addresses
+from broker.events.compose import Composer
+from broker.operators.contracts import Contracts
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.settings import Settings
-from broker.settings.sections import OAuthSettings, SharedSettings, TlsSettings
+from broker.settings.sections import BudgetSettings, OAuthSettings, SharedSettings, TlsSettings
 from broker.storage.kv import Kv, MemoryKv
 from broker.storage.store import Store
 from broker.surfaces.ports import Administration, OAuthMetadata
@@ -36,6 +40,8 @@ from broker.usecases.consumers.manage_clients import ManageClients
 from broker.usecases.consumers.manage_keys import ManageKeys
 from broker.usecases.consumers.manage_tenants import ManageTenants
 from broker.usecases.consumers.meter import Meter
+from broker.usecases.consumers.warn_of_budgets import LowTools, WarnOfBudgets
+from broker.usecases.operators.whose_operators import WhoseOperators
 from broker.usecases.privacy.open_keys import open_signing_key
 
 KEY_FILE = "tokens.pem"
@@ -47,7 +53,9 @@ _FETCHES_MAX = 16
 class Consuming:
     """Everything around who calls, over one store."""
 
-    def __init__(self, settings: Settings, keys: Path, store: Store, pseudonyms: Pseudonyms, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, keys: Path, store: Store, pseudonyms: Pseudonyms, contracts: Contracts, clock: Clock
+    ) -> None:
         public_url, given = settings.server.public_url, settings.oauth
         self._with_certificates = bool(settings.tls.client_authorities or settings.tls.certificate_proxies)
         self._key = open_signing_key(keys / KEY_FILE)
@@ -63,10 +71,12 @@ class Consuming:
         )
         self._fetched = _fetched(given, clock)
         tokens = Tokens(store.consumers, mint, self._resources.all, clock, limits)
-        managing = administration(store, clock, sealing_key, private=given.jwks_addresses == "any")
+        private = given.jwks_addresses == "any"
+        managing = administration(store, clock, sealing_key, contracts.names_of, private=private)
         self.tenants, self.clients, self.meter = managing.tenants, managing.clients, managing.meter
         self.standings = Standings(store.consumers, clock, limits)
         self.quotas = Quotas(kv, self.standings, clock)
+        self.operators = WhoseOperators(self.standings, contracts)
         self.budget = Budget(store.consumers, self.standings, clock)
         self.who_calls = WhoCalls(
             Authenticator(store, clock, sealing_key, limits), tokens, proofs, self.standings, self._resources
@@ -111,11 +121,29 @@ class Consuming:
         )
 
 
-def administration(store: Store, clock: Clock, sealing_key: bytes, *, private: bool = False) -> Administration:
-    """The administration of tenants, clients and the meter; ``private``: keys may be fetched at private addresses."""
+def warning(
+    consuming: Consuming, store: Store, compose: Composer, clock: Clock, given: BudgetSettings
+) -> AbstractAsyncContextManager[None]:
+    """Say of budgets that they are nearly spent, for as long as the block lasts."""
+    tools = LowTools(store.consumers, consuming.standings, compose, clock, given.low_percent)
+    return repeating("budgets", WarnOfBudgets(tools), given.look_s)
+
+
+def administration(
+    store: Store,
+    clock: Clock,
+    sealing_key: bytes,
+    operators: Callable[[str], AbstractSet[str]],
+    *,
+    private: bool = False,
+) -> Administration:
+    """The administration of tenants, clients and the meter; ``private``: keys may be fetched at private addresses.
+
+    ``operators`` are those that a tenant can be asked for at.
+    """
     keys = ManageKeys(store, clock, secrets.token_bytes, sealing_key)
     return Administration(
-        tenants=ManageTenants(store.consumers, keys, clock),
+        tenants=ManageTenants(store.consumers, keys, clock, operators),
         clients=ManageClients(store.consumers, clock, secrets.token_bytes, sealing_key, private=private),
         meter=Meter(store.consumers),
     )

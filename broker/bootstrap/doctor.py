@@ -17,6 +17,7 @@ from broker.bootstrap.files import consent_gate, policy_seeds, text_of
 from broker.clock import Clock
 from broker.domain.governance import in_force
 from broker.errors import BrokerError
+from broker.operators.contracts import Contracts
 from broker.policy.evidence_table import EvidenceTable
 from broker.privacy.pseudonyms import ROOT_KEY_BYTES, Pseudonyms
 from broker.settings import Settings
@@ -122,7 +123,8 @@ class Doctor:
         found = [Finding("database", State.WELL, f"it answers, at revision {revision}")]
         store = await open_store(self._settings.storage.url)
         try:
-            return [*found, await self._root_key(store), await self._log(store), *await self._in_force(store)]
+            found += [await self._root_key(store), await self._log(store), *await self._in_force(store)]
+            return [*found, *await self._contracts(store)]
         finally:
             await store.aclose()
 
@@ -192,9 +194,27 @@ class Doctor:
                 )
         return found or [Finding("policies in force", State.WELL, "every tenant is governed by what the files have")]
 
+    async def _contracts(self, store: Store) -> list[Finding]:
+        """Contracts of tenants that are not there: nobody is asked under them."""
+        try:
+            contracts = Contracts(load_operators(self._folder / "operators"))
+        except BrokerError:
+            return []  # said where the operators are looked at
+        return [
+            Finding(
+                f"contract {name}",
+                State.DOUBTFUL,
+                f"its file names the tenant {tenant}, and there is none of that name",
+                f"trust-broker tenants create, or put the right name into config/operators/{name}.toml, key tenants",
+            )
+            for name, tenant in contracts.contracts()
+            if not await store.consumers.lineage(tenant)
+        ]
+
     async def _operators(self) -> list[Finding]:
         try:
             operators = load_operators(self._folder / "operators")
+            Contracts(operators)
         except BrokerError as error:
             return [_wrong("operators", error)]
         surroundings = Surroundings(self._clock, SystemRandom(), self._settings.http.client)

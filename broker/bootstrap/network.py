@@ -27,6 +27,7 @@ def network_tools(
         new_correlator=tools.new_correlator,
         policies=tools.policies,
         resolver=tools.resolver,
+        operators=tools.operators,
         through=through,
         gate=tools.gate,
         quotas=quotas,

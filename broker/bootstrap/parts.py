@@ -4,6 +4,7 @@ import msgspec
 
 from broker.audit.signing_key import SigningKey
 from broker.consent.gate import ConsentGate
+from broker.operators.contracts import Contracts
 from broker.operators.registry import Registry
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.routing.resolver import Resolver
@@ -17,6 +18,7 @@ from broker.usecases.policy.policies_in_force import Seed
 class Parts(msgspec.Struct, frozen=True):
     """What follows from the configuration folder alone."""
 
+    contracts: Contracts
     resolver: Resolver
     freshness: Freshness
     gatherer: Gatherer

@@ -7,6 +7,7 @@ from random import SystemRandom
 from broker.adapter_kit.deployment import OperatorSettings
 from broker.adapter_kit.transport import TransportLimits, open_transport
 from broker.clock import Clock
+from broker.operators.contracts import Contracts, routed
 from broker.routing.resolver import Resolver, RoutingLimits
 from broker.routing.router import open_router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder, load_finder
@@ -24,15 +25,15 @@ def open_resolver(
     settings: Settings,
     clock: Clock,
     operators: Mapping[str, OperatorSettings],
+    contracts: Contracts,
     finder: FinderSettings | None,
 ) -> Resolver:
     """Who serves which number, among these operators."""
-    sandbox = tuple(name for name, one in operators.items() if one.sandbox)
     routing = settings.routing
     limits = RoutingLimits(first=routing.finder_first, **routing.model_dump(exclude={"finder", "finder_first"}))
     client = None
     if finder is not None:
         transport = open_transport(settings.http.client, TransportLimits())
         client = TelcoFinder(finder, transport, clock, SystemRandom())
-    router = open_router(folder / "routing", frozenset(operators) - frozenset(sandbox))
-    return Resolver(router, client, limits, clock, sandbox)
+    router = open_router(folder / "routing", routed(operators))
+    return Resolver(router, client, limits, clock, contracts)

@@ -66,22 +66,15 @@ class Proofs:
         self._holders: OrderedDict[str, _Holder] = OrderedDict()
         self._nonce = lru_cache(_NONCES_KEPT)(self._made)
 
-    async def thumbprint(self, presented: Presented, token: str | None = None) -> str:
-        """The thumbprint (RFC 7638) of the key that made the proof of a request.
+    def verified(self, presented: Presented, token: str | None = None) -> Proof:
+        """The proof of a request, which :meth:`use` has yet to use up.
 
         ``token`` is the access token that came with it; at the token endpoint there is none yet.
 
         Raises:
-            TokenRefused: there is not exactly one proof, or it is not one for this very request, now, for once.
+            TokenRefused: there is not exactly one proof, or it is not one for this very request, now.
             NonceWanted: it lacks a nonce of ours, or has one that is over.
-            Overloaded: it cannot be remembered now.
         """
-        proof = self.verified(presented, token)
-        await self.use(proof)
-        return proof.thumbprint
-
-    def verified(self, presented: Presented, token: str | None = None) -> Proof:
-        """The proof of a request, which :meth:`use` has yet to use up; raises as :meth:`thumbprint` does."""
         if len(presented.proofs) != 1:
             raise TokenRefused("send one DPoP header")
         (proof,) = presented.proofs
@@ -96,15 +89,18 @@ class Proofs:
             raise TokenRefused("the proof has no id of its own")
         return Proof(holder.thumbprint, jose.sha256(jti))
 
-    async def use(self, proof: Proof) -> None:
+    async def use(self, proof: Proof, tenant: str) -> None:
         """Use a proof up. Defensive: last, for whoever fails otherwise must neither use up an id nor fill the memory.
+
+        What one tenant was shown is used up for that tenant: another that found it ends nothing.
 
         Raises:
             TokenRefused: it was used before.
             Overloaded: it cannot be remembered now.
         """
         kept_s = self._rules.age_max_s + jose.SKEW_S + 1
-        if not await self._kv.put_if_absent(f"dpop:{proof.thumbprint}:{proof.jti_digest}", kept_s):
+        once = f"dpop:{len(tenant)}:{tenant}:{proof.thumbprint}:{proof.jti_digest}"
+        if not await self._kv.put_if_absent(once, kept_s):
             raise TokenRefused("the proof was used before")
 
     def _holder(self, spelt: str, header: dict[str, Any]) -> "_Holder":

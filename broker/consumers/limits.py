@@ -10,6 +10,8 @@ from broker.errors import Fault, InvalidRequest
 MICROS = 1_000_000
 _COUNT_MAX = 10**9
 _BUDGETS_MAX = 10
+_OPERATORS_MAX = 100
+_OPERATOR = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 # Nine digits and six after the point: in millionths that is far below what a database keeps as an integer.
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -21,13 +23,15 @@ class Limits(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, fo
     A question through the CAMARA facade, and an order for personal data, count as a check does.
 
     ``budget`` is what operators may charge in a calendar month (UTC), as decimals by ISO 4217 code. The agent's is for
-    each agent by itself.
+    each agent by itself. ``operators`` are the ids of those that may be asked, nobody where it is empty; an id stands
+    for the contracts in its place too.
     """
 
     checks_per_minute: int | None = None
     checks_per_day: int | None = None
     agent_checks_per_minute: int | None = None
     budget: dict[str, str] = {}
+    operators: tuple[str, ...] | None = None
 
     def budget_micros(self) -> dict[str, int]:
         """The budget in millionths."""
@@ -56,6 +60,9 @@ def require_sound(limits: Limits) -> None:
     ]
     if len(limits.budget) > _BUDGETS_MAX:
         faults.append(Fault("/limits/budget", f"send at most {_BUDGETS_MAX} currencies"))
+    named = limits.operators or ()
+    if len(named) > _OPERATORS_MAX or not all(_OPERATOR.fullmatch(name) for name in named):
+        faults.append(Fault("/limits/operators", f"send at most {_OPERATORS_MAX} ids of operators, such as alba"))
     if faults:
         raise InvalidRequest("these limits cannot be set", faults)
 

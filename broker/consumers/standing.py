@@ -8,6 +8,7 @@ from broker.clock import Clock
 from broker.consumers import limits
 from broker.consumers.limits import Limits
 from broker.consumers.memory import Memory, MemoryLimits
+from broker.domain.tenancy import OperatorLists
 from broker.errors import NotPermitted
 from broker.storage.consumer_store import Ancestor
 
@@ -30,6 +31,11 @@ class Standing(msgspec.Struct, frozen=True):
     def suspended(self) -> bool:
         """Whether it is suspended, or a platform above it."""
         return any(each.suspended_ms is not None for each in self.lineage)
+
+    @property
+    def operators(self) -> OperatorLists:
+        """What operators must be on to be asked for it; an empty list has nobody on it."""
+        return tuple(frozenset(each.operators) for _, each in self.limited if each.operators is not None)
 
 
 class Standings:

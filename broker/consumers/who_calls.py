@@ -108,20 +108,21 @@ class WhoCalls:
         if grant.certificate is not None and not certificates.same(grant.certificate, presented.certificate):
             raise NotAuthenticated(_REFUSAL, error="invalid_token")
         if grant.thumbprint is not None:
-            await self._require_holder(presented, token, grant.thumbprint)
+            await self._require_holder(presented, token, grant.thumbprint, grant.tenant)
         return Principal(
             grant.tenant, grant.consumer, grant.agent, grant.scopes, grant.client_id, delegation=grant.delegation
         )
 
-    async def _require_holder(self, presented: Presented, token: str, thumbprint: str) -> None:
+    async def _require_holder(self, presented: Presented, token: str, thumbprint: str, tenant: str) -> None:
         try:
-            proven = await self._proofs.thumbprint(presented, token)
+            proof = self._proofs.verified(presented, token)
+            if not hmac.compare_digest(proof.thumbprint, thumbprint):
+                raise NotAuthenticated(_REFUSAL, error="invalid_token")
+            await self._proofs.use(proof, tenant)
         except NonceWanted as error:
             raise NotAuthenticated(str(error), error="use_dpop_nonce", nonce=error.nonce) from error
         except TokenRefused as error:
             raise NotAuthenticated(str(error), error="invalid_dpop_proof") from error
-        if not hmac.compare_digest(proven, thumbprint):
-            raise NotAuthenticated(_REFUSAL, error="invalid_token")
 
 
 def token_digest(grant: Grant) -> bytes:

@@ -23,6 +23,8 @@ class EventKind(StrEnum):
     WATCH_UNSURE = "watch.unsure"
     """Less can be seen of them than before: nobody can tell."""
     WATCH_ENDED = "watch.ended"
+    BUDGET_LOW = "budget.low"
+    """Most of a month's money is spent; the event names the budget in the place of a check."""
     SUBJECT_REQUEST_OPENED = "subject_request.opened"
     """A person asks about their own data; events about that name the request in the place of a check."""
     SUBJECT_REQUEST_ACCEPTED = "subject_request.accepted"

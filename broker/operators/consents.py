@@ -5,11 +5,12 @@ not known to be permitted is not asked: a paid question would be refused, and a 
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
-from broker.adapter_kit.instruments import AskConsent, ConsentReason, ConsentStatus, Refused
+from broker.adapter_kit.instruments import A, AskConsent, ConsentReason, ConsentStatus, Order, Refused
 from broker.clock import Clock
 from broker.domain.signal import Signal, Unavailability, Unavailable
 from broker.operators.guards.base import Guard
@@ -18,6 +19,9 @@ _TTL_S = 5.0
 """As long as a withdrawal may take anywhere: who takes a consent back at the operator is not asked about for longer."""
 _ENTRIES_MAX = 50_000
 _MENDABLE = frozenset({None, ConsentReason.PENDING, ConsentReason.REQUESTED, ConsentReason.EXPIRED})
+
+
+OrderScopes = Callable[[Order[Any]], tuple[str, ...]]
 
 
 class ConsentCode(StrEnum):
@@ -30,10 +34,20 @@ class ConsentCode(StrEnum):
     UNKNOWN = "OPERATOR_CONSENT_UNKNOWN"
 
 
+def no_scopes(_order: Order[Any]) -> tuple[str, ...]:
+    """Of an adapter that cannot say what its orders take."""
+    return ()
+
+
 class _About(NamedTuple):
     operator: str
     purpose: str
     scopes: tuple[str, ...]
+
+
+class _Barred(NamedTuple):
+    reason: Unavailability
+    code: str | None
 
 
 class ConsentMemory:
@@ -61,44 +75,58 @@ class ConsentMemory:
 
 
 class AsksConsentFirst(Guard):
-    """An adapter that puts no question resting on consent before its operator has said that the consent is there."""
+    """An adapter that asks and orders nothing resting on consent before its operator has said that it has it.
 
-    def __init__(self, inner: Adapter, memory: ConsentMemory) -> None:
+    ``order_scopes`` are those to ask about before an order; the capabilities name those of questions.
+    """
+
+    def __init__(self, inner: Adapter, memory: ConsentMemory, order_scopes: OrderScopes) -> None:
         super().__init__(inner)
         self._memory = memory
+        self._order_scopes = order_scopes
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask where it is permitted; else *not permitted* with a code, and nobody was asked for the thing itself."""
         capability = self._capabilities.get(query.signal)
         # A ceremony has just asked the person.
-        if capability is None or not capability.consent_scopes or query.consent_of is None or query.proof is not None:
-            return await self._inner.observe(query)
-        about = _About(self._operator, query.purpose, capability.consent_scopes)
-        known = self._memory.recall(query.tenant, query.consent_of, about)
-        if known is None:
-            found = await self._ask(query, about.scopes)
-            if isinstance(found, Unavailable):
-                return found
-            known = (found,)
-            self._memory.put(query.tenant, query.consent_of, about, found)
-        (code,) = known
-        return await self._inner.observe(query) if code is None else _not_permitted(query, code)
+        scopes = () if capability is None or query.proof is not None else capability.consent_scopes
+        barred = await self._barred(query, scopes)
+        # Without a source, for nobody was asked for it, and nothing is to be paid.
+        return await self._inner.observe(query) if barred is None else Unavailable(query.signal, *barred)
 
-    async def _ask(self, query: SignalQuery, scopes: tuple[str, ...]) -> ConsentCode | Unavailable | None:
-        """Why it is not permitted, ``None`` where it is; a signal where nobody knows."""
+    async def carry_out(self, order: Order[A]) -> A | Refused:
+        """As :meth:`observe`."""
+        barred = await self._barred(order, self._order_scopes(order))
+        if barred is not None:
+            return Refused(order.instrument, *barred)
+        return await self._inner.carry_out(order)
+
+    async def _barred(self, asking: SignalQuery | Order[Any], scopes: tuple[str, ...]) -> _Barred | None:
+        """Why it must not be put to the operator; ``None`` where it may, or rests on no consent."""
+        if not scopes or asking.consent_of is None:
+            return None
+        about = _About(self._operator, asking.purpose, scopes)
+        known = self._memory.recall(asking.tenant, asking.consent_of, about)
+        if known is None:
+            answer = await self._ask(asking, scopes)
+            if isinstance(answer, Refused):
+                return _unknown(answer)
+            known = (_code(answer, scopes),)
+            self._memory.put(asking.tenant, asking.consent_of, about, known[0])
+        (code,) = known
+        return None if code is None else _Barred(Unavailability.NOT_PERMITTED, str(code))
+
+    async def _ask(self, asking: SignalQuery | Order[Any], scopes: tuple[str, ...]) -> ConsentStatus | Refused:
         order = AskConsent(
-            phone=query.phone,
-            purpose=query.purpose,
-            correlator=query.correlator,
-            deadline_s=query.patience_s,
-            tenant=query.tenant,
-            consumer=query.consumer,
+            phone=asking.phone,
+            purpose=asking.purpose,
+            correlator=asking.correlator,
+            deadline_s=asking.patience_s,
+            tenant=asking.tenant,
+            consumer=asking.consumer,
             scopes=scopes,
         )
-        answer = await self._inner.carry_out(order)
-        if isinstance(answer, ConsentStatus):
-            return _code(answer, scopes)
-        return _unknown(query, answer)
+        return await self._inner.carry_out(order)
 
 
 def _code(status: ConsentStatus, scopes: tuple[str, ...]) -> ConsentCode | None:
@@ -108,13 +136,8 @@ def _code(status: ConsentStatus, scopes: tuple[str, ...]) -> ConsentCode | None:
     return ConsentCode.MISSING if all(entry.reason in _MENDABLE for entry in open_) else ConsentCode.REFUSED
 
 
-def _unknown(query: SignalQuery, refused: Refused) -> Unavailable:
+def _unknown(refused: Refused) -> _Barred:
     """An operator in trouble is told as such; one that does not know the number has another one looked for."""
     if refused.reason is Unavailability.UNKNOWN_SUBSCRIBER:
-        return Unavailable(query.signal, refused.reason, refused.code)
-    return Unavailable(query.signal, refused.reason, str(ConsentCode.UNKNOWN))
-
-
-def _not_permitted(query: SignalQuery, code: ConsentCode) -> Unavailable:
-    """Without a source, for nobody was asked for it, and nothing is to be paid."""
-    return Unavailable(query.signal, Unavailability.NOT_PERMITTED, str(code))
+        return _Barred(refused.reason, refused.code)
+    return _Barred(refused.reason, str(ConsentCode.UNKNOWN))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -9,11 +10,13 @@ from broker.adapter_kit.adapter import Adapter, Capability
 from broker.adapter_kit.assembly import Surroundings, open_adapter
 from broker.adapter_kit.authorization_code import HoldsCeremonies
 from broker.adapter_kit.deployment import OperatorSettings
+from broker.adapter_kit.instruments import OrdersOnConsent
 from broker.adapter_kit.magic import magic_numbers
 from broker.domain.cost import Charge
 from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import SignalName, Source
-from broker.operators.consents import AsksConsentFirst, ConsentMemory
+from broker.operators.consents import AsksConsentFirst, ConsentMemory, no_scopes
+from broker.operators.contracts import Contracts, routed
 from broker.operators.guards.breaker import BreakerState, EgressWatch
 from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
@@ -33,7 +36,11 @@ class Registry:
     """Operator id to live adapter. Opening reads manifests and secrets; no operator is called."""
 
     def __init__(
-        self, operators: Mapping[str, OperatorSettings], surroundings: Surroundings, limits: GuardLimits
+        self,
+        operators: Mapping[str, OperatorSettings],
+        contracts: Contracts,
+        surroundings: Surroundings,
+        limits: GuardLimits,
     ) -> None:
         """Open them all, and put the guards around each.
 
@@ -43,7 +50,8 @@ class Registry:
         self.magic: Mapping[str, MagicNumbers] = MappingProxyType(
             {name: magic_numbers(settings.adapter) for name, settings in operators.items() if settings.sandbox}
         )
-        watch = EgressWatch(len(operators) - len(self.magic), limits.suspect_window_s)
+        places = {name: settings.in_place_of or name for name, settings in operators.items()}
+        watch = EgressWatch(len(routed(operators)), limits.suspect_window_s, places)
         watch_sandbox = EgressWatch(len(self.magic), limits.suspect_window_s)
         opened = {name: open_adapter(name, settings, surroundings) for name, settings in operators.items()}
         self._ceremonies = {name: one for name, one in opened.items() if isinstance(one, HoldsCeremonies)}
@@ -58,9 +66,12 @@ class Registry:
             for name, adapter in opened.items()
         }
         self.consents = ConsentMemory(surroundings.clock)
+        asking_first = {
+            name: _asking_first(guarded.adapter, opened[name], self.consents) for name, guarded in self._guarded.items()
+        }
         self._adapters: dict[str, Adapter] = {
-            name: KeepsSides(_asking_first(guarded.adapter, self.consents), self.magic.get(name))
-            for name, guarded in self._guarded.items()
+            name: KeepsSides(adapter, self.magic.get(name), partial(contracts.serves, name))
+            for name, adapter in asking_first.items()
         }
         self.tariffs: Mapping[str, Tariffs] = MappingProxyType(
             {name: tariffs(name, settings, self._adapters[name]) for name, settings in operators.items()}
@@ -74,11 +85,15 @@ class Registry:
         self._together: dict[tuple[str, ...], Adapter] = {}
 
     def through(self, sources: tuple[str, ...]) -> Adapter | None:
-        """One adapter over these operators, in this order of preference; ``None`` over none."""
+        """One adapter over these operators, in this order of preference; ``None`` over none.
+
+        A route that was recorded may name operators whose files are gone.
+        """
+        sources = tuple(name for name in sources if name in self._adapters)
         if len(sources) <= 1:
             return self._adapters[sources[0]] if sources else None
         adapter = self._together.get(sources)
-        if adapter is None:  # as many as there are networks with several sources
+        if adapter is None:  # as many as networks with several sources have contracts
             adapter = InPreference([self._adapters[name] for name in sources], self._limits, self._clock)
             self._together[sources] = adapter
         return adapter
@@ -120,6 +135,8 @@ class Registry:
                 stack.push_async_callback(adapter.aclose)
 
 
-def _asking_first(adapter: Adapter, memory: ConsentMemory) -> Adapter:
-    offers = adapter.capabilities.values()
-    return AsksConsentFirst(adapter, memory) if any(offer.consent_scopes for offer in offers) else adapter
+def _asking_first(adapter: Adapter, opened: Adapter, memory: ConsentMemory) -> Adapter:
+    if InstrumentName.CONSENT_STATUS not in adapter.instruments:
+        return adapter
+    scopes = opened.order_scopes if isinstance(opened, OrdersOnConsent) else no_scopes
+    return AsksConsentFirst(adapter, memory, scopes)

@@ -1,6 +1,6 @@
-"""Tenants of the sandbox reach operators of the sandbox, and the others the others, whatever a route says."""
+"""A tenant reaches the operators that are for it, whatever a route says: its side's, under its own contract."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.adapter_kit.instruments import A, Order, Refused
@@ -13,21 +13,24 @@ SANDBOX_ONLY = "SANDBOX_ONLY"
 NOT_IN_SANDBOX = "NOT_IN_SANDBOX"
 """A tenant of the sandbox asked an operator that is not."""
 NOT_A_MAGIC_NUMBER = "NOT_A_MAGIC_NUMBER"
+OTHER_CONTRACT = "OTHER_CONTRACT"
+"""This tenant is asked for under another contract with this operator, or under none."""
 
 MagicNumbers = Mapping[str, str]
 """What is true about each number of a sandbox, by number."""
 
 
 class KeepsSides(Guard):
-    """An operator that is asked by tenants of its own side alone.
+    """An operator that is asked by tenants of its own side alone, and by those that it ``serves``.
 
     ``magic`` are the numbers of one of the sandbox, and it is asked about no others: somebody's real number, typed into
     a sandbox by mistake, goes nowhere. ``None`` for an operator that is real.
     """
 
-    def __init__(self, inner: Adapter, magic: MagicNumbers | None) -> None:
+    def __init__(self, inner: Adapter, magic: MagicNumbers | None, serves: Callable[[str], bool]) -> None:
         super().__init__(inner)
         self._magic = magic
+        self._serves = serves
 
     async def observe(self, query: SignalQuery) -> Signal:
         """Ask, or say that this operator is not for this tenant, or not for this number."""
@@ -43,7 +46,9 @@ class KeepsSides(Guard):
 
     def _refuses(self, tenant: str, number: str) -> tuple[Unavailability, str] | None:
         if self._magic is None:
-            return (Unavailability.NOT_PERMITTED, NOT_IN_SANDBOX) if is_sandbox(tenant) else None
+            if is_sandbox(tenant):
+                return Unavailability.NOT_PERMITTED, NOT_IN_SANDBOX
+            return None if self._serves(tenant) else (Unavailability.NOT_PERMITTED, OTHER_CONTRACT)
         if not is_sandbox(tenant):
             return Unavailability.NOT_PERMITTED, SANDBOX_ONLY
         return None if number in self._magic else (Unavailability.UNKNOWN_SUBSCRIBER, NOT_A_MAGIC_NUMBER)

@@ -115,7 +115,8 @@ def _refuse_strangers(
     for name, entry in entries.items():
         if strange := [source for source in entry.sources if source not in operators]:
             raise complain(
-                f"{name}: sources {', '.join(strange)} have no file in config/operators, or are of the sandbox"
+                f"{name}: sources {', '.join(strange)} have no file in config/operators, are of the sandbox, or stand "
+                "in the place of another"
             )
         if len(set(entry.sources)) < len(entry.sources):
             raise complain(f"{name}: a source is named twice")

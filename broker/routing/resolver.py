@@ -11,7 +11,8 @@ from broker.clock import Clock
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import NETWORK_NOT_SERVED, Route, RouteBasis
 from broker.domain.signal import Unavailability
-from broker.domain.tenancy import SANDBOX, is_sandbox
+from broker.domain.tenancy import SANDBOX, OperatorLists, is_sandbox
+from broker.operators.contracts import Contracts
 from broker.routing.router import Router
 from broker.routing.telco_finder import Search, TelcoFinder
 
@@ -33,13 +34,17 @@ class RoutingLimits(msgspec.Struct, frozen=True):
 
 
 class Enquiry(msgspec.Struct, frozen=True):
-    """A number, for whom, and why. ``subject`` is the tenant's pseudonym, so that memory holds no number."""
+    """A number, for whom, and why. ``subject`` is the tenant's pseudonym, so that memory holds no number.
+
+    ``lists`` are those that an operator must be on to be asked for this tenant.
+    """
 
     tenant: str
     subject: bytes
     phone: PhoneNumber
     purpose: str
     correlator: str
+    lists: OperatorLists
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -58,11 +63,11 @@ class Resolver:
         finder: TelcoFinder | None,
         limits: RoutingLimits,
         clock: Clock,
-        sandbox: tuple[str, ...] = (),
+        contracts: Contracts,
     ) -> None:
-        """``sandbox`` are the operators of the sandbox, in the order of preference; ``router`` knows none of them."""
+        """``router`` knows neither the sandbox nor contracts; what is remembered is what it and the finder say."""
         self._router = router
-        self._sandbox = sandbox
+        self._contracts = contracts
         self._finder = finder
         self._limits = limits
         self._clock = clock
@@ -72,22 +77,31 @@ class Resolver:
     def known(self, enquiry: Enquiry) -> Standing:
         """The route from memory or the tables, at once; in the sandbox all numbers lead to its own operators."""
         if is_sandbox(enquiry.tenant):
-            return Standing(self._to_sandbox(enquiry.phone))
+            return Standing(self._to_sandbox(enquiry))
         remembered = self._recall(enquiry)
         if remembered is not None:
-            return Standing(remembered)
+            return Standing(self._for_tenant(enquiry, remembered))
         route = self._router.route(enquiry.phone)
         guess = route.by in {RouteBasis.RANGE, RouteBasis.NONE} and self._router.portable(enquiry.phone)
-        return Standing(route, ask_first=guess and self._finder is not None and self._limits.first == "portable")
+        first = guess and self._finder is not None and self._limits.first == "portable"
+        # Defensive: where nobody may be asked whatever a finder says, it need not hear of the number.
+        return Standing(self._for_tenant(enquiry, route), ask_first=first and bool(self.anywhere(enquiry)))
+
+    def anywhere(self, enquiry: Enquiry) -> tuple[str, ...]:
+        """Everybody to whom a route of this tenant can lead."""
+        return self._contracts.all_of(enquiry.tenant, enquiry.lists)
 
     def found_deep(self, enquiry: Enquiry) -> Route | None:
         """The authoritative route, where one was looked for and is remembered; the tables are not asked."""
         remembered = self._recall(enquiry)
-        return remembered if remembered is not None and remembered.by is RouteBasis.FINDER_DEEP else None
+        if remembered is None or remembered.by is not RouteBasis.FINDER_DEEP:
+            return None
+        return self._for_tenant(enquiry, remembered)
 
     async def look_up(self, enquiry: Enquiry, guess: Route, *, deadline_s: float) -> Route:
         """The finder's quick answer; the guess where it has none in time, for what the tables say needs nobody."""
-        return await self._search(enquiry, guess, deadline_s, deep=False) or guess
+        route = await self._search(enquiry, deadline_s, deep=False)
+        return guess if route is None else self._for_tenant(enquiry, route)
 
     async def look_again(self, enquiry: Enquiry, wrong: Route, *, deadline_s: float) -> Route | None:
         """Another route for a number that the operators of ``wrong`` do not know; ``None`` where there is none.
@@ -97,8 +111,11 @@ class Resolver:
         # Defensive: a finder is an operator's, and hears of no number that somebody plays with.
         if self._finder is None or wrong.by is RouteBasis.FINDER_DEEP or is_sandbox(enquiry.tenant):
             return None
-        route = await self._search(enquiry, wrong, deadline_s, deep=True)
-        return None if route is None or (route.sources, route.code) == (wrong.sources, wrong.code) else route
+        found = await self._search(enquiry, deadline_s, deep=True)
+        if found is None:
+            return None
+        route = self._for_tenant(enquiry, found)
+        return None if (route.sources, route.code) == (wrong.sources, wrong.code) else route
 
     def forget(self, tenant: str, subject: bytes) -> None:
         """Drop the route of a subject."""
@@ -113,20 +130,27 @@ class Resolver:
         if self._finder is not None:
             await self._finder.aclose()
 
-    def _to_sandbox(self, phone: PhoneNumber) -> Route:
-        country = self._router.route(phone).country
-        if not self._sandbox:
+    def _to_sandbox(self, enquiry: Enquiry) -> Route:
+        country, sources = self._router.route(enquiry.phone).country, self.anywhere(enquiry)
+        if not sources:
             return Route(RouteBasis.NONE, country=country, code=NETWORK_NOT_SERVED)
-        return Route(RouteBasis.OVERRIDE, SANDBOX, country, self._sandbox)
+        return Route(RouteBasis.OVERRIDE, SANDBOX, country, sources)
 
-    async def _search(self, enquiry: Enquiry, known: Route, deadline_s: float, *, deep: bool) -> Route | None:
+    def _for_tenant(self, enquiry: Enquiry, route: Route) -> Route:
+        """The route under this tenant's contracts. Where it has none with the network, that is not served to it."""
+        sources = self._contracts.asked(route.sources, enquiry.tenant, enquiry.lists)
+        if sources == route.sources:
+            return route
+        return msgspec.structs.replace(route, sources=sources, code=None if sources else NETWORK_NOT_SERVED)
+
+    async def _search(self, enquiry: Enquiry, deadline_s: float, *, deep: bool) -> Route | None:
         """One search for all who want the same; it has its own time and outlives whoever started it."""
         key = (_key(enquiry), deep)
         task = self._searches.get(key)
         if task is None:
             if self._finder is None or len(self._searches) >= self._limits.searches_in_flight_max:
                 return None
-            task = asyncio.create_task(self._ask(self._finder, enquiry, known, deep=deep))
+            task = asyncio.create_task(self._ask(self._finder, enquiry, deep=deep))
             self._searches[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         await asyncio.wait((task,), timeout=max(0.0, deadline_s - self._clock.monotonic_s()))
@@ -137,13 +161,14 @@ class Resolver:
         if not done.cancelled():
             done.exception()  # everybody may have stopped waiting; asyncio would complain about a lost exception
 
-    async def _ask(self, finder: TelcoFinder, enquiry: Enquiry, known: Route, *, deep: bool) -> Route:
+    async def _ask(self, finder: TelcoFinder, enquiry: Enquiry, *, deep: bool) -> Route:
         """The route that the finder's answer means, remembered.
 
         Raises:
             OperatorFault: the finder gave no usable answer.
         """
         by = RouteBasis.FINDER_DEEP if deep else RouteBasis.FINDER
+        known = self._recall(enquiry) or self._router.route(enquiry.phone)
         ttl_s = self._limits.deep_ttl_s if deep else self._limits.shallow_ttl_s
         try:
             found = await finder.search(Search(enquiry.phone, deep, enquiry.purpose, enquiry.correlator))

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from broker.errors import Misconfigured
 from broker.settings.sections import (
     AuditSettings,
+    BudgetSettings,
     CautionSettings,
     ChallengeSettings,
     CheckSettings,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()
     oauth: OAuthSettings = OAuthSettings()
     tls: TlsSettings = TlsSettings()
+    budgets: BudgetSettings = BudgetSettings()
     shared: SharedSettings = SharedSettings()
     consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -250,6 +250,13 @@ class WaitSettings(Section):
     stream_s: float = Field(default=300, gt=0, le=3600)
 
 
+class BudgetSettings(Section):
+    """From how much of a month's money on it is said to be nearly spent, and how often that is looked at."""
+
+    low_percent: int = Field(default=80, ge=1, le=100)
+    look_s: float = Field(default=30, ge=0.01, le=3600)
+
+
 class WatchSettings(Section):
     """How many watches a tenant has at once, how often and for how long one looks, and how nodes share the work."""
 

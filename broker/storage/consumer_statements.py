@@ -122,3 +122,24 @@ SPEND = (
 SELECT_SPENT = select(budgets.c.currency, budgets.c.spent).where(
     budgets.c.tenant == bindparam("tenant"), budgets.c.period == bindparam("period")
 )
+SELECT_PURSES = (
+    select(budgets.c.tenant, budgets.c.period, budgets.c.currency, budgets.c.spent)
+    .where(
+        budgets.c.period == bindparam("period"),
+        budgets.c.low_ms.is_(None),
+        tuple_(budgets.c.tenant, budgets.c.currency) > tuple_(bindparam("after_tenant"), bindparam("after_currency")),
+    )
+    .order_by(budgets.c.tenant, budgets.c.currency)
+    .limit(bindparam("rows"))
+)
+# The guard of saying so: once a month, however many nodes look.
+SAY_LOW = (
+    update(budgets)
+    .values(low_ms=bindparam("at_ms"))
+    .where(
+        budgets.c.tenant == bindparam("tenant"),
+        budgets.c.period == bindparam("period"),
+        budgets.c.currency == bindparam("currency"),
+        budgets.c.low_ms.is_(None),
+    )
+)

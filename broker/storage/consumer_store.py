@@ -253,13 +253,32 @@ class ConsumerStore:
         rows = await self._reader.rows(sql.SELECT_SPENT, tenant=tenant, period=period)
         return dict(cast("list[tuple[str, int]]", [tuple(row) for row in rows]))
 
+    async def purses(self, period: str, after: Purse | None, rows: int) -> list[tuple[Purse, int]]:
+        """What all tenants have spent and reserved in a month, but for the budgets that were said to be low.
+
+        By tenant and currency, from beyond ``after`` on.
+        """
+        found = await self._reader.rows(
+            sql.SELECT_PURSES,
+            period=period,
+            after_tenant="" if after is None else after.tenant,
+            after_currency="" if after is None else after.currency,
+            rows=min(rows, self._rows_max),
+        )
+        return [(Purse(*fields), spent) for *fields, spent in map(_fields, found)]
+
+    async def say_low(self, purse: Purse, at_ms: int, event: Step) -> bool:
+        """Tell that a budget is nearly spent, and remember it; False where somebody has told it this month."""
+        guard = Step(sql.SAY_LOW, {**msgspec.structs.asdict(purse), "at_ms": at_ms})
+        return await self._writer.submit(Amend((guard, event))) == 1
+
     async def _change(self, statement: Any, values: dict[str, Value], missing: str) -> None:
         if await self._writer.submit(Write((statement,), values)) == 0:
             raise NotFound(missing)
 
 
 def _spending(purse: Purse, amount: int, most: int) -> Write:
-    values = {**msgspec.structs.asdict(purse), "spent": 0, "amount": amount, "most": most}
+    values = {**msgspec.structs.asdict(purse), "spent": 0, "low_ms": None, "amount": amount, "most": most}
     return Write((sql.OPEN_BUDGET, sql.SPEND), values)
 
 

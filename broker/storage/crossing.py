@@ -45,6 +45,7 @@ CROSSING: frozenset[Executable] = frozenset(
         challenge_store.SELECT_BY_TICKET,
         challenge_store.SELECT_DUE,
         watch_store.SELECT_DUE_WATCHES,
+        consumer_statements.SELECT_PURSES,
         consent_store.SELECT_DUE,
         policy_statements.SELECT_TENANTS,
         privacy_statements.SELECT_CHANGES,

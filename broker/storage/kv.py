@@ -97,11 +97,17 @@ class MemoryKv:
     async def join(self, key: str, member: bytes, ttl_s: int) -> tuple[bytes, ...]:
         """Be known under a key until one leaves, ``ttl_s`` seconds at most; who was there before."""
         now_s = self._monotonic_s()
-        there = {one: until_s for one, until_s in self._members.get(key, {}).items() if until_s > now_s}
+        there = self._members.get(key, {})
+        for one in [one for one, until_s in there.items() if until_s <= now_s]:
+            del there[one]
+        if not there:
+            self._members.pop(key, None)
         if len(there) >= MEMBERS_MAX or (not there and len(self._members) >= self._entries_max):
             raise Overloaded("too many at the same thing", retry_after_s=1)
-        self._members[key] = there | {member: now_s + ttl_s}
-        return tuple(there)
+        before = tuple(there)
+        there[member] = now_s + ttl_s
+        self._members[key] = there
+        return before
 
     async def leave(self, key: str, member: bytes) -> None:
         """Be forgotten under a key."""

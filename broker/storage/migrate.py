@@ -14,7 +14,7 @@ from broker.storage.statements import SELECT_REVISION
 from broker.storage.unit_of_work import Backend, Refused, Unavailable
 from broker.storage.urls import SqliteFile, locate
 
-HEAD_REVISION = "0024"
+HEAD_REVISION = "0025"
 """The newest revision under ``migrations/versions``; what this broker's statements are written for."""
 
 _UPGRADE_S = 600

@@ -231,6 +231,10 @@ class Store:
         values: dict[str, Value] = {"tenant": tenant, "entry": one.id, "hash": one.hash, "leaf": one.body}
         await self._writer.submit(Write((INSERT_LEAF,), values), wait_s)
 
+    async def is_tenant(self, tenant: str) -> bool:
+        """Whether there is a tenant of that name."""
+        return bool(await self.consumers.lineage(tenant))
+
     async def ensure_tenant(self, tenant: str, at_ms: int) -> None:
         """Make a tenant where there is none of that name."""
         await self._writer.submit(Write((statements.INSERT_TENANT,), {"tenant": tenant, "created_ms": at_ms}))

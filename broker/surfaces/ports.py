@@ -72,7 +72,7 @@ class Services:
 
     ``receipt_keys``, as they are now, and ``client_keys`` are JWK sets (RFC 7517): the former verifies our receipts,
     the latter our client assertions at operators. They are separate, so that a key for one can never stand in for the
-    other.
+    other. ``fingerprint`` gives a keyed digest of what a tenant sent.
     """
 
     clock: Clock
@@ -120,3 +120,4 @@ class Services:
     log_watch: LogWatch
     receipt_keys: Callable[[], Mapping[str, Any]]
     client_keys: Mapping[str, Any]
+    fingerprint: Callable[[str, bytes], bytes]

@@ -81,14 +81,11 @@ class AskOperators:
             recalled[possession.name] = possession  # what this conversation has proven to another agent
         return recalled
 
-    async def reserve(self, case: Case, recalled: Mapping[SignalName, Observed], *, routed: bool) -> Reserved:
-        """Reserve the most that the questions can cost: at any operator, as long as nobody knows which it will be."""
+    async def reserve(self, case: Case, recalled: Mapping[SignalName, Observed], sources: tuple[str, ...]) -> Reserved:
+        """Reserve the most that the questions can cost, at any of these operators."""
         names = [item.signal for item in case.plan.items if item.signal not in recalled]
-        everybody = self._tools.tariffs
-        sources = (
-            [everybody[name] for name in case.route.sources if name in everybody] if routed else everybody.values()
-        )
-        return await self._tools.budget.reserve(case.asked.principal.tenant, most_of(names, list(sources)))
+        tariffs = [self._tools.tariffs[name] for name in sources if name in self._tools.tariffs]
+        return await self._tools.budget.reserve(case.asked.principal.tenant, most_of(names, tariffs))
 
     def cost(self, case: Case, evidence: Evidence, asked: frozenset[SignalName]) -> tuple[CheckCost, Case]:
         """The bill, and the case with the calls behind it."""

@@ -21,6 +21,7 @@ from broker.usecases.consumers.budget import Budget
 from broker.usecases.journeys import Before, Journeys
 from broker.usecases.late_answers import LateAnswers
 from broker.usecases.look_back import Bearing, LookBack
+from broker.usecases.operators.whose_operators import WhoseOperators
 from broker.usecases.permit import OnRecord, Permit
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policy.examine_policy import Rulebook
@@ -52,6 +53,7 @@ class CheckTools(msgspec.Struct, frozen=True):
     new_correlator: Callable[[], str]
     policies: PoliciesInForce
     resolver: Resolver
+    operators: WhoseOperators
     through: PermittedNetwork
     gate: ConsentGate
     permit: Permit

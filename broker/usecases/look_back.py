@@ -1,6 +1,7 @@
 """Hop 3, looking back: what was asked about this subject lately, and how the asking agent goes about it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,7 @@ from broker.usecases.ports import Asked
 
 _AMOUNTS_MAX = 500
 _SLOW_DOWN_S = 60
+_GAP = b" "
 _UNDER_WAY_S = 60
 """Longer than any check takes: after it, one whose node died counts no more."""
 
@@ -50,6 +52,15 @@ class Together(msgspec.Struct, frozen=True):
 
     ours: Recent
     others: tuple[Recent, ...] = ()
+
+
+class _Announced(msgspec.Struct, frozen=True, array_like=True):
+    """What others hear of a check under way."""
+
+    action_type: str
+    action_class: ActionClass
+    action_digest: bytes
+    amount: Amount | None = None
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -101,10 +112,11 @@ class LookBack:
             yield Together(recent)
             return
         key = f"under-way:{asked.principal.tenant}:{subject.hex()}"
-        member = msgspec.msgpack.encode((self._nonce(), recent))
+        said = msgspec.msgpack.encode(_Announced(action.type, action_class, mark, action.amount))
+        member = self._nonce().encode() + _GAP + said
         try:
             others = await self._kv.join(key, member, _UNDER_WAY_S)
-            yield Together(recent, tuple(_announced(one, at) for one in others))
+            yield Together(recent, _others(others, at))
         finally:
             with suppress(BrokerError):  # it ends by itself
                 await self._kv.leave(key, member)
@@ -153,12 +165,20 @@ class LookBack:
         return _recalled(await self._store.past_of(question, _AMOUNTS_MAX), ours)
 
 
-def _announced(member: bytes, at: datetime) -> Recent:
+def _others(members: Iterable[bytes], at: datetime) -> tuple[Recent, ...]:
+    """What others announced, those of one kind as one: of a thousand that come at once each looks at all the others."""
+    counted = Counter(member.partition(_GAP)[2] for member in members)
+    return tuple(_seen(said, times, at) for said, times in counted.items())
+
+
+def _seen(said: bytes, times: int, at: datetime) -> Recent:
     try:
-        return msgspec.msgpack.decode(member, type=tuple[str, Recent])[1]
+        one = msgspec.msgpack.decode(said, type=_Announced)
     except msgspec.DecodeError:
         # Defensive: a node of another version announced something that cannot be read here.
         return Recent(at, "", ActionClass.CRITICAL, b"", None)
+    amount = None if one.amount is None else Amount(one.amount.value * times, one.amount.currency)
+    return Recent(at, one.action_type, one.action_class, one.action_digest, None, amount)
 
 
 def _ms(at: datetime) -> int:

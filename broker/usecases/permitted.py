@@ -18,6 +18,8 @@ from broker.usecases.permit import About, Grant, Permit, refused
 UNKNOWN = "CONSENT_UNKNOWN"
 """Nobody could look, and what is not known is not permitted."""
 NOBODY = "NO_TENANT"
+NOT_ITS_OPERATOR = "NOT_ITS_OPERATOR"
+"""An operator of the route is not, or not any more, one that the tenant may use."""
 TOO_MANY_PLACES = "TOO_MANY_PLACES"
 """So many circles were asked about this person that one more would find them."""
 
@@ -27,15 +29,18 @@ Sources = Callable[[tuple[str, ...]], Adapter | None]
 """One adapter over operators in order of preference; ``None`` over none."""
 NewHolder = Callable[[str, bytes], Awaitable[object]]
 """End what the former holder of a tenant's subject agreed to."""
+MayAsk = Callable[[str, tuple[str, ...]], Awaitable[bool]]
+"""Whether a tenant may have all of these operators asked."""
 
 
 class Gatekeeping(msgspec.Struct, frozen=True):
-    """What the gate works with. ``circles`` and ``new_holder`` are ``None`` where nothing of theirs is minded."""
+    """What the gate works with. What is ``None`` is not minded."""
 
     permit: Permit
     pseudonyms: Pseudonyms
     circles: Circles | None = None
     new_holder: NewHolder | None = None
+    may_ask: MayAsk | None = None
 
 
 class PermittedNetwork:
@@ -57,14 +62,15 @@ class PermittedNetwork:
     def __call__(self, sources: tuple[str, ...]) -> Adapter | None:
         """One adapter over operators in order of preference; ``None`` over none."""
         adapter = self._sources(sources)
-        return None if adapter is None else Permitted(adapter, self._tools)
+        return None if adapter is None else Permitted(adapter, sources, self._tools)
 
 
 class Permitted:
     """An adapter that asks nothing about a person that must not be asked, and tells nothing that must not be used."""
 
-    def __init__(self, inner: Adapter, tools: Gatekeeping) -> None:
+    def __init__(self, inner: Adapter, sources: tuple[str, ...], tools: Gatekeeping) -> None:
         self._inner = inner
+        self._sources = sources
         self._tools = tools
         self._permit = tools.permit
         self._last: About | None = None
@@ -108,6 +114,8 @@ class Permitted:
         grant = await self._before(order.instrument, about)
         if isinstance(grant, str):
             return Refused(order.instrument, Unavailability.NOT_PERMITTED, grant)
+        if grant.basis is LegalBasis.CONSENT:
+            order = msgspec.structs.replace(order, consent_of=about.subject)
         answer = await self._inner.carry_out(order)
         if isinstance(answer, Refused):
             return answer
@@ -146,6 +154,8 @@ class Permitted:
         if not about.tenant:  # Defensive: what is asked for nobody rests on nobody's leave
             return NOBODY
         try:
+            if self._tools.may_ask is not None and not await self._tools.may_ask(about.tenant, self._sources):
+                return NOT_ITS_OPERATOR
             return await self._permit.before(category, about)
         except BrokerError:
             return UNKNOWN

@@ -49,7 +49,7 @@ class RunCheck:
         document, action_class = governing.book.resolve(asked.request.action)
         require_purpose(self._tools.gate, document, asked.request.purpose)
         started_at = self._tools.clock.now()
-        enquiry = self._enquiry(asked)
+        enquiry = await self._enquiry(asked)
         look_back = self._tools.look_back
         async with look_back.under_way(asked, enquiry.subject, action_class, started_at) as together:
             # The key that will seal the record is looked up meanwhile: nobody should have to wait for it in the end.
@@ -77,7 +77,8 @@ class RunCheck:
         # (3, again) The intent is durable before anybody hears of the number, and the idempotency key is ours.
         errand = self._ask.errand(case, enquiry)
         recalled = {} if standing.ask_first else self._ask.recall(case, errand)
-        reserved = await self._ask.reserve(case, recalled, routed=not standing.ask_first)
+        sources = self._tools.resolver.anywhere(enquiry) if standing.ask_first else case.route.sources
+        reserved = await self._ask.reserve(case, recalled, sources)
         with self._tools.budget.spending(reserved) as bill:
             replay = await self._begin(case, asks=len(case.plan.items) > len(recalled))
             if replay is not None:
@@ -123,10 +124,11 @@ class RunCheck:
         _, body = await self._settle(case, Evidence.of(plan.unavailable), wait_s=self._begin.wait_s(case))
         return Answered(body, replayed=False)
 
-    def _enquiry(self, asked: Asked) -> Enquiry:
+    async def _enquiry(self, asked: Asked) -> Enquiry:
         tenant, phone = asked.principal.tenant, asked.request.subject.phone
         subject = self._tools.pseudonyms.subject(tenant, phone)
-        return Enquiry(tenant, subject, phone, asked.request.purpose, self._tools.new_correlator())
+        lists = await self._tools.operators.lists(tenant)
+        return Enquiry(tenant, subject, phone, asked.request.purpose, self._tools.new_correlator(), lists)
 
 
 def require_purpose(gate: ConsentGate, document: PolicyDocument, purpose: str) -> None:

@@ -34,15 +34,17 @@ TABLE = {
         ),
     ),
     "R6": Shown(
-        "half of the operators time out: nothing is allowed for that, tasks bounded (memory is not measured)",
+        "half of the operators time out: theirs are decided as the failure matrix has it, others as ever, tasks and "
+        "memory bounded",
         (
-            f"{CHAOS}::test_r6_with_half_of_the_operators_silent_tasks_are_bounded",
+            f"{CHAOS}::test_r6_with_half_of_the_operators_silent_tasks_and_memory_are_bounded",
+            f"{FAULTS}::test_with_half_of_the_operators_silent_theirs_are_decided_by_the_matrix_and_others_as_ever",
             f"{FAULTS}::test_a_browned_out_operator_is_left_alone_and_the_other_keeps_working",
             f"{FAULTS}::test_with_every_operator_down_nothing_that_matters_is_allowed",
         ),
     ),
     "R7": Shown(
-        "every operator down: no high or critical action is allowed",
+        "every operator down: each class is decided as the failure matrix has it, none that matters is allowed",
         (f"{FAULTS}::test_with_every_operator_down_nothing_that_matters_is_allowed",),
     ),
     "R8": Shown(
@@ -64,14 +66,14 @@ TABLE = {
         "(the million under atheris is not run)",
         (
             f"{MUTATED}::test_every_api_that_gives_a_signal_is_mutated",
-            f"{MUTATED}::test_no_api_crashes_on_damage_or_believes_what_a_second_parser_refuses",
+            f"{MUTATED}::test_no_api_crashes_on_damage_or_believes_what_others_refuse",
             f"{MUTATED}::test_a_damaged_answer_never_crashes_and_never_looks_clean",
         ),
     ),
     "R26": Shown(
         "the same bytes through two JSON parsers: what they disagree about is malformed",
         (
-            f"{MUTATED}::test_no_api_crashes_on_damage_or_believes_what_a_second_parser_refuses",
+            f"{MUTATED}::test_no_api_crashes_on_damage_or_believes_what_others_refuse",
             f"{MUTATED}::test_a_damaged_answer_never_crashes_and_never_looks_clean",
         ),
     ),
@@ -82,16 +84,19 @@ TABLE = {
     "R33": Shown(
         "names that do not resolve, or slowly: a failure to connect for the breaker, deadline kept",
         (
+            f"{TLS}::test_a_name_that_does_not_resolve_is_a_failure_to_connect",
             f"{TLS}::test_names_that_resolve_slowly_cost_no_more_than_the_call_has",
             f"{FAULTS}::test_an_operator_that_cannot_be_reached_is_a_typed_reason_and_then_left_alone",
         ),
     ),
     "R34": Shown(
-        "TLS expired, for another name, too old, of a stranger's making, stalled: refused with a type, deadline kept",
+        "TLS expired, for another name, too old, self-signed, of a stranger's making, stalled: refused with a type, "
+        "deadline kept",
         (
             f"{TLS}::test_an_expired_certificate_is_refused",
             f"{TLS}::test_a_certificate_for_another_address_is_refused",
             f"{TLS}::test_a_server_that_speaks_only_what_is_broken_is_refused",
+            f"{TLS}::test_a_certificate_that_vouches_for_itself_is_refused",
             f"{TLS}::test_a_certificate_of_an_authority_that_we_do_not_trust_is_refused",
             f"{TLS}::test_a_handshake_that_stalls_costs_no_more_than_the_call_has",
         ),

@@ -262,6 +262,12 @@ CONFLICTS = (
         )
     ),
     Conflict(
+        "(?:sim|device)-swap",
+        "the response status code is 403",
+        "with a token that names nobody the definition takes the number of the body, and answers 200",
+        scenario=r".*_phone_number_provided_cannot_be_deducted_from_access_token",
+    ),
+    Conflict(
         ".*",
         r'(the response property "\$\.code" is )"AUTHENTICATION_REQUIRED"',
         "for an expired token the definition allows UNAUTHENTICATED too, and that is what this operator answers",

@@ -18,6 +18,7 @@ from tests.support.mock_operator_schemas import LOADER, _nullable, formats
 
 DEPTH_MAX = 25
 METHODS = ("get", "post", "put", "patch", "delete")
+NO_MEMBER = "the YAML has no such member"
 WRONG: tuple[Any, ...] = (
     "not compliant!",
     -1,
@@ -79,7 +80,7 @@ class Contract:
         return self.follow(described).get("content", {}).get("application/json", {}).get("schema")
 
     def mentions(self, code: str) -> bool:
-        """Whether a code stands anywhere in the definition, as a value, an example or in a description."""
+        """Whether a code or a name stands anywhere in the definition, as a value, an example or in a description."""
         return (
             re.search(rf"(?<![A-Z_.]){re.escape(code)}(?![A-Z_.])", json.dumps(self.document, default=str)) is not None
         )
@@ -196,6 +197,8 @@ class Contract:
 
     def wrong(self, schema: Any, *, kind: bool = False) -> Any:
         """A value that does not fit; with ``kind`` one of another JSON type, where there is a choice."""
+        if schema is None:
+            raise NotApplicable(NO_MEMBER)
         for candidate in reversed(WRONG) if kind else WRONG:
             if self.errors_by(candidate, schema):
                 return candidate
@@ -203,6 +206,8 @@ class Contract:
 
     def another(self, schema: Any, value: Any) -> Any:
         """A value that fits, and is not this one."""
+        if schema is None:
+            raise NotApplicable(NO_MEMBER)
         fitting = self.follow(schema) or {}
         candidates = [*fitting.get("enum", ()), *OTHERS, f"{value} also", f"x{value}"]
         for candidate in candidates:

@@ -20,6 +20,7 @@ _MOOD = re.compile(
     r"\b(?:should|must|shall|has to) (?P<no>not )?(?P<verb>be|have|exist|comply|contain|include|equal)\b"
 )
 _VERBS = {"be": "is", "have": "has", "comply": "complies"}
+_JSON = re.compile(r"-?\d+(?:\.\d+)?|true|false|null|[{\[\"].*")
 PAIR = 2
 """Columns of a data table that names members and their values."""
 
@@ -87,7 +88,12 @@ def _texts(step: Any) -> list[str]:
     if kind is None or not members or any(len(row) != PAIR for row in members):
         return [plain(" | ".join([step["text"], *(cell for row in rows for cell in row)]))]
     verb = "is set to" if kind[0].lower() == "request body" else "is"
-    return [plain(f'the {kind[0]} property "{path}" {verb} "{value}"') for path, value in members]
+    return [plain(f'the {kind[0]} property "{path}" {verb} {_written(value)}') for path, value in members]
+
+
+def _written(cell: str) -> str:
+    """A cell as a step would have it: a number, a truth or an object as it is, a text in quotes."""
+    return cell if _JSON.fullmatch(cell) else f'"{cell}"'
 
 
 def plain(step: str) -> str:

@@ -13,6 +13,7 @@ from adapters.mock.operator.profile import Legs, OfferedApi, Profile, SubjectFor
 from tests.camara.conflicts import conflicts_of, corrected
 from tests.camara.contract import Contract, contract
 from tests.camara.features import Scenario, read
+from tests.camara.other_contracts import of_another_contract
 from tests.camara.outcomes import Mismatch, NotApplicable, Outcome, Verdict
 from tests.camara.places import DEFINITION, WORK_IN_PROGRESS, Group, Place, places
 from tests.camara.sink import Sink, running_sink
@@ -52,7 +53,6 @@ NOT_SERVED = "not served by the pretend operator"
 NO_CONTRACT = "there is no openapi.yaml, neither beside the file nor among the definitions"
 BASE_PROFILE = "alba"
 
-_CODES = re.compile(r"\$\.code is '(?P<got>[A-Z_.]+)', not \"(?P<wanted>[A-Z_.]+)\"$")
 _PLACEHOLDER = re.compile(r"\"\{[A-Za-z_]+\}\"|<x+>|<(?:apiName|operation|requestSchema|resource)\w*>")
 
 
@@ -97,27 +97,24 @@ def words_for(step: str) -> tuple[Word, dict[str, str | None]] | None:
     return None
 
 
-def play(scenario: Scenario, definition: Contract, operator: RunningOperator, count: int, sink: Sink) -> Outcome:
-    """One scenario, from its first step to its last, as the definition has it."""
+def play(
+    scenario: Scenario, definition: Contract, operator: RunningOperator, count: int, sink: Sink, other: str | None
+) -> Outcome:
+    """One scenario, from its first step to its last, as the definition has it.
+
+    ``other`` is the version that it was written for, where that is another than the definition's.
+    """
     found = conflicts_of(scenario)
     reason = "; ".join(dict.fromkeys(conflict.reason for conflict in found))
     if any(conflict.instead is None for conflict in found):
         return Outcome(scenario, Verdict.CONTRADICTED, f"not played: {reason}")
     read_so = replace(scenario, steps=corrected(scenario, found))
     verdict, why = _play(Stage(read_so, definition, operator, legs_of(scenario.api), count, sink))
-    if verdict is Verdict.FAILED and (unheard_of := _of_another_contract(why, definition)) is not None:
+    if verdict is Verdict.FAILED and (unheard_of := of_another_contract(why, definition, other)) is not None:
         return Outcome(scenario, Verdict.CONTRADICTED, unheard_of)
     if found and verdict is Verdict.PASSED:
         return Outcome(scenario, Verdict.CONTRADICTED, f"played as the YAML has it: {reason}")
     return Outcome(scenario, verdict, why)
-
-
-def _of_another_contract(why: str, definition: Contract) -> str | None:
-    """Why a scenario wants what its definition does not have: a code that stands nowhere in it, for one that does."""
-    codes = _CODES.search(why)
-    if codes is None or definition.mentions(codes["wanted"]) or not definition.mentions(codes["got"]):
-        return None
-    return f"played as far as this: the definition has no code {codes['wanted']}, and {codes['got']} for that"
 
 
 def _play(stage: Stage) -> tuple[Verdict, str]:
@@ -183,7 +180,7 @@ def play_group(group: Group, found: Iterable[Place]) -> Iterator[Outcome]:
     yield from _play_files(group, [place for place in found if filling_of(place) is None], str)
 
 
-def _play_files(group: Group, found: Iterable[Place], fill: Callable[[str], str]) -> Iterator[Outcome]:
+def _play_files(group: Group, found: list[Place], fill: Callable[[str], str]) -> Iterator[Outcome]:
     scenarios: list[Scenario] = []
     definitions = [_definition(group)]
     for place in found:
@@ -197,9 +194,10 @@ def _play_files(group: Group, found: Iterable[Place], fill: Callable[[str], str]
         yield from (Outcome(one, Verdict.NOT_APPLICABLE, template(one.steps) or reason) for one in scenarios)
         return
     definition = contract(definitions[-1])
+    others = {place.file: place.written_for for place in found if place.written_for != place.version}
     with running_operator(profile_for(*group)) as operator, running_sink() as sink:
         for count, scenario in enumerate(scenarios):
-            yield play(scenario, definition, operator, count, sink)
+            yield play(scenario, definition, operator, count, sink, others.get(scenario.file))
 
 
 def _definition(group: Group) -> Path:

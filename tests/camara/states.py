@@ -7,6 +7,8 @@ from tests.camara.stage import Stage
 from tests.camara.subject import DAY_S, HOUR_S
 
 GONE_SINCE_S = 3 * DAY_S
+LONG_AGO_S = 1000 * HOUR_S
+RETENTION_H = 720
 ABROAD = {
     "germany": (262, ["DE"]),
     "france": (208, ["FR"]),
@@ -53,7 +55,35 @@ def _unserved(stage: Stage, _words: str) -> None:
     stage.subject.happened(HOUR_S, "service", applicable=False)
 
 
+def line_change(stage: Stage) -> str:
+    """The kind of event that an API calls a swap."""
+    return "device_change" if stage.scenario.api == "device-swap" else "sim_change"
+
+
+def swapped_before_memory(stage: Stage) -> None:
+    """A swap that this operator may no longer tell."""
+    stage.subject.retention_h = RETENTION_H
+    stage.subject.happened(LONG_AGO_S, line_change(stage))
+
+
+def _swapped(stage: Stage, words: str) -> None:
+    """``swapped in the last 240 hours``, ``swapped more than 240 hours ago``; an hour off the edge."""
+    hours = re.search(r"\d+", words)
+    if re.search(r"\bnever\b|\bnot been\b", words, re.IGNORECASE):
+        return
+    if "limited history window" in words:
+        swapped_before_memory(stage)
+        return
+    if "maxAge" in words and hours is not None:
+        stage.set(("maxAge",), int(hours[0]))
+    beyond = re.search(r"more than|before|ago\b", words, re.IGNORECASE) is not None
+    ago_s = DAY_S if hours is None else (int(hours[0]) + (1 if beyond else -1)) * HOUR_S
+    stage.subject.happened(ago_s, line_change(stage))
+
+
 STATES: tuple[tuple[str, State], ...] = (
+    (r"\bswapped\b|\bsim ?swap event happened\b", _swapped),
+    (r"\bnever connected to\b", _never_used),
     (r"(?:has|having) (?:a )?network issues?", _never_used),
     (r"not applicable", _unserved),
     (r"\bnot (?:currently )?connected|\bdisconnected|\bswitched off|\bunreachable|\bnot reachable", _gone),

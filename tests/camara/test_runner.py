@@ -115,6 +115,83 @@ def test_what_a_step_sets_reaches_the_operator(root: Path, setting: str, status:
     assert outcome.verdict is Verdict.PASSED, outcome.reason
 
 
+TOKEN = 'the header "Authorization" is set to a valid access token'
+NUMBER = 'the request body property "$.phoneNumber" is set to a phone number connected to the Operator\'s network'
+
+
+@pytest.mark.parametrize(
+    ("setting", "swapped"),
+    [
+        (f"{NUMBER} that has been swapped in the last 240 hours", "true"),
+        (f"{NUMBER} that was swapped more than 300 hours ago", "false"),
+        (f"{NUMBER} with a SIM that has never been swapped", "false"),
+        (f"{TOKEN} from which a phone number that has been swapped in the last 24 hours can be deducted", "true"),
+        (f'{NUMBER} that has been swapped in the last "260" hours, which is less than provided "maxAge"', "true"),
+    ],
+)
+def test_what_a_member_or_a_token_says_of_the_line_is_so(root: Path, setting: str, swapped: str) -> None:
+    told = f'Then the value of response property "$.swapped" == {swapped}'
+    (outcome,) = written(root, f"{HEAD}Given {setting}\n{SENT}{told}")
+    assert outcome.verdict is Verdict.PASSED, outcome.reason
+
+
+RARE = """
+# language: en
+@everything
+Feature: rare but legal - Operation checkSimSwap
+  A few lines of free text, which mean nothing.
+
+  Background:
+    Given the resource "/sim-swap/v2/check"
+    * the header "Authorization" is set to a valid access token
+
+  Rule: a rule may have a background of its own
+
+    Background:
+      Given the request body is set by default to a request body compliant with the schema
+
+    @rows
+    Scenario Outline: rows of several tables, and <what> in the name
+      Given a valid phone number identified by the token or provided in the request body
+      And the request body property "$.maxAge" is set to: <hours>
+      When the request "checkSimSwap" is sent
+      Then the response status code is <status>
+      But the response property "$.absent" does not exist
+
+      @fine
+      Examples: those that fit
+        | what  | hours | status |
+        | least | 1     | 200    |
+        | most  | 2400  | 200    |
+
+      @wrong
+      Examples: those that do not
+        | what | hours | status |
+        | none | 0     | 400    |
+
+  Rule: another
+
+    Example: a table of members
+      Given the request body is set by default to a request body compliant with the schema
+      And a valid phone number identified by the token or provided in the request body
+      And the request body is set to a valid request body with:
+        | $.maxAge | 24 |
+      When the request "checkSimSwap" is sent
+      Then the response status code is 200
+"""
+
+
+def test_whatever_gherkin_allows_is_played(root: Path) -> None:
+    outcomes = written(root, RARE)
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.PASSED] * 4, [one.reason for one in outcomes]
+
+
+def test_a_member_that_the_definition_has_not_is_not_applicable(root: Path) -> None:
+    unknown = 'the request body property "$.unheardOf" is set to a value that does not match the value stored here'
+    (outcome,) = written(root, f"{HEAD}Given {unknown}\n{SENT}Then the response status code is 200")
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_APPLICABLE, "the YAML has no such member")
+
+
 @pytest.mark.parametrize(
     ("code", "verdict"),
     [

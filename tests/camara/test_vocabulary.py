@@ -29,6 +29,7 @@ USUAL = {
         'the request body property "$.phoneNumber" must not be included',
         'the request body property "$.phoneNumber" is omitted',
         'the request body property "$.phoneNumber" is not setted',
+        'the request body property "$.phoneNumber" is optional and not set',
     ),
     "the response status code is 404": (
         'response status code is "404"',
@@ -63,6 +64,8 @@ USUAL = {
         'the response body is compliant with the OAS schema at "/components/schemas/Answer"',
     ),
     'the header "Authorization" is removed': (
+        'a the request body and header "Authorization" is set without a token',
+        'the request body & header "Authorization" is not set to valid token',
         'the header "Authorization" is not sent',
         'header "Authorization" is missing',
         'the request header "Authorization" is not included',
@@ -150,7 +153,7 @@ def test_what_means_nothing_has_no_word(step: str) -> None:
         (
             "Given the request body properties are set to:\n| property | value |\n| $.maxAge | 24 |\n| $.name | A |",
             (
-                'the request body property "$.maxAge" is set to "24"',
+                'the request body property "$.maxAge" is set to 24',
                 'the request body property "$.name" is set to "A"',
             ),
         ),

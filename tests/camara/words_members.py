@@ -10,7 +10,7 @@ from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING, Path
 from tests.camara.record import HANDSETS, STRANGER
 from tests.camara.stage import Stage
-from tests.camara.states import device_state
+from tests.camara.states import device_state, line_change
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import literal
 
@@ -168,8 +168,7 @@ def _less(_stage: Stage, _path: Path, words: str) -> object:
 
 
 def _below_last_swap(stage: Stage, _path: Path, _words: str) -> object:
-    kind = "device_change" if stage.scenario.api == "device-swap" else "sim_change"
-    stage.subject.happened(SWAPPED_AGO_H * HOUR_S, kind)
+    stage.subject.happened(SWAPPED_AGO_H * HOUR_S, line_change(stage))
     return SWAPPED_AGO_H - 1
 
 
@@ -237,7 +236,7 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*not supported in the environment", _unoffered),
     (r".*but not supported by (?:the )?(?:telco )?operator", _not_on_record),
     (r"a valid idDocument that is not as+ociated .*", _required_mismatch),
-    (r".*not (?:existing|associated) (?:in the environment|to user's phone number)", _of_stranger),
+    (r".*not (?:existing|associated) (?:in (?:the|this) environment|to user's phone number)", _of_stranger),
     (r".*does not match the value (?:stored|saved|held|registered) .*", _of_stranger),
     (r".*match(?:es)? the value (?:stored|saved|held|registered) .*", _valid),
     (r"[A-Z_]*PHONENUMBER[A-Z_]*\d?", _constant),
@@ -247,10 +246,11 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     (r".*does not match .*token", _mismatching),
     (r".*cannot be located by the network.*", _unlocated),
     (r"an? (?:invalid|unsupported|unknown|other) (?:value|type|event type)|a value other than .*", _wrong),
-    (r".*\b(?:connected|connectivity|roaming|network issues?)\b.*", _in_state),
+    (r".*\b(?:connected|connectivity|roaming|network issues?|(?:been|was) swapped|event happened)\b.*", _in_state),
     (r"a value smaller than (?:that|the) area", _smaller_than_area),
     (r"PUBLICIPV?4ADDRESS\d?|PUBLICPORT\d?", _by_address),
-    (r".*different from the one identified by the access token", _other_number),
+    (r".*different from the one identified by the access token|an? different (?:valid )?phone ?number", _other_number),
+    (r"an? not propert?ly formatted .*", _wrong),
     (r".*for which the .*service is not (?:available|applicable|supported).*", _unserved),
     (r"(?:only )?includes device identifiers not supported .*|only includes device identifiers .*", _other_identifiers),
     (r"includes several identifiers.*", _several_identifiers),
@@ -282,9 +282,10 @@ SETTERS: tuple[tuple[str, Setter], ...] = (
     ),
     (r"unsupported identifiers .*", _other_identifiers),
     (
-        r"the (?:country|\w+) of .*that complies with .*|an? (?:format|well[- ]formed) valid .*|a format valid value",
+        r"the (?:country|\w+) (?:of|for) .*(?:that|and) complies with .*",
         _valid,
     ),
+    (r"an? (?:format|well[- ]formed) valid .*|a format valid value", _valid),
     (r"an? \w+ value that complies with .*", _valid),
     (r"an? (?:proper|correct|suitable) .*", _valid),
     (r"an? (?:time|date|value) in the past", lambda stage, _path, _words: stage.instant(-DAY_S)),

@@ -171,7 +171,7 @@ RESOURCES = (
 
 WORDS = (
     word(r"(?:an )?environment at .*", nothing),
-    word(r"(?:they )?use (?:the )?base ?url(?: .*)?", nothing),
+    word(r"(?:they )?use (?:the )?base ?url(?: .*)?|the correct base ?url .* is used", nothing),
     word(rf"the header {TEXT} is set to a UUID value", _uuid),
     word(
         rf'the header (?P<text>(?!"Authorization")"?[^"]*"?) complies with {SCHEMA} at .*',
@@ -212,7 +212,11 @@ WORDS = (
         rf"{MEMBER} {PATH} is not (?:included|present|valori[sz]ed|valued|set(?: to a value)?|provided|sent)",
         _without,
     ),
-    word(rf"{MEMBER} {PATH} is (?:removed|deleted)", _without),
+    word(rf"{MEMBER} {PATH} is (?:removed|deleted|optional and not set)", _without),
+    word(rf"{MEMBER} {PATH} is not \"[^\"]*\"", _wrong),
+    word(rf"the request body has an? not propert?ly formatted {PATH}", _wrong),
+    word(rf"{MEMBER} {PATH} is required and set to (?P<value>.*)", _by_words),
+    word(rf"{MEMBER} {PATH} contains the (?:supported event type|element \"[^\"]*\").*", _with),
     word(
         rf"(?:{MEMBER} )?{PATH} (?:is set )?in (?:the )?past",
         lambda stage, path: _by_words(stage, path, "a time in the past"),
@@ -265,6 +269,7 @@ def _by_verb(stage: Stage, text: str, rest: str = "") -> None:
 
 SENDING = (
     word(r"(?P<text>create|get|delete) (?:\w+ )+subscription(?: with (?P<rest>\w+Id.*))?", _by_verb),
+    word(r'(?:a |the )?"?(?P<text>GET|POST|PUT|PATCH|DELETE)"? request is sent', _send),
     word(rf"(?:a |the )?(?:request|operation) {TEXT}(?: is sent)?", _ask),
     word(rf"the HTTPS? [A-Z]+ request {TEXT} is sent to \"[^\"]*\"", _ask),
     word(r'the HTTPS? "?(?P<text>GET|POST|PUT|PATCH|DEL(?:ETE)?)"? request(?P<rest>.*) is sent', _send),

@@ -2,15 +2,14 @@
 
 from typing import Any
 
+from tests.camara.facts import IDENTIFIERS
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING
 from tests.camara.stage import Stage, Token
-from tests.camara.states import device_state
+from tests.camara.states import device_state, line_change, swapped_before_memory
 from tests.camara.subject import DAY_S, HOUR_S, UNKNOWN_ENDING
 from tests.camara.vocabulary import nothing, word
 
-LONG_AGO_S = 1000 * HOUR_S
-RETENTION_H = 720
 LONG_BEFORE_DAYS = 8000
 GONE_SINCE_S = 3 * DAY_S
 
@@ -22,25 +21,16 @@ _CHANGED = r"the (?:SIM|device)(?: card)?(?: (?:for|of|associated (?:to|with)) t
 _AWAY = r"(?:with no historical location information|which is not connected to the network) for some time"
 
 
-def _change(stage: Stage) -> str:
-    return "device_change" if stage.scenario.api == "device-swap" else "sim_change"
-
-
 def _swapped_within(stage: Stage, hours: str) -> None:
-    stage.subject.happened((float(hours) - 1) * HOUR_S, _change(stage))
+    stage.subject.happened((float(hours) - 1) * HOUR_S, line_change(stage))
 
 
 def _swapped_before(stage: Stage, hours: str) -> None:
-    stage.subject.happened((float(hours) + 1) * HOUR_S, _change(stage))
+    stage.subject.happened((float(hours) + 1) * HOUR_S, line_change(stage))
 
 
 def _swapped(stage: Stage) -> None:
-    stage.subject.happened(DAY_S, _change(stage))
-
-
-def _swapped_before_memory(stage: Stage) -> None:
-    stage.subject.retention_h = RETENTION_H
-    stage.subject.happened(LONG_AGO_S, _change(stage))
+    stage.subject.happened(DAY_S, line_change(stage))
 
 
 def _no_sim(stage: Stage) -> None:
@@ -50,6 +40,13 @@ def _no_sim(stage: Stage) -> None:
 def _nameless(stage: Stage) -> None:
     stage.token = Token.TWO_LEGGED
     stage.set(("phoneNumber",), MISSING)
+
+
+def _unnamed(stage: Stage) -> None:
+    """By whatever a definition names somebody."""
+    stage.token = Token.TWO_LEGGED
+    for name in IDENTIFIERS:
+        stage.set((name,), MISSING)
 
 
 def _unserved(stage: Stage) -> None:
@@ -219,11 +216,11 @@ WORDS = (
     ),
     word(
         rf"{_CHANGED} has been swapped before the limited history window threshold",
-        _swapped_before_memory,
+        swapped_before_memory,
     ),
     word(
         r"the (?:last )?(?:SIM|device) (?:swap occurred|has been swapped) outside the monitor(?:ing|ed) period .*",
-        _swapped_before_memory,
+        swapped_before_memory,
     ),
     word(rf"{_CHANGED} has been swapped", _swapped),
     word(rf"{_CHANGED} has never been swapped", nothing),
@@ -235,6 +232,7 @@ WORDS = (
     word(r"the last swap for this phone number's (?:SIM|in the device) is known", nothing),
     word(r"the sim card has been associated with this device for more than \"?\d+\"? hours", nothing),
     word(r"the phone number is neither identified by the token nor provided in the request body", _nameless),
+    word(r"the request body and identifier is not included and missing in the access token", _unnamed),
     word(
         r"the phone number (?:is not|has never been) (?:associated|used) (?:to|with|in) (?:any|a) (?:sim card|device)",
         _no_sim,

@@ -6,6 +6,7 @@ from tests.camara.facts import IDENTIFIERS
 from tests.camara.outcomes import NotApplicable
 from tests.camara.paths import MISSING
 from tests.camara.stage import Stage, Token
+from tests.camara.states import device_state
 from tests.camara.vocabulary import nothing, word
 
 MEANINGS: tuple[tuple[str, Token], ...] = (
@@ -38,6 +39,8 @@ def meaning(phrase: str) -> Token:
 
 def _token(stage: Stage, phrase: str) -> None:
     stage.token = meaning(phrase)
+    if "swapped" in phrase:
+        device_state(stage, phrase)
     if "never connected" in phrase:
         stage.subject.sim = False
     if "cannot be dedu" in phrase:
@@ -77,19 +80,20 @@ def _scoped(stage: Stage, scope: str) -> None:
         stage.scopes = (scope,)
 
 
-_AND_BODY = r"(?:a valid (?:\w+ )*request body and )?(?:the )?"
+_HEADER = (
+    r"(?:(?:an? )?(?:the )?(?:\w+ )*request body (?:and|&) )?(?:the )?(?:request )?header \"Authorization\"(?: token)?"
+)
 
 WORDS = (
     word(r'the request does not include the "Authorization" header', _none),
-    word(rf'{_AND_BODY}header "Authorization" is not set to(?: valid token)?', _none),
-    word(rf'{_AND_BODY}header "Authorization" is expired', _expired),
+    word(rf"{_HEADER} is not set to(?: valid token)?", _none),
+    word(rf"{_HEADER} is expired", _expired),
     word(
-        r'(?:the )?(?:request )?header "Authorization" is '
-        r"(?:removed|missing|set without a token|not (?:sent|included|set|present|available))",
+        rf"{_HEADER} is (?:removed|missing|set without a token|not (?:sent|included|set|present|available))",
         _none,
     ),
     word(
-        r'(?:the )?(?:request )?header "Authorization" (?:is )?set(?: (?:to|with) (?P<phrase>.*))?',
+        rf"{_HEADER} (?:is )?set(?: (?:to|with) (?P<phrase>.*))?",
         lambda stage, phrase="valid": _token(stage, phrase),
     ),
     word(r"(?P<phrase>an (?:invalid|expired) (?:authentication|access) token|an access token with .*)", _token),

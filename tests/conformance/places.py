@@ -2,24 +2,17 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.installed import installed
 
 HERE = Path(__file__).parent
 PLACE = HERE.parents[1] / ".conformance"
 
 
 def environment(name: str) -> Path:
-    """A folder with the packages of ``environments/<name>.txt``, installed by hash; made anew when that changes."""
-    wanted, folder = HERE / "environments" / f"{name}.txt", PLACE / name
-    seen = folder / ".requirements"
-    if not seen.exists() or seen.read_text("utf-8") != wanted.read_text("utf-8"):
-        shutil.rmtree(folder, ignore_errors=True)
-        quiet = ["--quiet", "--disable-pip-version-check", "--no-warn-conflicts"]
-        command = [sys.executable, "-m", "pip", "install", *quiet, "--require-hashes", "--target", str(folder)]
-        subprocess.run([*command, "-r", str(wanted)], check=True)
-        shutil.copy(wanted, seen)
-    return folder
+    """A folder with the packages of ``environments/<name>.txt``."""
+    return installed(HERE / "environments" / f"{name}.txt", PLACE / name)
 
 
 def node() -> tuple[Path, Path]:

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from broker.domain.event import Event
 from broker.errors import Conflict, NotFound
 from broker.storage.consumer_store import ClientRow, ConsumerStore, Purse, TenantRow, TrustedIssuer, UsedId
+from broker.storage.event_store import put
 from tests.support.databases import BACKENDS, database, storing
 
 CLIENT = ClientRow(
@@ -112,3 +114,16 @@ async def test_of_many_who_spend_at_once_nobody_goes_beyond_the_budget(store: Co
     assert await store.spend(PURSE, 400, 1_000)
     assert await store.spent("acme", "2026-11") == {"EUR": 1_000}
     assert await store.spent("globex", "2026-11") == {}
+
+
+async def test_all_purses_of_a_month_are_read_page_by_page(store: ConsumerStore) -> None:
+    await store.add_tenant(TenantRow("acme.shop", 2, "acme"))
+    there = [Purse("acme", "2026-11", "EUR"), Purse("acme", "2026-11", "USD"), Purse("acme.shop", "2026-11", "EUR")]
+    for amount, purse in enumerate((*there, Purse("acme", "2026-10", "EUR")), 1):
+        assert await store.spend(purse, amount, 1_000)
+    assert await store.purses("2026-11", None, 2) == [(there[0], 1), (there[1], 2)]
+    assert await store.purses("2026-11", there[1], 2) == [(there[2], 3)]
+    assert await store.purses("2026-11", there[2], 2) == []
+    event = put(Event("acme", "evt_1", "budget-2026-11-EUR", "budget.low", b"{}", 7))
+    assert [await store.say_low(there[0], 7, event) for _ in range(2)] == [True, False]
+    assert await store.purses("2026-11", None, 9) == [(there[1], 2), (there[2], 3)]

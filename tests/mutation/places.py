@@ -1,9 +1,9 @@
 """Where mutants live: a copy of the project under ``.mutants``, and beside it the tool, installed by hash."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.installed import installed
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -13,16 +13,8 @@ _LEFT = shutil.ignore_patterns("__pycache__")
 
 
 def tool() -> Path:
-    """A folder with mutmut and what it needs, installed by hash; made anew when ``requirements.txt`` changes."""
-    wanted, folder = HERE / "requirements.txt", PLACE / "tool"
-    seen = folder / ".requirements"
-    if not seen.exists() or seen.read_text("utf-8") != wanted.read_text("utf-8"):
-        shutil.rmtree(folder, ignore_errors=True)
-        quiet = ["--quiet", "--disable-pip-version-check", "--no-warn-conflicts"]
-        command = [sys.executable, "-m", "pip", "install", *quiet, "--require-hashes", "--target", str(folder)]
-        subprocess.run([*command, "-r", str(wanted)], check=True)
-        shutil.copy(wanted, seen)
-    return folder
+    """A folder with mutmut and what it needs."""
+    return installed(HERE / "requirements.txt", PLACE / "tool")
 
 
 def copy_of_the_project(name: str) -> Path:

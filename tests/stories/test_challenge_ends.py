@@ -6,12 +6,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from adapters.mock.phone import said
 from tests.stories.test_challenges import DEAR, STEADY, Till, answered, by_text, carried, texted
+from tests.support.broker import running_broker, share_secrets
 from tests.support.clocks import HandClock
 from tests.support.stage import Stage, set_stage
 
@@ -152,3 +156,40 @@ def test_an_answer_on_the_way_back_of_another_operator_is_a_mix_up(till: Till) -
     phone, address = carried(till, challenge := till.started(check))
     assert said(phone.http.get(re.sub(r"/callback\?", "/callback/alba?", address)))[0] == "Done"
     assert till.now(check)["decision"] == "allow"
+
+
+@pytest.fixture
+def poorer(floor: tuple[Stage, HandClock], tmp_path: Path) -> Iterator[httpx.Client]:
+    """A second node, started after the contract about proving SIMs with that operator had ended."""
+    stage, clock = floor
+    share_secrets(tmp_path)
+    home = stage.broker.folder
+    urls = {name: getattr(stage, name).url for name in ("alba", "borealis", "cadenza")}
+    shared = {
+        f"sqlite:///{tmp_path}/broker.db": f"sqlite:///{home}/broker.db",
+        f'directory = "{tmp_path}/keys"': f'directory = "{home}/keys"',
+    }
+    ended = {
+        "operators/alba.toml": {
+            'adapter = "mock"\n': 'adapter = "mock"\nnot_ordered = ["number-verification"]\n',
+            'number-verification = "0.04", ': "",
+            ", number-verification = 150": "",
+        }
+    }
+    with running_broker(tmp_path, urls, clock=clock, changes=shared, edits=ended) as node, node.http() as http:
+        yield http
+
+
+def test_a_link_whose_operator_does_it_no_more_is_over(till: Till, poorer: httpx.Client) -> None:
+    check = till.ask()
+    challenge = till.started(check)
+    path = urlsplit(challenge["link"]).path
+    assert "alba" not in poorer.get(path).text
+    tapped = poorer.post(path, headers={"sec-fetch-site": "same-origin"})
+    assert (tapped.status_code, said(tapped)[0]) == (410, "This link is over")
+    assert till.http.get(challenge["href"]).json()["code"] == "OPERATOR_UNAVAILABLE"
+    phone, address = carried(till, till.started(check))
+    back = urlsplit(address)
+    poorer.cookies.update(phone.http.cookies)
+    assert poorer.get(f"{back.path}?{back.query}").status_code >= 400
+    assert till.now(check)["decision"] == "step_up"

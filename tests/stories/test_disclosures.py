@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from broker.client import AsyncTrustBroker, BrokerRefused, TrustBroker
 from broker.surfaces.cli import disclosure
 from tests.stories.conftest import PATIENT
+from tests.stories.test_operator_consent import CONSENTLESS
 from tests.support.stage import Stage, set_stage
 
 PURPOSE = "FraudPreventionAndDetection"
@@ -190,6 +191,18 @@ def test_an_operator_that_is_not_switched_on_tells_nothing(house: House) -> None
     house.consent("location_area", number=number)
     assert code(house.locate(number)) == (403, "NOT_DISCLOSED")
     assert any("disclosure.answer" in leaf for leaf in house.leaves()), "the order and what became of it are on record"
+
+
+@pytest.mark.parametrize("what", ["location_area", "identity_record"])
+def test_whoever_has_not_permitted_it_at_their_operator_is_not_told_of(house: House, what: str) -> None:
+    """Our ledger has a consent; the operator, which keeps one of its own, is asked for that first."""
+    house.grant(what)
+    house.consent(what, number=CONSENTLESS)
+    before = asked(house.stage)
+    order = house.locate(CONSENTLESS) if what == "location_area" else house.identify("name", number=CONSENTLESS)
+    told = order.raise_for_status().json()
+    assert (told["told"], told["reason"], told["code"]) == (False, "not_permitted", "OPERATOR_CONSENT_MISSING")
+    assert asked(house.stage) == before
 
 
 def test_what_the_operator_does_not_know_is_an_answer(house: House) -> None:

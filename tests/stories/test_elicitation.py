@@ -102,6 +102,27 @@ async def test_what_comes_back_opens_nobody_elses_check(stage: Stage) -> None:
     with stage.broker.http() as acme:
         foreign = acme.post("/v1/trust-checks", json=QUESTION).json()["id"]
     async with client(stage, None) as session:
-        for state in (foreign, "x" * 65, ""):
+        for state in (foreign, f"{foreign}.{'A' * 43}", "x" * 65, "", "."):
             result = await session.session.call_tool("check_trust", QUESTION, request_state=state)
             assert result.is_error, state
+
+
+async def test_a_state_answers_the_question_that_it_was_given_for_and_no_other(stage: Stage) -> None:
+    async with client(stage, person(Way.CELLULAR, [])) as session:
+        asked = await session.session.call_tool("check_trust", QUESTION, allow_input_required=True)
+        assert isinstance(asked, types.InputRequiredResult)
+        state = asked.request_state
+        assert state is not None
+        dearer = {**QUESTION, "action": {"type": "payment.transfer", "amount": {"value": "951.00", "currency": "EUR"}}}
+        other = {**QUESTION, "subject": {"phoneNumber": "+34600000102"}}
+        for arguments in (dearer, other, {**QUESTION, "context": {"channel": "voice"}}, {"x": 10**40}):
+            refused = await session.session.call_tool("check_trust", arguments, request_state=state)
+            assert refused.is_error
+            told = refused.model_dump_json()
+            assert ("send those of the first call" in told, "do not act" in told) == (True, True)
+        for forged in (state.replace("chk_", "chk_0"), state[:-1] + ("A" if state[-1] != "A" else "E"), state + "\n"):
+            assert (await session.session.call_tool("check_trust", QUESTION, request_state=forged)).is_error
+        # The order of members says nothing.
+        same = dict(reversed(QUESTION.items()))
+        answer = (await session.session.call_tool("check_trust", same, request_state=state)).structured_content
+        assert (answer["id"], answer["decision"]) == (state.partition(".")[0], "step_up")

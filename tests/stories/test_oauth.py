@@ -114,7 +114,11 @@ def test_a_stolen_token_is_worth_nothing(broker: RunningBroker, http: httpx.Clie
     token = till.token(http)
     thief = registered(broker)
     thief.token(http)
-    assert checked(http, thief, token).status_code == 401
+    # A proof of another key is refused each time alike: it is not even remembered.
+    shown = thief.headers(token, "POST", PATH)
+    for _ in range(2):
+        refused = http.post(PATH, json=QUESTION, headers=shown)
+        assert (refused.status_code, "invalid_token" in refused.headers["www-authenticate"]) == (401, True)
     assert http.post(PATH, json=QUESTION, headers={"Authorization": f"Bearer {token}"}).status_code == 401
     assert http.post(PATH, json=QUESTION, headers={"Authorization": f"DPoP {token}"}).status_code == 401
 
@@ -149,6 +153,18 @@ def test_a_proof_is_good_once(http: httpx.Client, till: Agent) -> None:
     assert "invalid_dpop_proof" in again.headers["www-authenticate"]
     two = [("Authorization", headers["Authorization"]), ("DPoP", headers["DPoP"]), ("DPoP", headers["DPoP"])]
     assert http.post(PATH, json=QUESTION, headers=two).status_code == 401
+
+
+def test_a_proof_that_another_tenant_showed_is_not_used_up(
+    broker: RunningBroker, http: httpx.Client, till: Agent
+) -> None:
+    other = registered(broker, tenant="globex")
+    other.bound = till.bound
+    till.token(http)  # takes a nonce
+    proof = {"DPoP": till.proof("POST", "/oauth/token")}
+    answers = [http.post("/oauth/token", data=one.form(), headers=proof) for one in (other, till, till)]
+    assert [one.status_code for one in answers] == [200, 200, 400]
+    assert answers[-1].json()["error"] == "invalid_dpop_proof"
 
 
 def test_an_assertion_buys_one_token(http: httpx.Client, till: Agent) -> None:

@@ -12,6 +12,9 @@ import httpx
 import pytest
 
 from broker.client import TrustBroker
+from tests.stories.test_reviews import until
+from tests.stories.test_webhooks import QUICKLY
+from tests.support.sinks import running_sink
 from tests.support.stage import Stage, set_stage
 
 PATH = "/v1/trust-checks"
@@ -25,9 +28,12 @@ def question(number: int = 101) -> dict[str, Any]:
     }
 
 
+LOOKING = {"low_percent = 80\nlook_s = 30": "low_percent = 80\nlook_s = 0.05"}
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with set_stage(tmp_path_factory.mktemp("quotas")) as standing:
+    with set_stage(tmp_path_factory.mktemp("quotas"), changes=QUICKLY | LOOKING) as standing:
         yield standing
 
 
@@ -113,6 +119,24 @@ def test_a_budget_is_never_overspent_however_many_ask_at_once(stage: Stage, plat
         spent = Decimal(http.get("/v1/metering").json()["totals"]["EUR"])
     assert Decimal(0) < spent <= Decimal("0.20")
     assert stage.operator_calls() > before
+
+
+def test_a_budget_that_is_nearly_spent_is_told_before_it_stops_anybody(stage: Stage, platform: httpx.Client) -> None:
+    tenant, key = customer(platform, "careful", budget={"EUR": "0.10"})
+    listening = stage.broker.key(tenant, "events:manage", consumer="ops")
+    with running_sink() as sink, stage.broker.http(listening) as ops, stage.broker.http(key) as http:
+        ops.post("/v1/webhooks", json={"url": sink.url, "events": ["budget.low"]}).raise_for_status()
+        assert http.post(PATH, json=question(102)).status_code == 200
+        answers = [http.post(PATH, json=question(number)).status_code for number in range(103, 113)]
+        assert {*answers} == {200, 429}
+        until(lambda: len(sink.arrivals()) == 1)
+        (event,) = [arrival.event for arrival in sink.arrivals()]
+    assert event["type"] == "trust-broker.budget.low.v1"
+    data = event["data"]
+    assert (data["currency"], data["limit"]) == ("EUR", "0.10")
+    assert event["subject"] == data["budget"] == f"budget-{data['period']}-EUR"
+    assert 80 <= data["spentPercent"] <= 100
+    assert Decimal("0.08") <= Decimal(data["spent"]) <= Decimal("0.10")
 
 
 def test_without_money_nobody_is_asked(stage: Stage, platform: httpx.Client) -> None:

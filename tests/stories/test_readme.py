@@ -49,7 +49,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     environment = os.environ | {"TRUST_BROKER_CONFIG": str(ROOT / "config")}
     output = folder / "output.txt"
     with output.open("wb") as out:
-        command = [sys.executable, "-m", "broker", "demo"]
+        # As a script would start it in the background: with Ctrl-C ignored, which must not keep it from ending.
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "broker", "demo"]
         running = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             until_s = time.monotonic() + _START_S

@@ -124,6 +124,49 @@ def test_a_step_up_is_played_to_its_end(stage: Stage, pretend: RunningOperator, 
     assert stage.operator_calls() == before
 
 
+def test_a_review_is_played_to_its_end(stage: Stage, player: httpx.Client) -> None:
+    before = stage.operator_calls()
+    check = ask(player, STEADY, {"type": "sim.order"})
+    assert check["sandbox"]
+    assert check["decision"] != "allow"
+    asked = player.post(f"/v1/trust-checks/{check['id']}/reviews", json={"justification": "a rehearsal"})
+    assert asked.status_code == 201, asked.text
+    path = f"/v1/reviews/{asked.json()['id']}"
+    real, pretend_clerk = (
+        stage.broker.http(stage.broker.key(tenant, "trust:review", consumer="clerk"))
+        for tenant in ("acme", "acme.sandbox")
+    )
+    with real, pretend_clerk:
+        # Nobody at the platform is bothered with what is played.
+        assert asked.json()["id"] not in real.get("/v1/reviews").text
+        assert real.post(f"{path}/claim").status_code == 404
+        assert pretend_clerk.post(f"{path}/claim").status_code == 200
+        ruling = {"ruling": "approve", "code": "CUSTOMER_CONFIRMED", "reason": "called back"}
+        assert pretend_clerk.post(f"{path}/decide", json=ruling).json()["status"] == "approved"
+    settled = player.get(f"/v1/trust-checks/{check['id']}").json()
+    assert (settled["decision"], settled["sandbox"]) == ("allow", True)
+    with stage.broker.client() as broker:
+        verifier = ReceiptVerifier(broker.keys, audience="acme.sandbox", issuer=stage.broker.url, sandbox=True)
+        assert verifier.verify(settled["receipt"], action=Action("sim.order")).aud == "acme.sandbox"
+    assert stage.operator_calls() == before
+
+
+def test_quotas_hold_and_what_is_played_counts_for_the_platforms_above(stage: Stage, player: httpx.Client) -> None:
+    made = player.post("/v1/tenants", json={"name": "stall", "limits": {"checksPerDay": 3}}).raise_for_status().json()
+    below = player.post("/v1/tenants", json={"name": "shelf", "parent": made["tenant"], "limits": {"checksPerDay": 2}})
+    wanted = {"consumer": "till", "scopes": ["trust:check", "trust:explain"]}
+    keys = [
+        player.post(f"/v1/tenants/{one['tenant']}/keys", json=wanted).raise_for_status().json()["key"]
+        for one in (made, below.raise_for_status().json())
+    ]
+    asked = {"subject": {"phoneNumber": STEADY}, "action": HINT, "purpose": "FraudPreventionAndDetection"}
+    with stage.broker.http(keys[0]) as stall, stage.broker.http(keys[1]) as shelf:
+        answers = [one.post("/v1/trust-checks", json=asked) for one in (shelf, shelf, shelf, stall, stall)]
+    assert [one.status_code for one in answers] == [200, 200, 429, 200, 429]
+    assert all(int(one.headers["retry-after"]) > 0 for one in answers if one.status_code == 429)
+    assert '"tenant-day";r=0' in answers[1].headers["ratelimit"].replace("; ", ";")
+
+
 def test_a_receipt_of_the_sandbox_passes_only_where_it_is_expected(stage: Stage, player: httpx.Client) -> None:
     played = ask(player, STEADY)["receipt"]
     with stage.broker.http() as http:

@@ -5,7 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from broker.bootstrap import open_deployment
+from broker.surfaces.cli.app import create
 from tests.support.broker import RunningBroker, running_broker, share_secrets
 
 PATH = "/v1/trust-checks"
@@ -191,3 +194,20 @@ def test_a_platform_lists_all_below_it_a_page_at_a_time(broker: RunningBroker) -
             assert http.get("/v1/tenants", params=wrong).status_code == 400
     with broker.http(broker.key("umbrella.a", "tenant:admin")) as customer:
         assert [each["tenant"] for each in customer.get("/v1/tenants?depth=4").json()["tenants"]] == ["umbrella.a.till"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "create", "--consumer", "till"],
+        ["clients", "create", "--consumer", "till", "--jwks-uri", "https://till.example/jwks.json"],
+    ],
+    ids=["a key", "a client"],
+)
+def test_nobody_is_below_a_platform_by_the_way(broker: RunningBroker, words: list[str]) -> None:
+    """Else it would go by its platform's contracts and by none of its limits."""
+    given = ["--tenant", "acme.orphan", "--config", str(broker.folder / "config")]
+    refused = CliRunner().invoke(create(open_deployment), [*words, *given])
+    assert "tenants create NAME --parent PLATFORM" in str(refused.exception)
+    with broker.http(broker.key("acme", "tenant:admin", consumer="console")) as console:
+        assert console.get("/v1/tenants/acme.orphan").status_code == 404

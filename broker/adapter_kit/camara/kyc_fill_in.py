@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from broker.adapter_kit.adapter import OperatorFault
-from broker.adapter_kit.camara.line import InstrumentVersion, Line
+from broker.adapter_kit.camara.line import InstrumentVersion, Line, Terms
 from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.instruments import IdentityRecord, OpenRecord
 from broker.adapter_kit.wire import Reader, malformed
@@ -39,17 +39,27 @@ _ANSWERS: Reader[dict[str, Any]] = Reader(dict[str, Any])
 
 async def carry_out(line: Line, order: OpenRecord, *, known: frozenset[str]) -> IdentityRecord:
     """What is on file of the attributes ordered; one that is not on file is left out."""
-    wanted = [name for name in dict.fromkeys(order.attributes) if name in known]
+    wanted = _wanted(order, known)
     if not wanted:
         raise OperatorFault(Unavailability.NOT_APPLICABLE, KitCode.NO_CLAIMS_GIVEN)
-    template = line.terms.scopes.get(_FILL_IN, _SCOPE)
-    scopes = tuple(template.format(attribute=name) for name in wanted) if template == _SCOPE else None
-    response = await line.call(_FILL_IN, line.phone_body, scopes=scopes)
+    response = await line.call(_FILL_IN, line.phone_body, scopes=scopes_of(line.terms, order, known=known))
     answer = line.read(response, _ANSWERS)
     # Defensive: a file that names another number is another person's.
     if answer.get("phoneNumber", line.phone) not in {line.phone, order.phone.e164}:
         raise malformed(KitCode.ABSURD_VALUE)
     return IdentityRecord({name: _text(answer[name]) for name in wanted if answer.get(name) is not None})
+
+
+def scopes_of(terms: Terms, order: OpenRecord, *, known: frozenset[str]) -> tuple[str, ...]:
+    """One for each attribute ordered, or what the manifest has instead."""
+    template = terms.scopes.get(_FILL_IN, _SCOPE)
+    if template != _SCOPE:
+        return terms.scopes_for(_FILL_IN)
+    return tuple(template.format(attribute=name) for name in _wanted(order, known))
+
+
+def _wanted(order: OpenRecord, known: frozenset[str]) -> list[str]:
+    return [name for name in dict.fromkeys(order.attributes) if name in known]
 
 
 def _text(value: Any) -> str:
@@ -68,6 +78,7 @@ def _version(version: str, base_path: str, known: frozenset[str]) -> InstrumentV
         base_path=base_path,
         scopes={_FILL_IN: _SCOPE},
         carry_out=partial(carry_out, known=known),
+        scopes_of=partial(scopes_of, known=known),
         discloses=True,
     )
 

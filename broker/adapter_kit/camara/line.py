@@ -117,10 +117,16 @@ class ApiVersion(msgspec.Struct, frozen=True):
     compares_owner: bool = False
 
 
+def all_scopes(terms: Terms, _order: object) -> tuple[str, ...]:
+    """Those of every operation that is offered."""
+    return tuple(dict.fromkeys(scope for scopes in terms.scopes.values() for scope in scopes.split()))
+
+
 class InstrumentVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One released version of an API that serves as an instrument, in the words of :class:`ApiVersion`.
 
-    ``carry_out`` gets the line and the order. ``discloses`` marks what tells personal data in clear.
+    ``carry_out`` gets the line and the order. ``discloses`` marks what tells personal data in clear. ``scopes_of`` are
+    the scopes that an order takes.
     """
 
     instrument: InstrumentName
@@ -129,6 +135,7 @@ class InstrumentVersion(msgspec.Struct, frozen=True, kw_only=True):
     base_path: str
     scopes: Mapping[str, str]
     carry_out: "Callable[[Line, Any], Awaitable[Any]]"
+    scopes_of: Callable[[Terms, Any], tuple[str, ...]] = all_scopes
     not_found: Unavailability = Unavailability.UNSUPPORTED
     identifier: IdentifierRule = IdentifierRule.BY_TOKEN
     flows: frozenset[Flow] = frozenset(Flow)

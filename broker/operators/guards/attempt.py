@@ -8,7 +8,7 @@ from broker.adapter_kit.adapter import Adapter, SignalQuery
 from broker.adapter_kit.codes import KitCode
 from broker.clock import Clock
 from broker.domain.instrument import Category
-from broker.domain.signal import Observed, Signal, Unavailable
+from broker.domain.signal import Observed, Signal, Unavailability, Unavailable
 from broker.operators.guards.base import Guard
 from broker.operators.guards.limits import GuardLimits
 
@@ -18,6 +18,8 @@ _GROWTH = math.log(1.05)
 _BUCKETS = 256
 _RECOUNT_EVERY = 64
 _LONGER = 1.5
+# One in so many questions that come too late is asked all the same, so that a quicker operator is found out.
+_TRIED_EVERY = 20
 # A timer of the event loop may fire this much early.
 _EARLY_S = 0.02
 
@@ -54,6 +56,10 @@ class _Api:
     def __init__(self, start_s: float) -> None:
         self.latencies = Latencies()
         self.timeout_s = start_s
+        # Of answers alone, to whomever: what is cut off tells when to give up, not what an answer takes.
+        self.answers = Latencies()
+        self.median_s = 0.0
+        self.too_late = 0
 
 
 class AttemptTimeout(Guard):
@@ -83,11 +89,16 @@ class AttemptTimeout(Guard):
         """Ask, with no more time than calls to this API are known to need."""
         api = self._apis.get(query.signal) or self._apis.setdefault(query.signal, _Api(self._start_s))
         started_s = self._clock.monotonic_s()
-        given_s = min(api.timeout_s, query.deadline_s - started_s)
+        left_s = query.deadline_s - started_s
+        if self._is_hopeless(api, left_s):
+            return Unavailable(query.signal, Unavailability.TIMEOUT, KitCode.DEADLINE)
+        given_s = min(api.timeout_s, left_s)
         hasty = given_s < self.needed_s(query.signal) - _EARLY_S
         if api.timeout_s == given_s:
             query = msgspec.structs.replace(query, deadline_s=started_s + given_s)
         answer = await self._inner.observe(query)
+        if isinstance(answer, Observed):
+            self._note(api, self._clock.monotonic_s() - started_s)
         if hasty:
             return self._of_the_caller(answer, query.deadline_s)
         if isinstance(answer, Observed):
@@ -99,6 +110,19 @@ class AttemptTimeout(Guard):
             self._learn(api, given_s * _LONGER)
             api.timeout_s = max(api.timeout_s, self._start_s)
         return answer
+
+    def _is_hopeless(self, api: _Api, left_s: float) -> bool:
+        """Whether less time is left than half of all answers need: such a call costs money, and mostly for nothing."""
+        if left_s >= api.median_s:
+            return False
+        api.too_late += 1
+        return api.too_late % _TRIED_EVERY != 0
+
+    def _note(self, api: _Api, duration_s: float) -> None:
+        """Answers to hasty questions count here: they can only bring the median down, which means more calls."""
+        api.answers.add(duration_s)
+        if api.answers.seen >= self._limits.attempt_samples_min and api.answers.seen % _RECOUNT_EVERY == 0:
+            api.median_s = api.answers.exceeded_s(0.5) / math.exp(_GROWTH)  # the lower edge: in doubt it is asked
 
     def _of_the_caller(self, answer: Signal, deadline_s: float) -> Signal:
         """The answer to a question that had less time than calls need; it neither teaches nor accuses.

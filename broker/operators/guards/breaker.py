@@ -1,7 +1,7 @@
 """Stop asking an operator's API that fails, look again now and then, and doubt ourselves when everybody fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from random import Random
 
@@ -28,10 +28,14 @@ class BreakerState(StrEnum):
 
 
 class EgressWatch:
-    """Is it us? Suspects our own way out when operators fail together. One instance serves all of a process."""
+    """Is it us? Suspects our own way out when operators fail together. One instance serves all of a process.
 
-    def __init__(self, operators: int, window_s: float) -> None:
+    ``places`` says which contracts are with one operator: when it fails they fail together, and it is not us.
+    """
+
+    def __init__(self, operators: int, window_s: float, places: Mapping[str, str] | None = None) -> None:
         self._operators = operators
+        self._places = places or {}
         self._window_s = window_s
         self._opened_s: dict[str, float] = {}
         self._suspect = False
@@ -43,13 +47,13 @@ class EgressWatch:
 
     def opened(self, operator: str, now_s: float) -> None:
         """Note that a breaker of this operator opened."""
-        self._opened_s[operator] = now_s
+        self._opened_s[self._places.get(operator, operator)] = now_s
         lately = sum(now_s - at_s <= self._window_s for at_s in self._opened_s.values())
         self._suspect |= lately > 1 and lately * 2 > self._operators
 
     def closed(self, operator: str) -> None:
         """Note that this operator answers again: our way out leads somewhere."""
-        self._opened_s.pop(operator, None)
+        self._opened_s.pop(self._places.get(operator, operator), None)
         self._suspect = False
 
 

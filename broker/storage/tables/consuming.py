@@ -78,7 +78,8 @@ metering = Table(
     sqlite_with_rowid=False,
 )
 
-# What a tenant with a budget has spent or reserved in a month, in millionths of the currency.
+# What a tenant with a budget has spent or reserved in a month, in millionths of the currency, and when it was told
+# that this is most of it.
 budgets = Table(
     "budgets",
     metadata,
@@ -86,5 +87,6 @@ budgets = Table(
     Column("period", Text, primary_key=True),
     Column("currency", Text, primary_key=True),
     Column("spent", BigInteger, nullable=False),
+    Column("low_ms", BigInteger),
     sqlite_with_rowid=False,
 )

@@ -23,7 +23,7 @@ from broker.usecases.operators.magic_numbers import MagicNumbersOut
 )
 async def list_operators(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> OperatorsOut:
     """With ``trust:explain`` names, APIs, versions, prices and health as well; without it what can be known at all."""
-    return services.operators(await caller_of(request, services))
+    return await services.operators(await caller_of(request, services))
 
 
 @get(

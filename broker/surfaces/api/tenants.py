@@ -146,7 +146,7 @@ async def resume_tenant(
     operation_id="limitTenant",
     security=contract.needs(authorize.TENANT_ADMIN),
     tags=TAGS,
-    summary="Replace a tenant's quotas and budgets",
+    summary="Replace a tenant's quotas, budgets and operators",
     responses=WRITE,
 )
 async def limit_tenant(

@@ -1,6 +1,5 @@
 """``trust-broker adapter``: new, list, key, verify."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from broker.clock import SystemClock
 from broker.domain.phone import PhoneNumber
-from broker.surfaces.cli.output import AsJson, busy, tell
+from broker.surfaces.cli.output import AsJson, at_work, tell
 from broker.surfaces.cli.ports import OpenDeployment
 
 _WIDTH = 160
@@ -76,8 +75,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         if live and phone is None:
             raise typer.BadParameter("--live needs --phone, a number that you may ask about")
         folder = open_deployment(config).folder / "operators" if live else None
-        with busy(f"trying {name}"):
-            passed, text = asyncio.run(_verify(name, folder, phone or "", purpose, as_json=as_json))
+        trial = _verify(name, folder, phone or "", purpose, as_json=as_json)
+        passed, text = at_work(trial, f"trying {name}")
         typer.echo(text)
         raise typer.Exit(0 if passed else 1)
 

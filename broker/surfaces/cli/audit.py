@@ -1,6 +1,5 @@
 """``trust-broker audit``: export the log, verify an export with nothing but a public key, explain a check."""
 
-import asyncio
 import itertools
 import os
 import urllib.error
@@ -19,7 +18,7 @@ from broker.audit.verify_export import Bad, Known, Verified
 from broker.audit.verify_export import verify as verify_export
 from broker.surfaces.cli import log_drill
 from broker.surfaces.cli.check import KEY_VARIABLE
-from broker.surfaces.cli.output import AsJson, busy, tell
+from broker.surfaces.cli.output import AsJson, at_work, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import Key, Url, call, part
 from broker.usecases.audit.publish_log import PublishLog
@@ -51,10 +50,10 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
                 return log.overview()
 
         if before:
-            found = asyncio.run(all_told())
+            found = at_work(all_told())
             tell(found, [found.key, *reversed(found.retired)], as_json=as_json)
         else:
-            current = asyncio.run(told())
+            current = at_work(told())
             tell({"key": current}, [current], as_json=as_json)
 
     @group.command("export")
@@ -69,8 +68,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).log() as log:
                 await _write(log, target, tenant)
 
-        with busy("writing the log out"):
-            asyncio.run(within())
+        at_work(within(), "writing the log out")
 
     group.command("verify")(verify)
     group.command("explain")(explain)

@@ -1,6 +1,5 @@
 """``trust-broker clients``: register, list, rekey, disable, enable, delete; trust identity providers or not."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,7 +9,7 @@ import typer
 from broker.consumers import certificates
 from broker.consumers.certificates import CertificateName
 from broker.errors import InvalidRequest
-from broker.surfaces.cli.output import AsJson, tell
+from broker.surfaces.cli.output import AsJson, at_work, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.manage_clients import ClientOut, ManageClients, NewClient
 
@@ -34,7 +33,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).consumers() as administration:
                 return await work(administration.clients)
 
-        return asyncio.run(within())
+        return at_work(within())
 
     @group.command("create")
     def create_client(  # noqa: PLR0913, PLR0917 - each is an option of the command

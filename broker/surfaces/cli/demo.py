@@ -4,7 +4,6 @@ import asyncio
 import re
 import secrets
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from broker.client import Answer, TrustBroker
 from broker.surfaces.cli import demo_record, demo_review, demo_step_up
 from broker.surfaces.cli.demo_trial import Trial
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
-from broker.surfaces.cli.processes import Ports, Processes, StartFailed
+from broker.surfaces.cli.processes import Ports, Processes, StartFailed, interrupted, told_to_stop
 from broker.surfaces.cli.situations import SITUATIONS, Situation
 from broker.usecases.consumers.manage_keys import NewKey
 
@@ -55,7 +54,7 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
     if not console.is_terminal:
         console.width = _WIDTH
     try:
-        with Ports() as ports, Processes(folder, {}) as processes:
+        with interrupted(), Ports() as ports, Processes(folder, {}) as processes:
             stage = _stage(folder, open_deployment, ports)
             deployment = open_deployment(folder / "config")
             agent_key, analyst_key, reviewer_key, clerk_key = asyncio.run(_keys(deployment))
@@ -68,8 +67,9 @@ def run(folder: Path, open_deployment: OpenDeployment, *, once: bool) -> int:
             demo_review.show(stage.url, agent_key, reviewer_key, console)
             demo_record.show(deployment, folder, last_check, console)
             if not once:
-                _invite(stage, analyst_key, console)
-                _wait_for_the_end()
+                with told_to_stop() as stop:
+                    _invite(stage, analyst_key, console)
+                    stop.wait()
     except StartFailed as error:
         console.print(f"[red]{error}[/red]")
         return 1
@@ -254,7 +254,3 @@ def _invite(stage: Stage, key: str, console: Console) -> None:
     for name, port in stage.operator_ports.items():
         console.print(f"Operator  http://127.0.0.1:{port}  ({name})", highlight=False)
     console.print("\nCtrl-C ends everything.")
-
-
-def _wait_for_the_end() -> None:
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -1,6 +1,5 @@
 """``trust-broker keys``: create, list, revoke; rotate the root key of the vault."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from broker.surfaces.cli import signing
-from broker.surfaces.cli.output import AsJson, busy, tell
+from broker.surfaces.cli.output import AsJson, at_work, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.manage_keys import ManageKeys, NewKey
 from broker.usecases.consumers.manage_tenants import KeyOut, key_out
@@ -29,7 +28,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).key_ring() as ring:
                 return await work(ring)
 
-        return asyncio.run(within())
+        return at_work(within())
 
     @group.command("create")
     def create_key(
@@ -93,8 +92,7 @@ def _add_rotation(group: typer.Typer, open_deployment: OpenDeployment) -> None:
             async with open_deployment(config).key_rotation() as rotate:
                 return await rotate(forget_old=forget_old)
 
-        with busy("wrapping keys anew"):
-            done = asyncio.run(within())
+        done = at_work(within(), "wrapping keys anew")
         told = f"root key {done.root_id}: {done.tenants} tenants, {done.subjects} keys wrapped anew"
         tell(done, [told, *(f"root key {key_id} forgotten" for key_id in done.forgotten)], as_json=as_json)
 

@@ -1,6 +1,5 @@
 """``trust-broker learn``: what recorded checks and their outcomes say."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.figures import Rate
-from broker.surfaces.cli.output import busy
+from broker.surfaces.cli.output import at_work
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.learning.learn import Lessons, as_json
 
@@ -32,8 +31,8 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
         """Say what each operator's signals are worth and what has changed. Exit code 3 where something has."""
         if recent_days >= days:
             raise typer.BadParameter("--recent-days must be fewer than --days")
-        with busy("reading what checks were recorded"):
-            lessons = asyncio.run(_learn(open_deployment, config, tenant, days, recent_days))
+        work = _learn(open_deployment, config, tenant, days, recent_days)
+        lessons = at_work(work, "reading what checks were recorded")
         if as_json_:
             typer.echo(as_json(lessons).decode("utf-8"))
         else:

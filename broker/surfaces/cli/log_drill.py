@@ -14,7 +14,7 @@ from broker.audit.log_key import LogKey
 from broker.audit.note import NoteInvalid, NoteKey
 from broker.audit.verify_export import Bad, Known, Verified, verify
 from broker.errors import InvalidRequest, Overloaded, Unrecorded
-from broker.surfaces.cli.output import AsJson, tell
+from broker.surfaces.cli.output import AsJson, at_work, tell
 from broker.surfaces.cli.ports import Deployment, OpenDeployment
 from broker.usecases.audit.rotate_log import LogKeysView
 
@@ -35,7 +35,7 @@ def add(group: typer.Typer, open_deployment: OpenDeployment) -> None:
 
         Give the new public key to whoever verifies, and both key files to nodes on other machines.
         """
-        changed = asyncio.run(_rotated(open_deployment(config)))
+        changed = at_work(_rotated(open_deployment(config)))
         tell(changed, _told(changed), as_json=as_json)
 
     @group.command("drill")

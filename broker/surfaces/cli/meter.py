@@ -1,6 +1,5 @@
 """``trust-broker meter``: what a tenant used, for its invoice."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from broker.surfaces.cli.output import busy
+from broker.surfaces.cli.output import at_work
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.meter import MeterOut, as_csv, period
 
@@ -34,8 +33,7 @@ def create(open_deployment: OpenDeployment) -> Callable[..., None]:
             async with open_deployment(config).consumers() as administration:
                 return await administration.meter(None, tenant, first, last, below=below)
 
-        with busy("adding up the meter"):
-            metered = asyncio.run(within())
+        metered = at_work(within(), "adding up the meter")
         typer.echo(msgspec.json.encode(metered).decode("utf-8") if as_json else as_csv(metered), nl=as_json)
 
     return meter

@@ -1,11 +1,14 @@
 """How every command tells what it found: lines for people, JSON for programs, and a sign of life meanwhile."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
+
+_T = TypeVar("_T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 
@@ -26,3 +29,9 @@ def busy(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+def at_work(work: Coroutine[Any, Any, _T], what: str = "opening the database") -> _T:
+    """Do the work of a command, and say meanwhile what it is busy with."""
+    with busy(what):
+        return asyncio.run(work)

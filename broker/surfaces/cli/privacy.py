@@ -1,11 +1,11 @@
 """``trust-broker privacy``: what people may ask about their own data, and what is kept for how long."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from broker.surfaces.cli.output import at_work
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.surfaces.cli.remote import AsJson, Key, Url, call, tell
 from broker.usecases.privacy.keep_retention import RetentionOut, RetentionsOut
@@ -33,7 +33,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).retention() as kept:
                 return await kept.of(tenant)
 
-        found = asyncio.run(within())
+        found = at_work(within())
         tell(found, (_kept(one) for one in found.categories), as_json=as_json)
 
     return group

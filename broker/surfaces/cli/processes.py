@@ -1,4 +1,4 @@
-"""Child processes of the demo: started together, watched, ended together."""
+"""Child processes: started together, watched, ended together, however whoever started them is ended."""
 
 import contextlib
 import fcntl
@@ -8,23 +8,55 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 _START_S = 30.0
 _STOP_S = 10.0
 _PAUSE_S = 0.05
 _PORTS_TRIED = 20
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StartFailed(Exception):
     """A process ended or stayed silent; the text names its log."""
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Inside it, Ctrl-C and SIGTERM set the event and do nothing else."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    with _on_ends(on_signal):
+        yield stop
+
+
+@contextlib.contextmanager
+def interrupted() -> Iterator[None]:
+    """Inside it, SIGTERM is what Ctrl-C is, an exception, so that nothing that was started outlives it."""
+    with _on_ends(signal.default_int_handler):
+        yield
+
+
+@contextlib.contextmanager
+def _on_ends(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    # Both are set: who is started in the background by a script has Ctrl-C ignored.
+    before = {number: signal.signal(number, handler) for number in _ENDS}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 class Processes:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from broker.domain.phone import PhoneNumber
-from broker.surfaces.cli.output import AsJson, tell
+from broker.surfaces.cli.output import AsJson, busy, tell
 from broker.surfaces.cli.ports import OpenDeployment
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
@@ -22,7 +22,8 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
         from broker.usecases.operators.manage_routing import build as write
 
         path = open_deployment(config).folder / "routing" / "ranges.tsv"
-        prefixes = write(path)
+        with busy("reading libphonenumber"):
+            prefixes = write(path)
         tell({"file": str(path), "prefixes": prefixes}, [f"{path}: {prefixes} prefixes"], as_json=as_json)
 
     @group.command("show")

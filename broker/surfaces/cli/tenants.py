@@ -1,6 +1,5 @@
 """``trust-broker tenants``: make, list, suspend, resume, limit."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,13 +9,18 @@ import typer
 
 from broker.consumers.limits import Limits
 from broker.errors import InvalidRequest
-from broker.surfaces.cli.output import AsJson, tell
+from broker.surfaces.cli.output import AsJson, at_work, tell
 from broker.surfaces.cli.ports import OpenDeployment
 from broker.usecases.consumers.manage_tenants import LEVELS_MAX, ManageTenants, TenantOut, TenantsOut
 
 _T = TypeVar("_T")
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration folder")]
-Wanted = Annotated[str, typer.Option("--limits", help='As JSON: {"checksPerMinute": 600, "budget": {"EUR": "100.00"}}')]
+Wanted = Annotated[
+    str,
+    typer.Option(
+        "--limits", help='As JSON: {"checksPerMinute": 600, "budget": {"EUR": "100.00"}, "operators": ["alba"]}'
+    ),
+]
 
 
 def create(open_deployment: OpenDeployment) -> typer.Typer:
@@ -28,7 +32,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
             async with open_deployment(config).consumers() as administration:
                 return await work(administration.tenants)
 
-        return asyncio.run(within())
+        return at_work(within())
 
     @group.command("create")
     def create_tenant(
@@ -76,7 +80,7 @@ def create(open_deployment: OpenDeployment) -> typer.Typer:
 
     @group.command("limit")
     def limit(tenant: str, wanted: Wanted, config: Config = None, as_json: AsJson = False) -> None:
-        """Replace a tenant's quotas and budgets."""
+        """Replace a tenant's quotas, budgets and operators."""
         found = among_tenants(config, lambda tenants: tenants.limit(None, tenant, _limits(wanted)))
         tell(found, [_line(found)], as_json=as_json)
 

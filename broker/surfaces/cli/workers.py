@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from types import FrameType
+
+from broker.surfaces.cli.processes import told_to_stop
 
 _log = logging.getLogger(__name__)
 # Longer than a worker takes to finish what is under way.
@@ -29,8 +29,7 @@ def run_workers(arguments: Sequence[str], count: int, host: str, port: int) -> i
     idempotency keys and revoked keys are common to all, memories of earlier answers and limits are each worker's own.
     A worker that dies is replaced; one that cannot start for what it was told ends all, with exit code 1.
     """
-    stop = threading.Event()
-    with _listening(host, port) as shared, _told_to_stop(stop):
+    with _listening(host, port) as shared, told_to_stop() as stop:
         crew = _Crew([sys.executable, "-m", "broker", *arguments, "--fd", str(shared.fileno())], shared.fileno())
         try:
             for _ in range(count):
@@ -99,16 +98,3 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=_BACKLOG) as shared:
         yield shared
-
-
-@contextlib.contextmanager
-def _told_to_stop(stop: threading.Event) -> Iterator[None]:
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,10 +2,14 @@
 
 The client shows the link, asks its user, opens it where neither client nor model can read the page, and sends the same
 call again. Its ``accept`` only means that the user agreed to open it: what came of it, the check says. What it sends
-back is the id of the check, which is no secret and is looked at like that of any other call.
+back is the id of the check, which is no secret and is looked at like that of any other call, and a mark of the
+arguments that it answers.
 """
 
-from typing import Any
+import base64
+import hmac
+import json
+from typing import Annotated, Any
 
 import mcp_types as types
 import msgspec
@@ -15,7 +19,7 @@ from broker.domain.phone import PhoneNumber
 from broker.errors import BrokerError, InvalidRequest
 from broker.surfaces import wire
 from broker.surfaces.mcp import texts
-from broker.surfaces.mcp.tools import Call, CheckId
+from broker.surfaces.mcp.tools import Call
 
 _SINCE = "2026-07-28"
 _METHOD = "network_auth"
@@ -27,7 +31,7 @@ _HOLD_S = 20.0
 class _State(msgspec.Struct, frozen=True):
     """What comes back with the second call."""
 
-    id: CheckId
+    state: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,64}\.[A-Za-z0-9_-]{43}$(?!\n)")]
 
 
 def can_open_links(context: ServerRequestContext[Any, Any]) -> bool:
@@ -51,21 +55,32 @@ async def link_for(call: Call, answer: bytes) -> types.InputRequiredResult | Non
         return None
     message = texts.OPEN_LINK.format(code=challenge.compare_code)
     asked = types.ElicitRequest(params=types.ElicitRequestURLParams(url=challenge.link, message=message))
-    return types.InputRequiredResult(input_requests={_LINK: asked}, request_state=check["id"])
+    return types.InputRequiredResult(input_requests={_LINK: asked}, request_state=_state(call, check["id"]))
 
 
 async def came_back(call: Call, params: types.CallToolRequestParams) -> bytes:
     """The check of the first call: held for a while where the person agreed to open the link, else as it is.
 
     Raises:
-        InvalidRequest: what came back is not what was given.
+        InvalidRequest: what came back is not what was given, or not with the arguments that it was given for.
         NotFound: the check is not the caller's.
     """
     try:
-        state = wire.convert({"id": params.request_state}, _State)
+        sent = wire.convert({"state": params.request_state}, _State).state
     except InvalidRequest as error:
         raise InvalidRequest("this is not the state that was given: send the call anew, without one") from error
+    # Defensive: the answer to one question must not be taken for the answer to another.
+    check_id = sent.partition(".")[0]
+    if not hmac.compare_digest(sent, _state(call, check_id)):
+        raise InvalidRequest("this state is for other arguments: send those of the first call, or none of its state")
     answer = (params.input_responses or {}).get(_LINK)
     agreed = isinstance(answer, types.ElicitResult) and answer.action == "accept"
-    shown = await call.services.await_check(call.principal, state.id, None, _HOLD_S if agreed else 0.0)
+    shown = await call.services.await_check(call.principal, check_id, None, _HOLD_S if agreed else 0.0)
     return msgspec.json.encode(shown)
+
+
+def _state(call: Call, check_id: str) -> str:
+    """The check, and a keyed mark of it and its question: a plain digest would tell the number to whoever tries all."""
+    said = json.dumps(["mcp.state", check_id, call.arguments], sort_keys=True)  # takes integers of any size
+    mark = call.services.fingerprint(call.principal.tenant, said.encode())
+    return f"{check_id}.{base64.urlsafe_b64encode(mark).rstrip(b'=').decode('ascii')}"

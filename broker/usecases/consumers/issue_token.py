@@ -100,7 +100,7 @@ class IssueToken:
             return _refusal("invalid_client", "this assertion was used before", status=HTTPStatus.UNAUTHORIZED)
         try:
             if proof is not None:
-                await self._tools.proofs.use(proof)
+                await self._tools.proofs.use(proof, proven.client.tenant)
         except TokenRefused as error:
             return _refusal("invalid_dpop_proof", str(error))
         if answer.uses and not await self._tools.shelf.use(list(answer.uses)):

@@ -10,9 +10,11 @@ from broker.clock import Clock
 from broker.consumers import authorize, certificates, jose, keys
 from broker.consumers.certificates import CertificateName
 from broker.domain.check import Principal
+from broker.domain.tenancy import is_below_another
 from broker.errors import Conflict, Fault, InvalidRequest, NotFound
 from broker.events import addresses
 from broker.storage.consumer_store import Ancestor, ClientRow, TrustedIssuer
+from broker.usecases.consumers.manage_keys import NOT_MADE
 from broker.usecases.consumers.reach import Reach, require_gift
 
 CLIENTS_MAX = 1000
@@ -279,6 +281,8 @@ class ManageClients:
     async def _require(self, by: Principal | None, tenant: str) -> None:
         if by is not None:
             await self._reach.require(by, tenant, own=True)
+        elif is_below_another(tenant) and not await self._registry.lineage(tenant):
+            raise NotFound(NOT_MADE)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

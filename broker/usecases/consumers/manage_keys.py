@@ -8,15 +8,20 @@ import msgspec
 
 from broker.clock import Clock
 from broker.consumers import authorize, keys
-from broker.domain.tenancy import is_sandbox
+from broker.domain.tenancy import is_below_another, is_sandbox
 from broker.errors import Fault, InvalidRequest, NotFound
 from broker.storage.records import ApiKey
 
 _NAME_LENGTH_MAX = 64
+NOT_MADE = "there is no such tenant: make it below its platform first, with tenants create NAME --parent PLATFORM"
 
 
 class KeyShelf(Protocol):
     """Where keys are kept."""
+
+    async def is_tenant(self, tenant: str) -> bool:
+        """Whether there is a tenant of that name."""
+        ...
 
     async def create_key(self, key: ApiKey) -> None:
         """Keep a new key, and make its tenant where there is none."""
@@ -59,8 +64,11 @@ class ManageKeys:
 
         Raises:
             InvalidRequest: a name is empty or too long, or a scope is unknown.
+            NotFound: its tenant is named as one below a platform, and nobody has made it there.
         """
         _require_sound(wanted)
+        if is_below_another(wanted.tenant) and not await self._shelf.is_tenant(wanted.tenant):
+            raise NotFound(NOT_MADE)
         now = self._clock.now()
         minted = keys.mint(self._random_bytes, self._sealing_key, sandbox=is_sandbox(wanted.tenant))
         await self._shelf.create_key(

@@ -1,6 +1,8 @@
 """Tenants within tenants: a platform makes its customers, limits and suspends them, and gives them their keys."""
 
 import re
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -101,8 +103,12 @@ class ManageTenants:
     Whoever runs the broker has no principal (``None``) and may do it for all.
     """
 
-    def __init__(self, tree: TenantTree, keys: ManageKeys, clock: Clock) -> None:
+    def __init__(
+        self, tree: TenantTree, keys: ManageKeys, clock: Clock, operators: Callable[[str], AbstractSet[str]]
+    ) -> None:
+        """``operators`` are those that a tenant can be asked for at."""
         self._tree = tree
+        self._operators = operators
         self._require = Reach(tree).require
         self._keys = keys
         self._clock = clock
@@ -124,6 +130,7 @@ class ManageTenants:
                 f"send 1 to 32 of a-z, 0-9, -; with its platforms at most {_FULL_LENGTH_MAX}, {LEVELS_MAX} levels deep"
             )
             raise InvalidRequest("this tenant cannot be made", [Fault("/name", text)])
+        self._require_known(full, wanted)
         row = TenantRow(full, self._now_ms(), parent=above, limits=limits.write(wanted))
         await self._tree.add_tenant(row)
         return _out(row)
@@ -158,6 +165,7 @@ class ManageTenants:
         """Replace a tenant's limits; its own admin cannot, or no limit would hold."""
         await self._require(by, tenant)
         limits.require_sound(wanted)
+        self._require_known(tenant, wanted)
         await self._tree.limit(tenant, limits.write(wanted))
         return await self.show(by, tenant)
 
@@ -201,6 +209,17 @@ class ManageTenants:
         for key in await self._keys.of_tenant(tenant):
             if key.key_id == key_id:
                 require_gift(by, tenant, key.scopes)
+
+    def _require_known(self, tenant: str, wanted: Limits) -> None:
+        """Refuse a list that says less than somebody meant."""
+        if wanted.operators is None:
+            return
+        if is_sandbox(tenant):
+            text = "leave it out: a tenant of the sandbox asks the operators of the sandbox and nobody else"
+            raise InvalidRequest("these limits cannot be set", [Fault("/limits/operators", text)])
+        if unknown := sorted(set(wanted.operators) - self._operators(tenant)):
+            text = f"{', '.join(unknown)}: nobody is asked for this tenant by that name; see GET /v1/operators"
+            raise InvalidRequest("these limits cannot be set", [Fault("/limits/operators", text)])
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -26,6 +26,7 @@ from broker.routing.ported import FollowsTheNumber
 from broker.routing.resolver import Enquiry, Resolver
 from broker.signals.gather import ask_alone
 from broker.storage.policy_store import Entry
+from broker.usecases.operators.whose_operators import WhoseOperators
 from broker.usecases.permit import PURPOSE, About, Grant, Permit
 from broker.usecases.permitted import PermittedNetwork
 from broker.usecases.policy.policies_in_force import PoliciesInForce, entry
@@ -66,6 +67,7 @@ class NetworkTools(msgspec.Struct, frozen=True):
     new_correlator: Callable[[], str]
     policies: PoliciesInForce
     resolver: Resolver
+    operators: WhoseOperators
     through: PermittedNetwork
     permit: Permit
     gate: ConsentGate
@@ -117,7 +119,8 @@ class AskNetwork:
             await self._note(principal, ask_id, REFUSED, f"{question.call} {question.purpose} {grant}", subject)
             return Unavailable(question.signal, Unavailability.NOT_PERMITTED, grant)
         await self._note(principal, ask_id, ASKED, f"{question.call} {question.purpose} {_rests_on(grant)}", subject)
-        enquiry = Enquiry(principal.tenant, subject, question.phone, question.purpose, tools.new_correlator())
+        lists, correlator = await tools.operators.lists(principal.tenant), tools.new_correlator()
+        enquiry = Enquiry(principal.tenant, subject, question.phone, question.purpose, correlator, lists)
         signal = await self._ask(principal, question, enquiry, received_s + tools.ask_within_s)
         await self._note(
             principal, f"{ask_id}.answer", ANSWERED, f"{question.call} {_told(signal)}", subject + _encoded(signal)

@@ -11,9 +11,9 @@ from broker.domain.check import Principal
 from broker.domain.cost import Charge
 from broker.domain.instrument import Category, InstrumentName
 from broker.domain.signal import SignalName, Source
-from broker.domain.tenancy import is_sandbox
 from broker.operators.guards.breaker import BreakerState
 from broker.usecases.operators.magic_numbers import MagicNumbersOut, numbers_of
+from broker.usecases.operators.whose_operators import WhoseOperators
 
 Health = Literal["well", "left_alone", "being_tried"]
 _HEALTH: dict[BreakerState, Health] = {
@@ -104,19 +104,20 @@ class Roll(Protocol):
 
 
 class ListOperators:
-    """Tells a caller about the operators of its side: those of the sandbox, or the others."""
+    """Tells a caller about the operators that can be asked for its tenant, those of its own contracts too."""
 
-    def __init__(self, roll: Roll) -> None:
+    def __init__(self, roll: Roll, operators: WhoseOperators) -> None:
         self._roll = roll
+        self._operators = operators
 
-    def __call__(self, principal: Principal) -> OperatorsOut:
+    async def __call__(self, principal: Principal) -> OperatorsOut:
         """The operators; without ``trust:explain`` no more than what can be known, not by whom and at which price.
 
         Raises:
             NotPermitted: the caller lacks the scope ``trust:check``.
         """
         authorize.require(principal, authorize.CHECK)
-        found = tuple(self._of_side(principal.tenant))
+        found = tuple(self._told(await self._operators.of(principal.tenant)))
         signals = sorted({one.signal for operator in found for one in operator.capabilities})
         return OperatorsOut(tuple(signals), found if authorize.EXPLAIN in principal.scopes else ())
 
@@ -129,15 +130,13 @@ class ListOperators:
         authorize.require(principal, authorize.CHECK)
         return numbers_of(self._roll.magic)
 
-    def _of_side(self, tenant: str) -> Iterator[OperatorOut]:
-        sandbox = is_sandbox(tenant)
-        for name, offer in self._roll.offered().items():
-            if (name in self._roll.magic) != sandbox:
-                continue
-            states = self._roll.breakers(name)
+    def _told(self, names: tuple[str, ...]) -> Iterator[OperatorOut]:
+        offered = self._roll.offered()
+        for name in names:
+            offer, states = offered[name], self._roll.breakers(name)
             yield OperatorOut(
                 name,
-                sandbox,
+                name in self._roll.magic,
                 tuple(
                     CapabilityOut(signal, one.api, one.version, _HEALTH[states[signal]], self._price(name, signal))
                     for signal, one in sorted(offer.capabilities.items())

@@ -5,6 +5,7 @@ from pathlib import Path
 from broker.adapter_kit.deployment import load_operators
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import Route
+from broker.operators.contracts import routed
 from broker.routing.ranges import RangeTable, compiled
 from broker.routing.router import Router, open_router
 
@@ -21,6 +22,6 @@ def show(folder: Path, phone: PhoneNumber) -> tuple[Route, bool]:
     Raises:
         Misconfigured: a table or an operator's file is wrong.
     """
-    operators = frozenset(name for name, one in load_operators(folder / "operators").items() if not one.sandbox)
+    operators = routed(load_operators(folder / "operators"))
     router: Router = open_router(folder / "routing", operators)
     return router.route(phone), router.portable(phone)

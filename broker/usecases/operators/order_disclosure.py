@@ -167,7 +167,8 @@ class OrderDisclosure:
     ) -> Located | IdentityRecord | Refused:
         tools = self._tools
         deadline_s = tools.clock.monotonic_s() + tools.ask_within_s
-        enquiry = Enquiry(principal.tenant, subject, wanted.phone, wanted.purpose, tools.new_correlator())
+        lists, correlator = await tools.operators.lists(principal.tenant), tools.new_correlator()
+        enquiry = Enquiry(principal.tenant, subject, wanted.phone, wanted.purpose, correlator, lists)
         standing = tools.resolver.known(enquiry)
         route = standing.route
         if standing.ask_first:

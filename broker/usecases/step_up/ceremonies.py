@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from broker.adapter_kit.adapter import OperatorFault
+from broker.adapter_kit.authorization_code import Started
 from broker.adapter_kit.codes import KitCode
 from broker.domain.challenge import Challenge, ChallengeCode, ChallengeState, RefusalCode
 from broker.domain.phone import PhoneNumber
+from broker.domain.record import Check
 from broker.domain.signal import SignalName
 from broker.errors import Conflict
 from broker.policy.rules import StepUpMethod
@@ -52,7 +54,9 @@ class Ceremonies:
         if challenge.method == StepUpMethod.OPERATOR_PROMPT:
             return page_of(check, challenge.method, "", language, "")
         held = await self._desk.held(challenge)
-        started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
+        started = self._begin(held, check)
+        if started is None:
+            return PageView(language, open=False)
         goes_to = urlsplit(started.url)
         return page_of(check, challenge.method, compare_code(secret), language, f"{goes_to.scheme}://{goes_to.netloc}")
 
@@ -73,7 +77,10 @@ class Ceremonies:
             raise Conflict("this link is over")
         if challenge.method == StepUpMethod.OPERATOR_PROMPT:
             return await self._prompt(challenge, held, typed)
-        started = self._tools.ceremonies[held.operator].start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
+        started = self._begin(held, check)
+        if started is None:
+            await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE)
+            raise Conflict("this link is over")
         browser = self._tools.secret()
         sealed = await self._desk.seal(challenge, msgspec.structs.replace(held, transaction=started.transaction))
         ticket = digest(started.transaction.state)
@@ -81,6 +88,16 @@ class Ceremonies:
         if not await self._tools.store.move(opened):
             raise Conflict("this link was opened before, or is over")
         return Tapped(started.url, browser, ticket.hex())
+
+    def _begin(self, held: Held, check: Check) -> Started | None:
+        """Where the person goes; ``None`` where their operator does it no more, or is gone, since the link was made."""
+        operator = self._tools.ceremonies.get(held.operator)
+        if operator is None:
+            return None
+        try:
+            return operator.start_ceremony(SignalName.NUMBER_VERIFICATION, check.purpose)
+        except OperatorFault:
+            return None
 
     async def _prompt(self, challenge: Challenge, held: Held, typed: str) -> Tapped:
         """Have the operator ask the person, who has just read here what it is about."""
@@ -141,8 +158,11 @@ class Ceremonies:
         # Defensive: the answer of one operator on another's way back is a mix-up, also where neither says who it is.
         if held.transaction is None or operator not in {None, held.operator}:
             return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.FORGED)
+        ceremony = self._tools.ceremonies.get(held.operator)
+        if ceremony is None:
+            return await self._desk.end(challenge, ChallengeState.FAILED, ChallengeCode.OPERATOR_UNAVAILABLE)
         try:
-            proof = self._tools.ceremonies[held.operator].finish_ceremony(callback, held.transaction)
+            proof = ceremony.finish_ceremony(callback, held.transaction)
         except OperatorFault as fault:
             code = _FAULTS.get(fault.code, ChallengeCode.OPERATOR_UNAVAILABLE)
             return await self._desk.end(challenge, ChallengeState.FAILED, code)

@@ -19,7 +19,7 @@ from broker.adapter_kit.codes import KitCode
 from broker.adapter_kit.transport import TransportLimits, WireRequest, open_transport
 from broker.domain.signal import SignalName, Unavailability
 from broker.operators.guards.verdicts import failed
-from tests.support.certificates import Authority, Pair
+from tests.support.certificates import Authority, Pair, self_signed
 
 TIMEOUT_S = 0.5
 LIMITS = TransportLimits()
@@ -103,6 +103,13 @@ async def test_a_certificate_of_an_authority_that_we_do_not_trust_is_refused(
         assert await refusal(kind, url, authority.context()) == (Unavailability.OPERATOR_ERROR, KitCode.CONNECT_FAILED)
 
 
+async def test_a_certificate_that_vouches_for_itself_is_refused(
+    kind: Kind, authority: Authority, tmp_path: Path
+) -> None:
+    async with listening(serving(self_signed(tmp_path, "localhost"))) as url:
+        assert await refusal(kind, url, authority.context()) == (Unavailability.OPERATOR_ERROR, KitCode.CONNECT_FAILED)
+
+
 @pytest.fixture
 def untidy() -> Iterator[None]:
     """Where asyncio's server, or httpx's own pool, leaves a socket of a broken handshake to the garbage collector."""
@@ -147,14 +154,28 @@ def test_the_default_context_takes_nothing_below_tls_1_2_and_checks_names(kind: 
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
-class SlowNames(asyncio.SelectorEventLoop):
-    """A loop whose resolver does not come to an end."""
+class NoNames(asyncio.SelectorEventLoop):
+    """A loop whose resolver knows no operator."""
+
+    takes_s = 0.0
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: Any) -> Any:
         if host in {"operator.example", b"operator.example"}:
-            await asyncio.sleep(30)
-            raise socket.gaierror(socket.EAI_AGAIN, "slow")
+            await asyncio.sleep(self.takes_s)
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return await super().getaddrinfo(host, port, **hints)
+
+
+class SlowNames(NoNames):
+    """A loop whose resolver does not come to an end."""
+
+    takes_s = 30.0
+
+
+def test_a_name_that_does_not_resolve_is_a_failure_to_connect(kind: Kind) -> None:
+    with asyncio.Runner(loop_factory=NoNames) as runner:
+        told = runner.run(refusal(kind, "https://operator.example/", ssl.create_default_context()))
+    assert told == (Unavailability.OPERATOR_ERROR, KitCode.CONNECT_FAILED)
 
 
 def test_names_that_resolve_slowly_cost_no_more_than_the_call_has(kind: Kind) -> None:

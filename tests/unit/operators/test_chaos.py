@@ -1,8 +1,10 @@
 """R5, R6, R8 and R30: plans run against operators in trouble, through every guard, in virtual time."""
 
 import asyncio
+import gc
 import math
-from collections.abc import Callable, Mapping
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 import msgspec
@@ -189,23 +191,50 @@ def test_an_operator_that_became_ten_times_slower_for_good_is_still_heard(per_s:
     assert heard > share * len(checks.got)
 
 
-def test_r6_with_half_of_the_operators_silent_tasks_are_bounded() -> None:
+def held_bytes() -> int:
+    """What guards and gathering hold of the memory that is traced."""
+    gc.collect()
+    ours = [
+        tracemalloc.Filter(inclusive=True, filename_pattern=f"*/broker/{room}/*") for room in ("operators", "signals")
+    ]
+    return sum(one.size for one in tracemalloc.take_snapshot().filter_traces(ours).statistics("filename"))
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
+def test_r6_with_half_of_the_operators_silent_tasks_and_memory_are_bounded() -> None:
     silent = [Operator(f"silent{number}", lambda: 3600.0) for number in range(2)]
     well = [Operator(f"well{number}", around(0.05, number)) for number in range(2)]
     checks = Checks(*FOUR)
+    heard: set[str] = set()
+    held: list[int] = []
+
+    async def weigh() -> None:
+        for _ in range(3):
+            await asyncio.sleep(7)
+            heard.update(signal.source.operator for signal in checks.got if isinstance(signal, Observed))
+            checks.got.clear()  # what came belongs to the test
+            held.append(held_bytes())
 
     async def story() -> None:
         adapters = [guarded(operator).adapter for operator in (*silent, *well)]
         async with asyncio.TaskGroup() as group:
+            group.create_task(weigh())
             for adapter in adapters:
-                group.create_task(checks.steadily(adapter, 20, 60))
+                group.create_task(checks.steadily(adapter, 20, 24))
 
     run_virtually(story())
     assert in_time(checks) >= 0.999
     # At most the checks that can be under way at once, each with a task for itself and for each of its four questions.
     assert checks.tasks_max <= 5 * math.ceil(4 * 20 * (LEFT_S + TOLERANCE_S)) + 10
-    heard = {signal.source.operator for signal in checks.got if isinstance(signal, Observed)}
     assert heard == {"well0", "well1"}
+    assert held[2] < held[0] + 64 * 1024, held
 
 
 def test_r8_a_flapping_operator_moves_its_breaker_seldom_and_gets_few_retries() -> None:

@@ -7,15 +7,27 @@ import msgspec
 import pytest
 
 from broker.adapter_kit.adapter import Capability, SignalQuery
-from broker.adapter_kit.instruments import A, AskConsent, ConsentEntry, ConsentReason, ConsentStatus, Order, Refused
+from broker.adapter_kit.instruments import (
+    A,
+    AskConsent,
+    ConsentEntry,
+    ConsentReason,
+    ConsentStatus,
+    IdentityRecord,
+    OpenRecord,
+    Order,
+    Refused,
+)
 from broker.domain.instrument import InstrumentName
 from broker.domain.signal import Observed, Signal, SignalName, Unavailability, Unavailable
-from broker.operators.consents import AsksConsentFirst, ConsentCode, ConsentMemory
+from broker.operators.consents import AsksConsentFirst, ConsentCode, ConsentMemory, no_scopes
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Acting, good, question
 
 SCOPE = "sim-swap:check"
 Said = ConsentStatus | Refused
+CARRIED_OUT = IdentityRecord({"name": "Ana"})
+FILL_IN = "kyc-fill-in:name"
 
 
 class Operator(Acting):
@@ -25,6 +37,7 @@ class Operator(Acting):
         super().__init__(good(clock))
         self.said = said
         self.orders: list[AskConsent] = []
+        self.carried_out: list[InstrumentName] = []
 
     @property
     def capabilities(self) -> Mapping[SignalName, Capability]:
@@ -32,9 +45,12 @@ class Operator(Acting):
         return offers | {SignalName.SIM_SWAP: Capability(SignalName.SIM_SWAP, "sim-swap", "2.1.0", (SCOPE,))}
 
     async def carry_out(self, order: Order[A]) -> A | Refused:
-        assert isinstance(order, AskConsent)
-        self.orders.append(order)
-        answer: object = self.said
+        answer: object = CARRIED_OUT
+        if isinstance(order, AskConsent):
+            self.orders.append(order)
+            answer = self.said
+        else:
+            self.carried_out.append(order.instrument)
         return answer  # type: ignore[return-value]
 
 
@@ -74,7 +90,7 @@ def code(signal: Signal) -> str | None:
 async def test_only_a_yes_lets_the_question_through(said: Said, found: str | None) -> None:
     clock = HandClock()
     operator = Operator(clock, said)
-    answer = await AsksConsentFirst(operator, ConsentMemory(clock)).observe(asking(clock))
+    answer = await AsksConsentFirst(operator, ConsentMemory(clock), no_scopes).observe(asking(clock))
     assert code(answer) == found
     assert len(operator.asked) == (found is None)
     assert operator.orders[0].scopes == (SCOPE,)
@@ -87,15 +103,67 @@ async def test_only_a_yes_lets_the_question_through(said: Said, found: str | Non
 async def test_what_rests_on_no_consent_is_asked_at_once(change: dict[str, object]) -> None:
     clock = HandClock()
     operator = Operator(clock, status(permitted=False))
-    answer = await AsksConsentFirst(operator, ConsentMemory(clock)).observe(asking(clock, **change))
+    answer = await AsksConsentFirst(operator, ConsentMemory(clock), no_scopes).observe(asking(clock, **change))
     assert isinstance(answer, Observed)
+    assert operator.orders == []
+
+
+def ordering(clock: HandClock, consent_of: bytes | None = b"subject") -> OpenRecord:
+    asked = asking(clock)
+    return OpenRecord(
+        phone=asked.phone,
+        purpose=asked.purpose,
+        correlator=asked.correlator,
+        deadline_s=asked.deadline_s,
+        tenant="acme",
+        consent_of=consent_of,
+        attributes=("name",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (status(permitted=True, scope=FILL_IN), None),
+        (status(permitted=False, scope=FILL_IN), (Unavailability.NOT_PERMITTED, ConsentCode.MISSING)),
+        (
+            status(permitted=False, scope=FILL_IN, reason=ConsentReason.DENIED),
+            (Unavailability.NOT_PERMITTED, ConsentCode.REFUSED),
+        ),
+        (status(permitted=True), (Unavailability.NOT_PERMITTED, ConsentCode.MISSING)),
+        (refused(Unavailability.TIMEOUT), (Unavailability.TIMEOUT, ConsentCode.UNKNOWN)),
+    ],
+)
+async def test_an_order_waits_for_a_yes_as_a_question_does(
+    said: Said, found: tuple[Unavailability, ConsentCode] | None
+) -> None:
+    clock = HandClock()
+    operator = Operator(clock, said)
+    adapter = AsksConsentFirst(operator, ConsentMemory(clock), lambda _order: (FILL_IN,))
+    answer = await adapter.carry_out(ordering(clock))
+    assert operator.orders[0].scopes == (FILL_IN,)
+    if found is None:
+        assert (answer, operator.carried_out) == (CARRIED_OUT, [InstrumentName.IDENTITY_RECORD])
+    else:
+        assert isinstance(answer, Refused)
+        assert ((answer.reason, answer.code), answer.source, operator.carried_out) == (found, None, [])
+
+
+@pytest.mark.parametrize(("scopes", "consent_of"), [((FILL_IN,), None), ((), b"subject")])
+async def test_an_order_that_rests_on_no_consent_is_carried_out_at_once(
+    scopes: tuple[str, ...], consent_of: bytes | None
+) -> None:
+    clock = HandClock()
+    operator = Operator(clock, status(permitted=False))
+    adapter = AsksConsentFirst(operator, ConsentMemory(clock), lambda _order: scopes)
+    assert await adapter.carry_out(ordering(clock, consent_of)) == CARRIED_OUT
     assert operator.orders == []
 
 
 async def test_a_yes_is_remembered_for_a_moment_and_dropped_with_any_news_of_the_person() -> None:
     clock = HandClock()
     memory, operator = ConsentMemory(clock), Operator(clock, status(permitted=True))
-    adapter = AsksConsentFirst(operator, memory)
+    adapter = AsksConsentFirst(operator, memory, no_scopes)
     for _ in range(3):
         await adapter.observe(asking(clock))
     assert len(operator.orders) == 1
@@ -112,7 +180,7 @@ async def test_a_yes_is_remembered_for_a_moment_and_dropped_with_any_news_of_the
 async def test_what_nobody_could_tell_is_asked_again() -> None:
     clock = HandClock()
     operator = Operator(clock, refused(Unavailability.TIMEOUT))
-    adapter = AsksConsentFirst(operator, ConsentMemory(clock))
+    adapter = AsksConsentFirst(operator, ConsentMemory(clock), no_scopes)
     await adapter.observe(asking(clock))
     operator.said = status(permitted=True)
     assert isinstance(await adapter.observe(asking(clock)), Observed)

@@ -16,7 +16,9 @@ from broker.operators.guards.compose import guard
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.guards.retry import Retry
 from broker.operators.guards.throttle import Throttle
+from broker.operators.guards.verdicts import failed
 from tests.support.clocks import HandClock
+from tests.support.virtual_time import VirtualClock, run_virtually
 from tests.unit.operators.guarded import SIM, Acting, bad, down, good, hanging, question, steady
 
 ERROR, TIMEOUT = Unavailability.OPERATOR_ERROR, Unavailability.TIMEOUT
@@ -107,6 +109,7 @@ async def test_a_place_that_comes_together_with_a_cancellation_is_given_back() -
     [
         (ERROR, "UNAVAILABLE", SIM, 2),
         (ERROR, "BAD_GATEWAY", SIM, 2),
+        (ERROR, "TIMEOUT", SIM, 2),
         (ERROR, KitCode.CONNECT_FAILED, SIM, 2),
         (TIMEOUT, KitCode.CONNECT_TIMEOUT, SIM, 2),
         (TIMEOUT, KitCode.ATTEMPT_TIMEOUT, SIM, 2),
@@ -274,12 +277,59 @@ async def test_an_attempt_gets_what_calls_have_needed_within_bounds(took_s: floa
     first = question(clock, 30)
     await attempt.observe(first)
     assert inner.asked[0].deadline_s == pytest.approx(first.deadline_s - 30 + 1.2)
-    for _ in range(70):
-        await attempt.observe(question(clock, 30))
-    assert attempt.timeout_s(SIM) == pytest.approx(timeout_s, rel=0.06)
     short = question(clock, 0.1)
     await attempt.observe(short)
     assert inner.asked[-1] is short
+    for _ in range(70):
+        await attempt.observe(question(clock, 30))
+    assert attempt.timeout_s(SIM) == pytest.approx(timeout_s, rel=0.06)
+
+
+async def test_with_less_time_than_half_of_all_answers_need_it_is_not_asked() -> None:
+    clock = HandClock()
+    inner = Acting(steady(clock, 0.3))
+    attempt = AttemptTimeout(inner, GuardLimits(attempt_samples_min=64), clock)
+    hopeless = Unavailable(SIM, TIMEOUT, KitCode.DEADLINE)
+    assert await attempt.observe(question(clock, 0.2)) == hopeless
+    assert len(inner.asked) == 1  # nothing was known yet
+    for _ in range(64):
+        await attempt.observe(question(clock, 1.35))
+    inner.asked.clear()
+    assert [await attempt.observe(question(clock, 0.2)) for _ in range(19)] == [hopeless] * 19
+    assert inner.asked == []
+    assert failed(hopeless, 1.0, 0.2) is None  # and nobody is to blame
+    assert isinstance(await attempt.observe(question(clock, 0.35)), Observed)
+
+
+async def test_one_that_became_quicker_is_found_out_by_those_who_have_little_time_themselves() -> None:
+    clock = HandClock()
+    inner = Acting(steady(clock, 0.3))
+    attempt = AttemptTimeout(inner, GuardLimits(attempt_samples_min=64), clock)
+    for _ in range(64):
+        await attempt.observe(question(clock, 1.35))
+    inner.act = steady(clock, 0.05)
+    answers = [await attempt.observe(question(clock, 0.2)) for _ in range(3000)]
+    assert sum(isinstance(answer, Observed) for answer in answers[:100]) == 5
+    assert all(isinstance(answer, Observed) for answer in answers[-100:])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_second_attempt_waits_for_a_moment_that_nobody_shares(seed: int) -> None:
+    """Full jitter between 20 and 120 ms, or retries of many checks would arrive together."""
+    waits: list[float] = []
+
+    async def ask() -> None:
+        clock = VirtualClock()
+        random = Random(seed)
+        for _ in range(40):
+            retry = Retry(Acting(down()), GuardLimits(), clock, random)
+            started_s = clock.monotonic_s()
+            await retry.observe(msgspec.structs.replace(question(HandClock()), deadline_s=started_s + 1.5))
+            waits.append(clock.monotonic_s() - started_s)
+
+    run_virtually(ask())
+    assert 0.02 <= min(waits) < 0.035
+    assert 0.105 < max(waits) <= 0.1201
 
 
 async def test_an_operator_that_became_slower_for_good_is_heard_again() -> None:

@@ -12,12 +12,14 @@ import pytest
 from broker.adapter_kit.transport import WireRequest, WireResponse, scripted_transport
 from broker.domain.phone import PhoneNumber
 from broker.domain.route import NETWORK_NOT_SERVED, UNROUTABLE, Route, RouteBasis
+from broker.domain.tenancy import OperatorLists
 from broker.routing.networks import Network, Networks
 from broker.routing.ranges import Range, RangeTable
 from broker.routing.resolver import Enquiry, Resolver, RoutingLimits
 from broker.routing.router import Router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder
 from tests.support.clocks import HandClock
+from tests.support.contracts import contracts
 
 VEGA, LYRA = Network("vega", "ES", ("vega",)), Network("lyra", "ES", ("lyra",))
 RANGES = RangeTable(
@@ -28,6 +30,8 @@ NETWORKS = Networks(
     {"vega-es": VEGA, "lyra-es": LYRA},
     {("ES", "Vega"): VEGA, ("CU", "Vega"): VEGA},
 )
+# Initech has a contract of its own with Vega.
+CONTRACTS = contracts(vega={}, lyra={}, own={"tenants": ["initech"], "in_place_of": "vega"})
 GUESS = Route(RouteBasis.RANGE, "vega", "ES", ("vega",))
 MOVED = Route(RouteBasis.FINDER, "lyra", "ES", ("lyra",))
 
@@ -77,7 +81,7 @@ class Bench:
         )
         client = finder and TelcoFinder(settings, scripted_transport(finder), self.clock, Random(1))
         router = Router(prefixes or {}, NETWORKS, RANGES)
-        self.resolver = Resolver(router, client or None, RoutingLimits(**limits), self.clock)
+        self.resolver = Resolver(router, client or None, RoutingLimits(**limits), self.clock, CONTRACTS)
 
     async def look_up(self, enquiry: Enquiry) -> Route:
         return await self.resolver.look_up(enquiry, self.known(enquiry), deadline_s=self.clock.monotonic_s() + 5)
@@ -89,8 +93,10 @@ class Bench:
         return self.resolver.known(enquiry).route
 
 
-def enquiry(number: str = "+34600000101", tenant: str = "acme", subject: bytes = b"s") -> Enquiry:
-    return Enquiry(tenant, subject, PhoneNumber(number), "FraudPreventionAndDetection", "c")
+def enquiry(
+    number: str = "+34600000101", tenant: str = "acme", subject: bytes = b"s", lists: OperatorLists = ()
+) -> Enquiry:
+    return Enquiry(tenant, subject, PhoneNumber(number), "FraudPreventionAndDetection", "c", lists)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +251,38 @@ async def test_closing_gives_up_what_is_under_way() -> None:
     await asyncio.sleep(0.01)
     await bench.resolver.aclose()
     assert await waiting == GUESS
+
+
+async def test_a_contract_is_asked_wherever_its_operator_would_be_and_memory_keeps_what_is_true() -> None:
+    bench = Bench(finder := PretendFinder(SHALLOW="lyra-es", DEEP="vega-es"))
+    ours = enquiry(tenant="initech.shop")
+    assert bench.known(ours).sources == ("own",)
+    assert (await bench.look_up(ours)).sources == ("lyra",)
+    again = await bench.look_again(ours, bench.known(ours))
+    assert again is not None
+    assert again.sources == bench.known(ours).sources == ("own",)
+    assert bench.resolver.found_deep(ours) == bench.known(ours)
+    # The same way under another contract is no other way.
+    bench.resolver.forget("initech.shop", b"s")
+    assert await bench.look_again(ours, bench.known(ours)) is None
+    assert len(finder.searches) == 3
+
+
+async def test_who_may_use_nobody_is_routed_nowhere_and_no_finder_hears_of_it() -> None:
+    bench = Bench(PretendFinder(SHALLOW="lyra-es"))
+    none = enquiry(lists=(frozenset(),))
+    standing = bench.resolver.known(none)
+    assert (standing.route.sources, standing.route.code, standing.ask_first) == ((), NETWORK_NOT_SERVED, False)
+    assert bench.resolver.anywhere(none) == ()
+
+
+async def test_a_list_is_looked_at_each_time() -> None:
+    bench = Bench(PretendFinder(SHALLOW="lyra-es"))
+    vega, lyra = ((frozenset({name}),) for name in ("vega", "lyra"))
+    refused = await bench.look_up(enquiry(lists=vega))
+    assert (refused.network, refused.sources, refused.code) == ("lyra", (), NETWORK_NOT_SERVED)
+    assert bench.known(enquiry(lists=vega)).code == NETWORK_NOT_SERVED
+    assert bench.known(enquiry(lists=lyra)).sources == bench.known(enquiry()).sources == ("lyra",)
 
 
 def mutated(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

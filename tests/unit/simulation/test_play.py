@@ -165,6 +165,7 @@ def test_waves_keep_their_promise_at_length(attack_factor: float) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(900)
 def test_the_published_size_of_run() -> None:
     found = findings(played(200_000, operators=operators(reads="date", lies=False)))
     low, high = OBSERVED_OVER_EXPECTED

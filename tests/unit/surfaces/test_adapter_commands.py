@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from joserfc.jwk import ECKey
@@ -160,8 +160,10 @@ def test_an_adapter_in_a_package_of_its_own_works_through_its_entry_point_alone(
     assert built.returncode == 0, built.stderr
     verified = run("-m", "broker", "adapter", "verify", "novel", "--json", path=target)
     assert verified.returncode == 0, verified.stderr
-    report = cast("dict[str, object]", json.loads(verified.stdout))
+    report = cast("dict[str, Any]", json.loads(verified.stdout))
     assert (report["adapter"], report["passed"]) == ("novel", True)
+    counted = f"{report['counts']['passed']} of {sum(report['counts'].values())} for the manifest as it is written"
+    assert counted in (PROJECT / "adapters" / "README.md").read_text("utf-8")
     without = run("-m", "broker", "adapter", "verify", "novel", path=tmp_path)
     assert without.returncode == 1
     assert "no adapter 'novel' is installed" in without.stderr

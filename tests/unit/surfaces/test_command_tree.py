@@ -1,5 +1,6 @@
 """What holds for every command: JSON for programs, help in words, completion in a shell, a sign of life meanwhile."""
 
+import ast
 import json
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -88,6 +89,28 @@ def test_programs_are_told_json_and_people_lines(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "tb_1\n"
     tell({"key": "tb_1"}, ["tb_1"], as_json=True)
     assert json.loads(capsys.readouterr().out) == {"key": "tb_1"}
+
+
+TOLD_OTHERWISE = {
+    "output": "is where it is said",
+    "doctor": "names each thing that it looks at",
+    "demo": "shows people around, step by step",
+    "demo_record": "is a step of the demo",
+    "rehearse_stage": "sets a stage for the simulation, which shows a bar",
+    "log_drill": "tells a minute's steps one by one",
+}
+
+
+def test_whatever_opens_the_database_or_asks_somebody_says_that_it_is_at_work() -> None:
+    """A database that is made or migrated takes a second or two, and one far away may take longer."""
+    folder = Path(app.__file__).parent
+    silent = {
+        path.stem
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "asyncio.run"
+    }
+    assert silent == TOLD_OTHERWISE.keys()
 
 
 def test_what_is_under_way_is_said_beside_the_answer_if_at_all(capsys: pytest.CaptureFixture[str]) -> None:

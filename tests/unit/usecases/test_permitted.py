@@ -19,7 +19,7 @@ from broker.privacy.journal import ErasureJournal
 from broker.privacy.pseudonyms import Pseudonyms
 from broker.storage.consent_store import Held
 from broker.usecases.permit import Permit, PermitLimits
-from broker.usecases.permitted import NOBODY, UNKNOWN, Gatekeeping, PermittedNetwork
+from broker.usecases.permitted import NOBODY, NOT_ITS_OPERATOR, UNKNOWN, Gatekeeping, PermittedNetwork
 from broker.usecases.privacy.subject_watch import SubjectWatch
 from tests.support.clocks import HandClock
 from tests.unit.operators.guarded import Acting, good
@@ -169,6 +169,31 @@ CHANGES: list[tuple[Change, SignalName, str]] = [
     (go_down, SWAP, UNKNOWN),
     (go_down, PLACE, UNKNOWN),
 ]
+
+
+async def test_an_operator_that_is_no_longer_the_tenants_is_not_asked_over_an_older_route(gate: Gate) -> None:
+    """Whoever may be asked is looked up for each question; where nobody can look, nobody is asked."""
+
+    async def may_ask(tenant: str, sources: tuple[str, ...]) -> bool:
+        if tenant == "down":
+            raise Unrecorded("the database is away")
+        return (tenant, sources) == ("acme", ("alba",))
+
+    network = PermittedNetwork(
+        lambda _: gate.operator, Gatekeeping(gate.network.permit, gate.pseudonyms, may_ask=may_ask)
+    )
+    for sources, tenant, code in (
+        (("alba",), "acme", None),
+        (("alba", "borealis"), "acme", NOT_ITS_OPERATOR),
+        (("borealis",), "acme", NOT_ITS_OPERATOR),
+        (("alba",), "globex", NOT_ITS_OPERATOR),
+        (("alba",), "down", UNKNOWN),
+    ):
+        adapter = network(sources)
+        assert adapter is not None
+        query = SignalQuery(SWAP, NUMBER, PURPOSE, "c", gate.clock.monotonic_s() + 1, tenant=tenant)
+        assert refusal(await adapter.observe(query)) == code
+    assert len(gate.operator.asked) == 1
 
 
 @pytest.mark.parametrize(("change", "signal", "code"), CHANGES)
