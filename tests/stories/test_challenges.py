@@ -234,6 +234,16 @@ def test_a_challenge_is_for_its_own_check_person_and_agent(till: Till) -> None:
             assert http.post(path, json={"method": "network_auth", "phoneNumber": SWAPPED_3D}).status_code == 404
 
 
+def test_challenges_that_are_started_at_once_take_the_place_of_the_one_before(till: Till) -> None:
+    check = till.ask()
+    for _ in range(3):
+        first = till.started(check)
+        with ThreadPoolExecutor(6) as pool:
+            codes = list(pool.map(lambda _: till.start(check).status_code, range(6)))
+        assert codes == [201] * 6
+        assert till.http.get(first["href"]).json()["code"] == "REPLACED"
+
+
 def test_a_newer_challenge_takes_the_place_of_the_one_before(till: Till) -> None:
     check = till.ask()
     first, second = till.started(check), till.started(check)

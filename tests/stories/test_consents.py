@@ -252,7 +252,7 @@ def test_an_objection_bars_what_nobody_agreed_to(desk: Desk) -> None:
 
 
 def test_a_consent_is_shown_version_by_version_and_exported(desk: Desk) -> None:
-    given = desk.give(proof="recording 4711", expiresAt="2099-01-01T00:00:00Z", jurisdiction="ES")
+    given = desk.give(proof="recording of a canary", expiresAt="2099-01-01T00:00:00Z", jurisdiction="ES")
     desk.withdraw(given)
     assert desk.withdraw(given)["version"] == 2, "once is enough"
     shown = desk.clerk.get(f"/v1/consents/{given['id']}").json()["consents"]
@@ -272,7 +272,7 @@ def test_a_consent_is_shown_version_by_version_and_exported(desk: Desk) -> None:
     ]
     for text in (str(record), str(shown)):
         assert "600000101" not in text
-        assert "4711" not in text
+        assert "canary" not in text
     leaves = desk.stage.rows("select body from log_leaves where cast(body as text) like ?", f'%"{given["id"]}"%')
     assert [b"consent.given" in leaves[0][0], b"consent.withdrawn" in leaves[1][0]] == [True, True]
 

@@ -240,10 +240,14 @@ def test_an_attack_where_consent_is_asked_for_is_a_typed_reason(
     struck = ATTACKS[name]
     hostile.control.fault(struck.kind, {"type": "api", "api": "consent-info"}, **struck.knobs)
     deadline_ms = SHORT_DEADLINE_MS if struck.reasons.intersection(SLOW) else DEADLINE_MS
-    document = check(stage, stage.broker.analyst_key, NEVER_PERMITTED, deadline_ms=deadline_ms)
-    assert reasons(document)["location"] in {*struck.reasons, *SLOW}
+    # A machine with too much to do may have no time left for the question; then it is tried again.
+    for _ in range(5):
+        document = check(stage, stage.broker.analyst_key, NEVER_PERMITTED, deadline_ms=deadline_ms)
+        assert reasons(document)["location"] in {*struck.reasons, *SLOW}
+        assert times_asked(hostile, "location-verification") == 0
+        if times_asked(hostile, "consent-info"):
+            break
     assert times_asked(hostile, "consent-info") > 0
-    assert times_asked(hostile, "location-verification") == 0
     assert CANARY not in json.dumps(document)
 
 

@@ -57,7 +57,7 @@ def checked(http: httpx.Client, agent: Agent, token: str) -> httpx.Response:
 
 
 def of_user(agent: Agent, **changed: Any) -> dict[str, Any]:
-    return {"iss": IDP, "sub": "ana", "aud": agent.client_id, "iat": now_s(), "exp": now_s() + 600, **changed}
+    return {"iss": IDP, "sub": "ana-of-the-canaries", "aud": agent.client_id, "iat": now_s(), "exp": now_s() + 600, **changed}
 
 
 def vouching(agent: Agent, **changed: Any) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def test_an_agent_acts_for_a_user_and_the_record_says_so(
     assert (answer["issued_token_type"], answer["scope"]) == (ACCESS_TOKEN, "trust:check trust:explain")
     settled = checked(http, till, answer["access_token"])
     assert settled.status_code == 200
-    assert "ana" not in settled.text
+    assert "canaries" not in settled.text
     delegation = settled.json()["delegation"]
     assert delegation["chain"] == ["till"]
     assert delegation["user"].startswith("usr_")

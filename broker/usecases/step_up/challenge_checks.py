@@ -226,7 +226,16 @@ class ChallengeChecks:
     async def _replace_open(self, check: Check) -> None:
         for challenge in await self._tools.store.of_check(check.tenant, check.id):
             if challenge.is_open:
-                await self._desk.end(challenge, ChallengeState.CANCELLED, ChallengeCode.REPLACED, by=check.consumer)
+                await self._give_way(challenge, check.consumer)
+
+    async def _give_way(self, challenge: Challenge, by: str) -> None:
+        try:
+            await self._desk.end(challenge, ChallengeState.CANCELLED, ChallengeCode.REPLACED, by=by)
+        except Conflict:
+            now = await self._tools.store.find(challenge.tenant, challenge.challenge_id)
+            # Its time may have ended it meanwhile, or another start; only whoever has proven it needs no other.
+            if now is None or now.is_open or now.state is ChallengeState.MET:
+                raise
 
     def _require_offered(self, check: Check, method: str, principal: Principal) -> None:
         offered = check.ways.offered if check.ways else ()
