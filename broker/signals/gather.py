@@ -87,10 +87,6 @@ class Gatherer:
         recalled = {**self.recall(plan, adapter, errand), **recalled}
         asked = [item for item in plan.items if item.signal not in recalled]
         answers = await self._ask_all(asked, adapter, errand) if asked else []
-        for item, answer in zip(asked, answers, strict=True):
-            # Defensive: what was said under a token is about whoever holds it, which need not be this number.
-            if isinstance(answer, Observed) and not errand.query.personal:
-                self._freshness.put(self._key(item, adapter, errand), answer)
         told = [self._or_adverse(item, answer, adapter, errand) for item, answer in zip(asked, answers, strict=True)]
         return [*recalled.values(), *told]
 
@@ -150,16 +146,20 @@ class Gatherer:
         answer = call.seat.task.result() if _landed(call.seat) else None
         errand.late.remove(call)
         self._flights.leave(call.seat)
-        if not isinstance(answer, Observed):
-            return None
-        if not errand.query.personal:
-            self._freshness.put(self._key(call.item, call.adapter, errand), answer)
-        return answer
+        return answer if isinstance(answer, Observed) else None
 
     def _board(self, item: PlanItem, adapter: Adapter, errand: Errand) -> Seat:
         query = errand.ask(item)
         key = key_of(errand.tenant, errand.subject, adapter.operator, adapter.capabilities[item.signal], query)
-        return self._flights.board(key, query, functools.partial(_ask, adapter))
+        return self._flights.board(key, query, functools.partial(self._ask_and_keep, item, adapter, errand))
+
+    async def _ask_and_keep(self, item: PlanItem, adapter: Adapter, errand: Errand, query: SignalQuery) -> Signal:
+        """The answer, kept as it lands: whoever comes before those who wait have their turn must not ask again."""
+        answer = await _ask(adapter, query)
+        # Defensive: what was said under a token is about whoever holds it, which need not be this number.
+        if isinstance(answer, Observed) and not query.personal:
+            self._freshness.put(self._key(item, adapter, errand), answer)
+        return answer
 
     def _board_again(self, seat: Seat, item: PlanItem, adapter: Adapter, errand: Errand) -> Seat:
         """Once, for who only followed: a leader had its own deadline, so its failure need not be everybody's."""

@@ -57,7 +57,7 @@ def checked(http: httpx.Client, agent: Agent, token: str) -> httpx.Response:
 
 
 def of_user(agent: Agent, **changed: Any) -> dict[str, Any]:
-    return {"iss": IDP, "sub": "ana-of-the-canaries", "aud": agent.client_id, "iat": now_s(), "exp": now_s() + 600, **changed}
+    return {"iss": IDP, "sub": "canaries", "aud": agent.client_id, "iat": now_s(), "exp": now_s() + 600, **changed}
 
 
 def vouching(agent: Agent, **changed: Any) -> dict[str, Any]:

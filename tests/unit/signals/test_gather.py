@@ -117,6 +117,23 @@ async def test_what_has_not_answered_by_the_deadline_is_late_and_cancelled() -> 
     await asyncio.wait_for(cancelled.wait(), 5)
 
 
+async def test_an_answer_that_has_just_come_is_used_before_those_who_waited_for_it_have_their_turn() -> None:
+    """A loop that takes a thousand checks in begins many between the two."""
+    clock, wanted = HandClock(), plan(SignalName.SIM_SWAP, max_age_s=60)
+    gatherer, newcomers = Gatherer(Freshness(entries_max=9), clock), list[asyncio.Task[Mapping[SignalName, Signal]]]()
+
+    async def answer(query: SignalQuery) -> Signal:
+        if not newcomers:
+            newcomers.append(asyncio.create_task(run(gatherer, adapter, wanted, errand(1e9))))
+        return observed(query, clock)
+
+    adapter = ScriptedAdapter(answer)
+    await run(gatherer, adapter, wanted, errand(1e9))
+    (answered,) = (await newcomers[0]).values()
+    assert isinstance(answered, Observed)
+    assert (answered.source.cached, len(adapter.asked)) == (True, 1)
+
+
 async def test_an_adapter_that_raises_is_an_unavailable_signal() -> None:
     async def answer(_query: SignalQuery) -> Signal:
         raise RuntimeError("+34600000101")
