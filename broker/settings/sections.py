@@ -39,6 +39,7 @@ class StorageSettings(Section):
     commit_interval_ms: float = Field(default=2.0, ge=0, le=100)
     commit_wait_ms: int = Field(default=2000, ge=100, le=10_000)
     lock_wait_ms: int = Field(default=1000, ge=10, le=10_000)
+    read_wait_ms: int = Field(default=1000, ge=10, le=10_000)
     queue_max: int = Field(default=2048, ge=1, le=100_000)
 
     @model_validator(mode="after")

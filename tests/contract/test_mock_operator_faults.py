@@ -111,13 +111,13 @@ def test_slow_is_slow_and_right(alba: RunningOperator) -> None:
     token = alba.client.token("sim-swap")
     began = time.monotonic()
     assert alba.client.call(token, CHECK, {"phoneNumber": STEADY}).json() == {"swapped": False}
-    assert 0.11 < time.monotonic() - began < 1.0
+    assert time.monotonic() - began > 0.11
 
 
 @pytest.mark.parametrize("ending", ["000201", "000202"])
 def test_slow_and_hung_numbers_outlast_a_short_patience(alba: RunningOperator, ending: str) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        _about(alba, ending, timeout=0.15)
+        _about(alba, ending, timeout=httpx.Timeout(10, read=0.5))
     assert alba.control.requests(path=CHECK)[-1]["fault"] == ("latency" if ending == "000201" else "hang")
     assert _about(alba, "000101").status_code == 200
 
@@ -129,12 +129,12 @@ def test_a_hang_ends_by_itself(alba: RunningOperator) -> None:
 
 
 def test_a_dripping_answer_defeats_a_read_timeout(alba: RunningOperator) -> None:
-    alba.control.fault("drip", intervalMs=20)
+    alba.control.fault("drip", intervalMs=60)
     token_form = {"grant_type": "client_credentials"}
     began = time.monotonic()
-    response = alba.client.http.post("/oauth2/token", data=token_form, timeout=0.3)
+    response = alba.client.http.post("/oauth2/token", data=token_form, timeout=1.2)
     assert response.json()["error"] == "invalid_client"
-    assert time.monotonic() - began > 0.6
+    assert time.monotonic() - began > 1.2
 
 
 TARGETS = {

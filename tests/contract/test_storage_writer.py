@@ -1,7 +1,6 @@
 """The group committer alone, over a back end in memory that tells when it is called and waits when it is told to."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -13,6 +12,7 @@ from broker.storage.records import Begun, StorageLimits
 from broker.storage.unit_of_work import Backoff, Begin, Outcome, Refused, Row, Settle, Unavailable, Unit, Value
 from broker.storage.writer import GroupWriter
 from tests.support.stored import a_commit, an_intent
+from tests.support.virtual_time import run_virtually
 
 
 class MemoryBackend:
@@ -24,11 +24,10 @@ class MemoryBackend:
         self.called = asyncio.Event()
         self.batches: list[list[str]] = []
         self.started_s: list[float] = []
-        self.ended_s: list[float] = []
         self.trouble: Exception | None = None
 
     async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
-        self.started_s.append(time.monotonic())
+        self.started_s.append(asyncio.get_running_loop().time())
         self.called.set()
         await self.gate.wait()
         if self.trouble is not None:
@@ -36,7 +35,6 @@ class MemoryBackend:
         if any(name(unit) == "chk_poison" for unit in units):
             raise Refused("23514")
         self.batches.append([name(unit) for unit in units])
-        self.ended_s.append(time.monotonic())
         return [Begun() if isinstance(unit, Begin) else 1 for unit in units]
 
     async def fetch(self, query: Executable, values: Mapping[str, Value]) -> list[Row]:
@@ -111,26 +109,27 @@ async def test_a_batch_has_a_maximum() -> None:
     assert [len(batch) for batch in backend.batches] == [4, 4, 2]
 
 
-async def test_nobody_waits_for_the_interval_when_the_last_commit_is_long_ago() -> None:
-    backend = MemoryBackend()
-    async with writing(backend, StorageLimits(commit_interval_ms=60)) as writer:
-        asked_s = time.monotonic()
-        await writer.submit(settle("chk_1"))
-        assert backend.started_s[0] - asked_s < 0.05
-        await asyncio.sleep(0.07)
-        asked_s = time.monotonic()
-        await writer.submit(settle("chk_2"))
-        assert backend.started_s[1] - asked_s < 0.05
+def test_nobody_waits_for_the_interval_when_the_last_commit_is_long_ago() -> None:
+    async def scene() -> tuple[float, ...]:
+        backend = MemoryBackend()
+        async with writing(backend, StorageLimits(commit_interval_ms=60)) as writer:
+            for name in ("chk_1", "chk_2"):
+                await writer.submit(settle(name))
+                await asyncio.sleep(0.07)
+        return tuple(backend.started_s)
+
+    assert run_virtually(scene()) == pytest.approx((0.0, 0.07))
 
 
-async def test_commits_keep_their_distance() -> None:
-    backend = MemoryBackend()
-    async with writing(backend, StorageLimits(commit_interval_ms=20)) as writer:
-        for n in range(4):
-            await writer.submit(settle(f"chk_{n}"))
-    gaps_s = [start - end for end, start in zip(backend.ended_s, backend.started_s[1:], strict=False)]
-    assert len(gaps_s) == 3
-    assert min(gaps_s) >= 0.019
+def test_commits_keep_their_distance() -> None:
+    async def scene() -> tuple[float, ...]:
+        backend = MemoryBackend()
+        async with writing(backend, StorageLimits(commit_interval_ms=20)) as writer:
+            for n in range(4):
+                await writer.submit(settle(f"chk_{n}"))
+        return tuple(backend.started_s)
+
+    assert run_virtually(scene()) == pytest.approx((0.0, 0.02, 0.04, 0.06))
 
 
 async def test_beyond_the_queue_is_overloaded_and_nothing_of_it_is_written() -> None:

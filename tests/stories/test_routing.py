@@ -111,7 +111,7 @@ def test_where_a_range_is_a_guess_the_finder_is_asked_first(tmp_path: Path) -> N
 def test_a_finder_that_is_down_leaves_the_guess(tmp_path: Path) -> None:
     with guessing(tmp_path) as stage:
         stage.alba.control.fault("status", {"type": "api", "api": "telco-finder"}, status=503)
-        document = check(stage, "+34600000101")
+        document = check(stage, "+34600000101", deadlineMs=4000)
         assert (document["routing"]["by"], document["routing"]["sources"]) == ("range", ["alba"])
         assert signal(document, "sim_swap")["state"] == "observed"
 

@@ -89,6 +89,10 @@ FORGETFUL = {
     "circles_daily = 3": "circles_daily = 0",
     # What must not show in the time of an answer is the story of test_oracle.
     "unseen_step_ms = 250": "unseen_step_ms = 0",
+    # How long a store is waited for is the story of test_storage_faults and test_faults; machines may be slow.
+    "commit_wait_ms = 2000": "commit_wait_ms = 10000",
+    "read_wait_ms = 1000": "read_wait_ms = 10000",
+    "record_grace_ms = 500": "record_grace_ms = 10000",
     # Consents of our own are the story of test_consents.
     'ledger = "required"': 'ledger = "operators"',
 }

@@ -26,6 +26,7 @@ from broker.adapter_kit.tokens import Token, TokenManager
 from broker.domain.signal import Unavailability
 from broker.errors import Misconfigured
 from tests.support.clocks import NOON, HandClock
+from tests.support.turns import settle, until
 from tests.unit.adapter_kit.pretend import KEY, TOKEN_URL, PretendOperator, ok
 
 U = Unavailability
@@ -131,7 +132,8 @@ async def test_a_hundred_askers_cause_one_request(operator: PretendOperator) -> 
     operator.token_gate = asyncio.Event()
     tokens = operator.tokens()
     askers = [asyncio.create_task(tokens.token(CHECK, deadline_s=SOON)) for _ in range(100)]
-    await asyncio.sleep(0.01)
+    await until(lambda: operator.forms)
+    await settle()
     operator.token_gate.set()
     assert set(await asyncio.gather(*askers)) == {Token("token-1")}
     assert len(operator.forms) == 1
@@ -163,7 +165,8 @@ async def test_followers_of_a_failed_request_get_its_reason_and_the_next_asker_a
     operator.token_answers = [httpx.Response(400, json={"error": "invalid_grant"}), grant(access_token="later")]
     tokens = operator.tokens()
     askers = [asyncio.create_task(tokens.token(CHECK, deadline_s=SOON)) for _ in range(10)]
-    await asyncio.sleep(0.01)
+    await until(lambda: operator.forms)
+    await settle()
     operator.token_gate.set()
     faults = await asyncio.gather(*askers, return_exceptions=True)
     assert all(isinstance(fault, OperatorFault) and fault.reason is U.NOT_PERMITTED for fault in faults)
@@ -211,7 +214,8 @@ async def test_a_token_is_used_until_it_is_due_and_renewed_beside_the_callers(op
     assert len(operator.forms) == 1
     operator.clock.advance(75)  # past 90 %, before 95 %
     assert await tokens.token(CHECK, deadline_s=2000) == Token("token-1")
-    await asyncio.sleep(0.01)
+    await until(lambda: len(operator.forms) == 2)
+    await settle()
     assert await tokens.token(CHECK, deadline_s=2000) == Token("token-2")
     assert len(operator.forms) == 2
 
@@ -364,7 +368,7 @@ async def test_closing_gives_up_what_is_under_way_and_those_who_wait_get_a_reaso
     operator.token_gate = asyncio.Event()
     tokens = operator.tokens()
     asker = asyncio.create_task(tokens.token(CHECK, deadline_s=SOON))
-    await asyncio.sleep(0.01)
+    await until(lambda: operator.forms)
     await tokens.aclose()
     with pytest.raises(OperatorFault):
         await asker

@@ -18,6 +18,7 @@ from broker.operators.guards.retry import Retry
 from broker.operators.guards.throttle import Throttle
 from broker.operators.guards.verdicts import failed
 from tests.support.clocks import HandClock
+from tests.support.turns import settle
 from tests.support.virtual_time import VirtualClock, run_virtually
 from tests.unit.operators.guarded import SIM, Acting, bad, down, good, hanging, question, steady
 
@@ -41,11 +42,6 @@ class Gate:
         self.waiting.append((query, event))
         await event.wait()
         return await good(self.clock)(query)
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_a_bulkhead_lets_so_many_in_then_the_newest_and_drops_the_oldest() -> None:

@@ -20,6 +20,7 @@ from broker.routing.router import Router
 from broker.routing.telco_finder import FinderSettings, TelcoFinder
 from tests.support.clocks import HandClock
 from tests.support.contracts import contracts
+from tests.support.turns import settle, until
 
 VEGA, LYRA = Network("vega", "ES", ("vega",)), Network("lyra", "ES", ("lyra",))
 RANGES = RangeTable(
@@ -206,7 +207,7 @@ async def test_a_herd_makes_one_search_and_who_leaves_does_not_end_it() -> None:
     bench = Bench(finder := PretendFinder(SHALLOW="lyra-es"))
     finder.gate = asyncio.Event()
     tasks = [asyncio.create_task(bench.look_up(enquiry())) for _ in range(100)]
-    await asyncio.sleep(0.01)
+    await until(lambda: finder.searches)
     tasks[0].cancel()
     finder.gate.set()
     done = await asyncio.gather(*tasks, return_exceptions=True)
@@ -218,7 +219,8 @@ async def test_searches_under_way_and_memory_are_bounded() -> None:
     bench = Bench(finder := PretendFinder(SHALLOW="lyra-es"), searches_in_flight_max=3, entries_max=2)
     finder.gate = asyncio.Event()
     tasks = [asyncio.create_task(bench.look_up(enquiry(subject=bytes([place])))) for place in range(9)]
-    await asyncio.sleep(0.01)
+    await until(lambda: len(finder.searches) >= 3)
+    await settle()
     assert len(finder.searches) == 3
     finder.gate.set()
     routes = await asyncio.gather(*tasks)
@@ -248,7 +250,7 @@ async def test_closing_gives_up_what_is_under_way() -> None:
     bench = Bench(finder := PretendFinder(SHALLOW="lyra-es"))
     finder.gate = asyncio.Event()
     waiting = asyncio.create_task(bench.look_up(enquiry()))
-    await asyncio.sleep(0.01)
+    await until(lambda: finder.searches)
     await bench.resolver.aclose()
     assert await waiting == GUESS
 

@@ -11,6 +11,7 @@ from broker.domain.signal import Observed, Signal, SignalName, Unavailability, U
 from broker.signals.freshness import Freshness
 from broker.signals.gather import Errand, Gatherer
 from tests.support.clocks import HandClock
+from tests.support.turns import settle
 from tests.unit.signals.test_gather import ScriptedAdapter, errand, observed, plan, run
 
 SIM = SignalName.SIM_SWAP
@@ -40,11 +41,6 @@ def job(left_s: float = 5.0, **changed: Any) -> Errand:
     asked = {name: changed.pop(name) for name in tuple(changed) if name in SignalQuery.__struct_fields__}
     query = msgspec.structs.replace(given.query, **asked)
     return msgspec.structs.replace(given, query=query, **changed)
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 def gatherer() -> Gatherer:

@@ -11,6 +11,7 @@ from broker.errors import Overloaded
 from broker.usecases.admission import Admission, AdmissionLimits
 from broker.usecases.ports import Answered, Asked
 from tests.support.clocks import HandClock
+from tests.support.turns import settle
 
 A_LONG_TIME_MS = 60_000
 CLOCK = HandClock()
@@ -43,11 +44,6 @@ def admission(
     return Admission(checks, AdmissionLimits(places, waiting, wait_ms, useful_ms, 0), CLOCK)
 
 
-async def settle_down() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
 def asking(door: Admission, *questions: Asked) -> list["asyncio.Task[Answered]"]:
     return [asyncio.create_task(door(one)) for one in questions]
 
@@ -55,10 +51,10 @@ def asking(door: Admission, *questions: Asked) -> list["asyncio.Task[Answered]"]
 async def test_who_waits_gets_in_by_turn() -> None:
     checks = Checks()
     tasks = asking(admission(checks, 2, 10), *map(about, "abcd"))
-    await settle_down()
+    await settle()
     assert checks.begun == ["a", "b"]
     checks.leave.release()
-    await settle_down()
+    await settle()
     assert checks.begun == ["a", "b", "c"]
     for _ in range(3):
         checks.leave.release()
@@ -69,7 +65,7 @@ async def test_beyond_those_who_may_wait_the_answer_comes_at_once() -> None:
     checks = Checks()
     door = admission(checks, 1, 1)
     tasks = asking(door, about("a"), about("b"))
-    await settle_down()
+    await settle()
     with pytest.raises(Overloaded):
         await door(about("c"))
     checks.leave.release()
@@ -82,7 +78,7 @@ async def test_nobody_waits_for_ever() -> None:
     checks = Checks()
     door = admission(checks, 1, 10, wait_ms=1)
     (running,) = asking(door, about("a"))
-    await settle_down()
+    await settle()
     with pytest.raises(Overloaded):
         await door(about("b"))
     checks.leave.release()
@@ -94,10 +90,10 @@ async def test_nobody_waits_for_ever() -> None:
 async def test_a_place_outlives_whoever_gave_up_waiting_for_it() -> None:
     checks = Checks()
     tasks = asking(admission(checks, 1, 10), *map(about, "abc"))
-    await settle_down()
+    await settle()
     tasks[1].cancel()
     checks.leave.release()
-    await settle_down()
+    await settle()
     assert checks.begun == ["a", "c"]
     checks.leave.release()
     assert (await tasks[2]).body == b"c"
@@ -107,7 +103,7 @@ async def test_a_herd_waits_longer_than_who_asks_about_somebody_new() -> None:
     checks = Checks()
     door = admission(checks, 1, 10, wait_ms=1)
     first, second = asking(door, about("a", 1), about("b", 1))
-    await settle_down()
+    await settle()
     with pytest.raises(Overloaded):
         await door(about("c", 2))
     assert not second.done(), "its answers are on the way already"
@@ -121,7 +117,7 @@ async def test_nobody_waits_until_an_answer_could_not_be_recorded(number: int) -
     checks = Checks()
     door = admission(checks, 1, 10)
     (first,) = asking(door, about("a", 1))
-    await settle_down()
+    await settle()
     with pytest.raises(Overloaded):
         await door(about("b", number, deadline_ms=1))
     checks.leave.release()
@@ -131,10 +127,10 @@ async def test_nobody_waits_until_an_answer_could_not_be_recorded(number: int) -
 async def test_a_herd_takes_no_more_than_every_second_place_from_others() -> None:
     checks = Checks()
     herd = asking(admission_ := admission(checks, 1, 100), *(about(f"h{n}", 1) for n in range(6)))
-    await settle_down()
+    await settle()
     others = asking(admission_, about("x", 2), about("y", 3))
     for _ in range(8):
-        await settle_down()
+        await settle()
         checks.leave.release()
     await asyncio.gather(*herd, *others)
     assert checks.begun == ["h0", "x", "h1", "y", "h2", "h3", "h4", "h5"]
@@ -162,7 +158,7 @@ async def test_no_place_is_ever_lost_or_made(seed: int) -> None:
     again = Checks()
     door._run_check = again
     tasks = asking(door, *map(about, "abcd"))
-    await settle_down()
+    await settle()
     assert again.begun == ["a", "b", "c"]
     for _ in tasks:
         again.leave.release()
