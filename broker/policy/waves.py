@@ -118,18 +118,23 @@ class WavePlanner:
         """Why these may be left if the asked ones come out clean; ``None`` if they may not."""
         what_if = self._what_if
         usual = [what_if.clean(name) for name in asked]
-        plain = what_if.suppose(known, [*usual, *map(what_if.skipped, left)])
-        if all(self._same(plain, what_if.suppose(known, [*usual, *answers])) for answers in self._ends(left)):
-            return DECIDED
-        if self._rules.action_class >= ActionClass.HIGH:
+        ends = (what_if.suppose(known, [*usual, *answers]) for answers in self._ends(left))
+        # The ends among themselves first: where two of them differ, as most often, nothing else has to be supposed.
+        worst = next(ends)
+        settled = all(self._same(worst, end) for end in ends)
+        left_to_chance = self._rules.action_class < ActionClass.HIGH
+        if not (settled or left_to_chance):
             return None
-        return UNLIKELY if self._chance(known, usual, plain, left) <= UNLIKELY_MAX else None
+        plain = what_if.suppose(known, [*usual, *map(what_if.skipped, left)])
+        if settled and self._same(plain, worst):
+            return DECIDED
+        return UNLIKELY if left_to_chance and self._chance(known, usual, plain, left) <= UNLIKELY_MAX else None
 
     def _ends(self, left: Sequence[SignalName]) -> Iterator[list[Signal]]:
         """The extremes between which every combination of answers lies.
 
-        The worst comes first, for most often it is the one that makes a difference. Tenure has two clean ends: a long
-        one, and one since today, which excuses a young SIM.
+        The clean one comes second, for it is the same whatever is left, and known from the first on. Tenure has two
+        clean ends: a long one, and one since today, which excuses a young SIM.
         """
         yield [self._what_if.worst(name) for name in left]
         yield [self._what_if.clean(name) for name in left]
