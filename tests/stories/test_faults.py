@@ -131,7 +131,7 @@ def test_with_every_operator_down_nothing_that_matters_is_allowed(quick: Stage) 
 
 def test_a_herd_costs_one_call_for_each_api(tmp_path: Path) -> None:
     """R9 in small: checks of one subject that come while the operator is still thinking about the first."""
-    with set_stage(tmp_path, changes={"attempt_start_ms = 1200": "attempt_start_ms = 2500"}) as stage:
+    with set_stage(tmp_path) as stage:
         check(stage, "+34600000105")  # tokens are fetched
         stage.alba.control.forget_requests()
         stage.alba.control.fault("latency", {"type": "api", "api": "sim-swap"}, delayMs=800)

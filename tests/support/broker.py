@@ -89,6 +89,9 @@ FORGETFUL = {
     "circles_daily = 3": "circles_daily = 0",
     # What must not show in the time of an answer is the story of test_oracle.
     "unseen_step_ms = 250": "unseen_step_ms = 0",
+    # What becomes of an answer that takes too long is the story of test_faults and test_late_answers.
+    "deadline_default_ms = 1500": "deadline_default_ms = 4000",
+    "attempt_start_ms = 1200": "attempt_start_ms = 2500",
     # How long a store is waited for is the story of test_storage_faults and test_faults; machines may be slow.
     "commit_wait_ms = 2000": "commit_wait_ms = 10000",
     "read_wait_ms = 1000": "read_wait_ms = 10000",
