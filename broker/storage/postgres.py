@@ -7,7 +7,7 @@ Prepared statements are used throughout, so a pooler in between must keep sessio
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -24,6 +24,8 @@ from broker.storage.unit_of_work import Backoff, Outcome, Refused, Row, Unavaila
 _REFUSALS = ("21", "22", "23", "40", "54", "P0")
 # Lock not available, and a statement cancelled by its own time limit: the session is as good as before.
 _WAITED_TOO_LONG = ("55P03", "57014")
+# The connection is gone, and nothing is said of the database.
+_LOST = (asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, asyncpg.InterfaceError, ConnectionError)
 _CLOSE_S = 5.0
 
 
@@ -74,9 +76,11 @@ class PostgresBackend:
         try:
             async with asyncio.timeout(timeout_s):
                 pool = await self._pool()
-                async with pool.acquire() as connection:
-                    rows = await connection.fetch_as(whose(query, values), prepared.sql, prepared.arguments(values))
-                return [tuple(row) for row in rows]
+                # Each that the server closed while it lay idle is found out by being used; a read can be put again.
+                for _ in range(self._limits.read_connections):
+                    with suppress(*_LOST):
+                        return await _read(pool, whose(query, values), prepared.sql, prepared.arguments(values))
+                return await _read(pool, whose(query, values), prepared.sql, prepared.arguments(values))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise _named(error) from error
 
@@ -157,6 +161,11 @@ class PostgresBackend:
             await connection.close(timeout=_CLOSE_S)
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             connection.terminate()
+
+
+async def _read(pool: asyncpg.Pool, tenant: str, sql: str, arguments: Sequence[Value]) -> list[Row]:
+    async with pool.acquire() as connection:
+        return [tuple(row) for row in await connection.fetch_as(tenant, sql, arguments)]
 
 
 async def _nothing_to_reset(connection: Any) -> None:
