@@ -132,9 +132,9 @@ def test_a_dripping_answer_defeats_a_read_timeout(alba: RunningOperator) -> None
     alba.control.fault("drip", intervalMs=60)
     token_form = {"grant_type": "client_credentials"}
     began = time.monotonic()
-    response = alba.client.http.post("/oauth2/token", data=token_form, timeout=1.2)
+    response = alba.client.http.post("/oauth2/token", data=token_form, timeout=2.5)
     assert response.json()["error"] == "invalid_client"
-    assert time.monotonic() - began > 1.2
+    assert time.monotonic() - began > 2.5
 
 
 TARGETS = {

@@ -247,7 +247,7 @@ def test_without_a_record_there_is_no_decision(own_stage: Stage) -> None:
     assert stage.rows("select count(*) from checks") == [(1,)]
 
 
-_PATIENT_STORE = {"record_grace_ms = 500": "record_grace_ms = 500", "lock_wait_ms = 1000": "lock_wait_ms = 10000"}
+_PATIENT_STORE = {"record_grace_ms = 500": "record_grace_ms = 2000", "lock_wait_ms = 1000": "lock_wait_ms = 10000"}
 
 
 def test_a_check_waits_for_the_database_no_longer_than_its_deadline(tmp_path: Path) -> None:

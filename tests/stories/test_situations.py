@@ -141,7 +141,7 @@ def test_the_deadline_holds_whatever_the_operator_does(stage: Stage) -> None:
         response = http.post("/v1/trust-checks", json=_question(ALBA + "000202") | {"deadlineMs": 400})
     assert response.status_code == 200
     # The pretend operator would hang for far longer than this; the bound is wide for slow machines.
-    assert response.elapsed.total_seconds() < 3
+    assert response.elapsed.total_seconds() < 9
     assert response.json()["degraded"] is True
 
 

@@ -356,9 +356,9 @@ async def test_an_answer_that_came_while_the_loop_was_busy_is_not_late(
 ) -> None:
     transport = open_transport(kind, LIMITS)
     with answering_in(delay_s) as url:
-        call = asyncio.create_task(transport.send(post(url), timeout_s=0.4))
+        call = asyncio.create_task(transport.send(post(url), timeout_s=0.8))
         await asyncio.sleep(0.1)  # it is on its way
-        time.sleep(0.6)  # noqa: ASYNC251 - a loop that is kept busy is what this is about
+        time.sleep(1.0)  # noqa: ASYNC251 - a loop that is kept busy is what this is about
         try:
             told: int | str | None = (await call).status
         except OperatorFault as fault:

@@ -10,6 +10,7 @@ from broker.domain.signal import AgeRange, Observed, Signal, SignalName, Source,
 from broker.operators.guards.limits import GuardLimits
 from broker.operators.sources import InPreference
 from tests.support.clocks import HandClock
+from tests.support.turns import until
 from tests.unit.operators.guarded import SIM, Act, Acting, bad, question
 
 CLOCK = SystemClock()
@@ -100,7 +101,8 @@ async def test_overtaking_has_a_budget() -> None:
     together = await practised(Acting(slow), other, limits=GuardLimits(hedge_samples_min=_KNOWN, hedge_share=0.05))
     tasks = [asyncio.create_task(together.observe(asking())) for _ in range(40)]
     await seventh.wait()
-    await asyncio.sleep(0.2)
+    await until(lambda: sum(task.done() for task in tasks) == 7)
+    await asyncio.sleep(0.2)  # for an eighth, were there one
     assert (sum(task.done() for task in tasks), len(other.asked)) == (7, 7)
     for task in tasks:
         task.cancel()
@@ -154,9 +156,10 @@ async def test_a_token_of_one_use_goes_to_one_source_only(query: SignalQuery) ->
 
 async def test_who_stops_waiting_gives_up_every_source() -> None:
     slow, slower = Slow(), Slow()
-    together = await practised(Acting(slow), Acting(slower, "other"))
+    other = Acting(slower, "other")
+    together = await practised(Acting(slow), other)
     waiting = asyncio.create_task(together.observe(asking()))
-    await asyncio.sleep(0.05)
+    await until(lambda: other.asked)
     waiting.cancel()
     await asyncio.wait([waiting])
     await asyncio.sleep(0)
